@@ -1,0 +1,137 @@
+"""Check that a score file is of these data and was computed with these options."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from torch_cgprune.errors import CacheMismatchError
+from torch_cgprune.labels import ClassName
+from torch_cgprune.scores import CGScores
+
+
+def row_digests(features: Tensor) -> Tensor:
+    """Return a 64-bit BLAKE2b hash of the bytes of every row.
+
+    Args:
+        features: (n, d) numbers of any dtype; the dtype is part of the hash.
+
+    Returns:
+        (n,) int64.
+
+    """
+    array = features.cpu().contiguous().numpy()
+    key = str(array.dtype).encode()
+    hashes = [hashlib.blake2b(row.data, digest_size=8, key=key).digest() for row in array]
+    return torch.from_numpy(np.frombuffer(b"".join(hashes), dtype=np.int64).copy())
+
+
+def fingerprint(digests: Tensor, labels: Tensor, classes: Sequence[ClassName]) -> str:
+    """Return the SHA-256 of all features and labels, as hexadecimal digits."""
+    content = hashlib.sha256(digests.numpy().tobytes())
+    content.update(labels.numpy().tobytes())
+    content.update(repr([*classes]).encode())
+    return content.hexdigest()
+
+
+def check_options(scores: CGScores, options: dict[str, Any], where: str) -> None:
+    """Raise unless ``scores`` were computed with ``options``.
+
+    Raises:
+        CacheMismatchError: it names every option that differs, with both values.
+
+    """
+    cached = scores.metadata.get("options", {})
+    differing = [
+        f"{name} is {cached.get(name)!r} there and {options.get(name)!r} here"
+        for name in dict.fromkeys([*options, *cached])
+        if cached.get(name) != options.get(name)
+    ]
+    if differing:
+        raise _mismatch(where, "was computed with other options: " + ", ".join(differing))
+
+
+def check_labels(
+    scores: CGScores, labels: Tensor, classes: tuple[ClassName, ...], where: str
+) -> None:
+    """Raise unless ``scores`` are of these labels.
+
+    Args:
+        scores: the cached scores.
+        labels: (n,) class codes of the data at hand.
+        classes: its class names.
+        where: the file, for the message.
+
+    Raises:
+        CacheMismatchError: it names what differs: the number of examples, the classes, the labels.
+
+    """
+    check_length(scores, len(labels), where)
+    if scores.classes != classes:
+        raise _mismatch(where, f"has the classes {scores.classes}, the data {classes}")
+    other = (scores.labels != labels).nonzero().squeeze(1)
+    if len(other):
+        i = int(other[0])
+        raise _mismatch(
+            where,
+            f"has other labels for {len(other)} of {len(labels)} examples, first for example {i}: "
+            f"{classes[int(scores.labels[i])]!r} there and {classes[int(labels[i])]!r} here",
+        )
+
+
+def check_length(scores: CGScores, n: int, where: str) -> None:
+    """Raise unless ``scores`` are of ``n`` examples.
+
+    Raises:
+        CacheMismatchError: they are not.
+
+    """
+    if len(scores) != n:
+        raise _mismatch(where, f"has {len(scores)} examples, the data {n}")
+
+
+def check_names(scores: CGScores, indices: Sequence[int], names: Sequence[Any], where: str) -> None:
+    """Raise unless the labels at ``indices`` are ``names``: the labels of a few items as read now.
+
+    Raises:
+        CacheMismatchError: it names the first example whose label differs.
+
+    """
+    for i, name in zip(indices, names, strict=True):
+        cached = scores.classes[int(scores.labels[i])]
+        if cached != name:
+            raise _mismatch(where, f"has the label {cached!r} for example {i}, the data {name!r}")
+
+
+def check_rows(scores: CGScores, indices: Sequence[int], rows: Tensor, where: str) -> None:
+    """Raise unless the features at ``indices`` are the ones that were scored.
+
+    Args:
+        scores: the cached scores.
+        indices: m indices of examples.
+        rows: (m, d) their features as read now.
+        where: the file, for the message.
+
+    Raises:
+        CacheMismatchError: it names the first example whose content differs.
+
+    """
+    other = (scores.digests[list(indices)] != row_digests(rows)).nonzero().squeeze(1)
+    if len(other):
+        raise _mismatch(
+            where,
+            f"is of other features: example {indices[int(other[0])]} differs "
+            f"({len(other)} of {len(rows)} examined do)",
+        )
+
+
+def _mismatch(where: str, what: str) -> CacheMismatchError:
+    return CacheMismatchError(
+        f"The score file {where!r} {what}. Name another file, delete this one, "
+        "or pass on_mismatch='recompute'."
+    )

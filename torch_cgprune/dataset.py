@@ -1,0 +1,220 @@
+"""A dataset that knows the scores of its examples."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from torch_cgprune import cache as caching
+from torch_cgprune.errors import CacheMismatchError, check_choice
+from torch_cgprune.features import Source, as_matrix, read_dataset, read_rows
+from torch_cgprune.files import check_writable
+from torch_cgprune.labels import Labels, encode_labels, find_labels
+from torch_cgprune.scores import CGScores
+from torch_cgprune.scoring import cg_scores, resolve_options
+
+_log = logging.getLogger(__name__)
+
+# Items read to recognise a dataset when a cache is loaded.
+_SAMPLE = 32
+
+
+class CGScoredDataset(Dataset[Any]):
+    """Wrap a labelled map-style dataset with its CG-scores, computed or loaded from a file.
+
+    Items come back as the wrapped dataset returns them, and attributes the wrapper lacks are the
+    wrapped dataset's. The scores see the images without random augmentation: a torchvision
+    dataset's own transform is left out for scoring (see ``transform``).
+
+    Args:
+        dataset: n items ``(image, label, ...)``; images are PIL, numpy or tensors, of one size.
+        cache: a file to load the scores from if it exists, and to write them to if not; replaced
+            only as a whole. None computes them at every start.
+        features: what to score instead of the dataset's own items: an (n, ...) tensor or array, or
+            another map-style dataset (the same one without augmentation, say).
+        labels: n integers or strings, instead of the dataset's own.
+        transform: from an image to what is scored, deterministic; for a torchvision dataset (also
+            inside ``Subset`` or ``ConcatDataset``) it takes the place of the training transform,
+            for any other it follows the dataset's own. None scores images as they are.
+        num_workers: worker processes to read items; None chooses by size.
+        verify: what of the data is compared with the cache: ``"sample"``, the labels the dataset
+            carries as attributes and 32 items, or ``"full"``, every item.
+        on_mismatch: with a cache of other data or other options, ``"error"`` or ``"recompute"``.
+        progress: show progress bars.
+        device: where to compute; see :func:`cg_scores`.
+        options: ``method``, ``ratio``, ``runs``, ``ridge``, ``dtype``, ``seed`` of
+            :func:`cg_scores`.
+
+    Attributes:
+        dataset: the wrapped dataset, untouched.
+        scores: the :class:`CGScores`.
+
+    Raises:
+        CacheMismatchError: the cache is of other data or other options; it says what differs.
+        CacheError: the cache is truncated or no score file.
+        FileNotFoundError, PermissionError: the cache's folder is missing or cannot be written,
+            found out before anything is computed.
+        UnstableDatasetError: the items change from one read to the next.
+        TypeError, ValueError: data that cannot be scored, or a bad option.
+
+    Example:
+        >>> from torch.utils.data import DataLoader, TensorDataset
+        >>> from torch_cgprune import PrunedSampler
+        >>> images, labels = torch.randn(20, 3, 4, 4), torch.arange(20) % 2
+        >>> train = CGScoredDataset(TensorDataset(images, labels), progress=False)
+        >>> loader = DataLoader(train, batch_size=4, sampler=PrunedSampler(train, keep=0.6))
+        >>> len(loader)
+        3
+
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset[Any],
+        *,
+        cache: str | os.PathLike[str] | None = None,
+        features: Source | None = None,
+        labels: Labels | None = None,
+        transform: Callable[[Any], Any] | None = None,
+        num_workers: int | None = None,
+        verify: str = "sample",
+        on_mismatch: str = "error",
+        progress: bool = True,
+        device: torch.device | str | None = None,
+        **options: Any,
+    ) -> None:
+        check_choice("verify", "CGScoredDataset", verify, ("sample", "full"))
+        check_choice("on_mismatch", "CGScoredDataset", on_mismatch, ("error", "recompute"))
+        self.dataset = dataset
+        data = _Data(dataset, features, labels, transform, num_workers, progress=progress)
+        resolve_options([len(data)], **options)  # a bad option fails before anything is read
+        self.scores = _load_or_compute(
+            data,
+            None if cache is None else Path(cache),
+            options,
+            everything=verify == "full",
+            recompute=on_mismatch == "recompute",
+            compute=lambda: cg_scores(*data.read(), device=device, progress=progress, **options),
+        )
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.dataset[index]
+
+    def __getitems__(self, indices: list[int]) -> Any:
+        """Fetch a batch the way the wrapped dataset does: the ``DataLoader`` prefers this."""
+        batched = getattr(self.dataset, "__getitems__", None)
+        return batched(indices) if batched else [self.dataset[i] for i in indices]
+
+    def __getattr__(self, name: str) -> Any:
+        # While unpickling or copying there is no wrapped dataset yet to ask.
+        if name.startswith("__") or "dataset" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+
+class _Data:
+    """Where features and labels of a dataset come from, and how to read them."""
+
+    def __init__(
+        self,
+        dataset: Dataset[Any],
+        features: Source | None,
+        labels: Labels | None,
+        transform: Callable[[Any], Any] | None,
+        num_workers: int | None,
+        *,
+        progress: bool,
+    ) -> None:
+        self.dataset, self.transform = dataset, transform
+        self.source = dataset if features is None else features
+        self.carried = find_labels(dataset) if labels is None else None
+        self.labels: Labels | None = self.carried if labels is None else labels
+        self.num_workers, self.progress = num_workers, progress
+        if len(self.source) != len(dataset):  # type: ignore[arg-type]
+            raise ValueError(
+                "The 'features' must be one row per item of the dataset. "
+                f"Got {len(self.source)} for {len(dataset)} items instead."  # type: ignore[arg-type]
+            )
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def read(self) -> tuple[Any, Labels]:
+        """Read everything: (n, d) features and n labels."""
+        features: Any = self.source
+        labels: Labels | None = None
+        if isinstance(self.source, Dataset):
+            features, labels = read_dataset(
+                self.source,
+                expected=self.carried,
+                transform=self.transform,
+                num_workers=self.num_workers,
+                progress=self.progress,
+            )
+        elif self.labels is None:
+            labels = read_rows(self.dataset)[1]
+        labels = labels if self.labels is None else self.labels
+        if labels is None:
+            raise ValueError("The dataset's items carry no labels. Pass labels=... instead.")
+        return features, labels
+
+    def check(self, scores: CGScores, where: str, *, everything: bool) -> None:
+        """Raise CacheMismatchError unless ``scores`` are of these data.
+
+        Without labels as attributes, those of the items compared have to do.
+        """
+        n = len(self)
+        caching.check_length(scores, n, where)
+        labels, rows = self.labels, None
+        indices = [*range(n)]
+        if everything:
+            features, labels = self.read()
+            rows = as_matrix(features)
+        if labels is not None:
+            caching.check_labels(scores, *encode_labels(labels), where)
+        if rows is None:
+            sample = np.random.default_rng(0).choice(n, size=min(_SAMPLE, n), replace=False)
+            indices = sorted(sample.tolist())
+            rows, read = read_rows(self.source, indices, self.transform)
+            if labels is None and read is not None:
+                caching.check_names(scores, indices, read, where)
+        caching.check_rows(scores, indices, rows, where)
+
+
+def _load_or_compute(
+    data: _Data,
+    cache: Path | None,
+    options: dict[str, Any],
+    *,
+    everything: bool,
+    recompute: bool,
+    compute: Callable[[], CGScores],
+) -> CGScores:
+    if cache is not None:
+        if cache.exists():
+            scores = CGScores.load(cache)
+            try:
+                counts = scores.labels.bincount().tolist()
+                data.check(scores, str(cache), everything=everything)
+                caching.check_options(scores, resolve_options(counts, **options), str(cache))
+            except CacheMismatchError as mismatch:
+                if not recompute:
+                    raise
+                _log.warning("%s Computing anew.", mismatch)
+            else:
+                return scores
+        check_writable(cache)
+    scores = compute()
+    if cache is not None:
+        scores.save(cache)
+    return scores

@@ -1,0 +1,91 @@
+"""Safetensors files that are either whole or not there."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from torch_cgprune.errors import CacheError
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Fail now, not after minutes of scoring, if ``path`` could not be written.
+
+    Raises:
+        FileNotFoundError: its folder does not exist.
+        IsADirectoryError: it is a folder itself.
+        PermissionError: its folder takes no new file.
+
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder of the score file {str(path)!r} does not exist. Create it first."
+        )
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"The score file {str(path)!r} is a folder. Name a file inside it instead."
+        )
+    # Creating a file is the only test that holds for root, network mounts and read-only mounts.
+    probe = _sibling(path)
+    try:
+        probe.touch(exist_ok=False)
+    except OSError as error:
+        raise PermissionError(
+            f"The folder of the score file {str(path)!r} cannot be written ({error.strerror}). "
+            "Name a file in another folder."
+        ) from error
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def write_safetensors(
+    path: str | os.PathLike[str], tensors: dict[str, torch.Tensor], metadata: dict[str, str]
+) -> None:
+    """Write to a temporary sibling and move it into place, so a reader never sees half a file.
+
+    Two processes that write one path at the same time each move a whole file: the later one stays.
+    """
+    path = Path(path)
+    check_writable(path)
+    temporary = _sibling(path)
+    try:
+        save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, metadata)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_safetensors(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return the tensors and the string metadata of a safetensors file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CacheError: the file is truncated or of another format.
+
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no score file {str(path)!r}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
+    except SafetensorError as error:
+        raise CacheError(
+            f"The file {str(path)!r} is truncated or no safetensors file ({error}). "
+            "Delete it to compute the scores again, or name another file."
+        ) from error
+
+
+def _sibling(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")

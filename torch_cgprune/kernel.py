@@ -1,0 +1,83 @@
+"""Unit rows and tiles of the arc-cosine Gram matrix."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+# Rows normalised at a time: bounds the float64 copies to a few MB for images.
+_CHUNK_ROWS = 1024
+
+
+def unit_rows(features: Tensor, *, dtype: torch.dtype, device: torch.device | str) -> Tensor:
+    r"""Scale every row to Euclidean norm 1, with the norm taken in float64.
+
+    Args:
+        features: (n, ...) real numbers of any dtype on any device; trailing axes are flattened.
+        dtype: dtype of the result, float32 or float64.
+        device: device of the result.
+
+    Returns:
+        (n, d) unit rows, the :math:`x_i` of the paper (section 2).
+
+    Raises:
+        ValueError: a row holds NaN or infinity, or is all zeros; the message has its index.
+
+    Example:
+        >>> unit_rows(torch.tensor([[3, 4], [0, 2]]), dtype=torch.float32, device="cpu")
+        tensor([[0.6000, 0.8000],
+                [0.0000, 1.0000]])
+
+    """
+    flat = features.reshape(len(features), -1)
+    rows = torch.empty(flat.shape, dtype=dtype, device=device)
+    for start in range(0, len(flat), _CHUNK_ROWS):
+        chunk = flat[start : start + _CHUNK_ROWS].to(device=device, dtype=torch.float64)
+        # Dividing by the largest entry first keeps the squares from overflow and underflow.
+        largest = chunk.abs().amax(dim=1, keepdim=True)
+        _check_rows(largest.squeeze(1), start)
+        chunk = chunk / largest
+        rows[start : start + len(chunk)] = chunk / torch.linalg.vector_norm(
+            chunk, dim=1, keepdim=True
+        )
+    return rows
+
+
+def _check_rows(largest: Tensor, start: int) -> None:
+    for bad, what, cure in (
+        (~torch.isfinite(largest), "holds NaN or infinity", "Repair it or leave it out"),
+        (largest == 0, "is all zeros and has no direction", "Leave it out or shift the features"),
+    ):
+        if bad.any():
+            row = start + int(bad.nonzero()[0])
+            raise ValueError(f"Row {row} of the 'features' {what}. {cure} before scoring.")
+
+
+def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> None:
+    r"""Fill rows ``start:stop`` of the arc-cosine Gram matrix, columns up to ``stop``.
+
+    .. math:: H_{ij} = x_i^T x_j \, (\pi - \arccos(x_i^T x_j)) / (2 \pi), \qquad H_{ii} = 1/2
+
+    Args:
+        rows: (n, d) unit rows.
+        start: first row of the tile.
+        stop: one past its last row.
+        out: (stop - start, stop) tensor of the same dtype and device, overwritten.
+
+    References:
+        Ki, Choi, Chung (ICLR 2023), eq. 1.
+
+    Example:
+        >>> out = torch.empty(2, 2)
+        >>> gram_tile(torch.eye(2), 0, 2, out)
+        >>> out
+        tensor([[0.5000, 0.0000],
+                [0.0000, 0.5000]])
+
+    """
+    torch.mm(rows[start:stop], rows[:stop].T, out=out)
+    out.clamp_(-1, 1)  # rounding may push a product of unit rows past 1, where arccos is NaN
+    out.mul_(torch.acos(out).div_(-2 * math.pi).add_(0.5))
+    out[:, start:].fill_diagonal_(0.5)

@@ -1,0 +1,118 @@
+"""Labels: integer codes for classes of any kind, and the labels that a dataset carries."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import ConcatDataset, Subset, TensorDataset
+
+ClassName: TypeAlias = int | str
+Labels: TypeAlias = Tensor | np.ndarray[Any, Any] | Sequence[Any]
+
+
+def encode_labels(labels: Labels) -> tuple[Tensor, tuple[ClassName, ...]]:
+    """Return the labels as numbers of the sorted classes.
+
+    Args:
+        labels: n integers or n strings, as a tensor, an array or a sequence.
+
+    Returns:
+        (n,) int64 codes in ``0 .. k-1``, and the k classes: ``classes[codes[i]] == labels[i]``.
+
+    Raises:
+        TypeError: labels that are neither all integers nor all strings.
+        ValueError: labels that are not one per example (a one-hot matrix, say), or none at all.
+
+    Example:
+        >>> encode_labels(["cat", "ant", "cat"])
+        (tensor([1, 0, 1]), ('ant', 'cat'))
+
+    """
+    array = _as_array(labels)
+    if array.ndim != 1:
+        raise ValueError(
+            "The 'labels' must be one integer or string per example. "
+            f"Got shape {tuple(array.shape)} instead; for one-hot rows pass labels.argmax(1)."
+        )
+    if len(array) == 0:
+        raise ValueError("The 'labels' are empty: there is nothing to score.")
+    if array.dtype.kind not in "biuU":
+        raise TypeError(
+            "The 'labels' must be all integers or all strings. "
+            f"Got {_kinds(labels, array)} instead; convert them first, e.g. with labels.long()."
+        )
+    names, codes = np.unique(array, return_inverse=True)
+    classes = tuple(str(name) if array.dtype.kind == "U" else int(name) for name in names)
+    return torch.from_numpy(codes.astype(np.int64, copy=False)), classes
+
+
+def _as_array(labels: Labels) -> np.ndarray[Any, Any]:
+    if isinstance(labels, Tensor):
+        return labels.detach().cpu().numpy()
+    # As objects first: numpy would silently turn a mix of integers and strings into strings.
+    array = labels if isinstance(labels, np.ndarray) else np.array([*labels], dtype=object)
+    if array.dtype == object and array.ndim == 1 and len(array):
+        if all(isinstance(label, str) for label in array):
+            return array.astype(str)
+        if all(isinstance(label, numbers.Integral | np.bool_) for label in array):
+            return array.astype(np.int64)
+    return array
+
+
+def _kinds(labels: Labels, array: np.ndarray[Any, Any]) -> str:
+    if array.dtype != object:
+        return str(getattr(labels, "dtype", array.dtype))
+    return " and ".join(sorted({type(label).__name__ for label in array}))
+
+
+def find_labels(dataset: Any) -> list[Any] | None:
+    """Return the labels a dataset carries as an attribute, in the order of its items.
+
+    Looks at ``.targets``, ``.labels`` and the last of ``.tensors``, through ``Subset`` (its indices
+    are applied) and ``ConcatDataset``, and applies a torchvision dataset's ``target_transform`` as
+    its ``__getitem__`` does.
+
+    Returns:
+        One label per item, or None where the dataset has to be read to know them.
+
+    """
+    if isinstance(dataset, Subset):
+        inner = find_labels(dataset.dataset)
+        return None if inner is None else [inner[i] for i in dataset.indices]
+    if isinstance(dataset, ConcatDataset):
+        parts = [find_labels(part) for part in dataset.datasets]
+        return None if any(part is None for part in parts) else [y for part in parts for y in part]  # type: ignore[union-attr]
+    if isinstance(dataset, TensorDataset):
+        return _listed(dataset.tensors[-1]) if len(dataset.tensors) > 1 else None
+    for name in ("targets", "labels"):
+        labels = _listed(getattr(dataset, name, None))
+        if labels is not None and len(labels) == len(dataset):
+            transform = getattr(dataset, "target_transform", None)
+            return labels if transform is None else [plain(transform(y)) for y in labels]
+    return None
+
+
+def _listed(labels: Any) -> list[Any] | None:
+    """Return one plain label per entry, or None if this is nothing of that shape."""
+    if isinstance(labels, Tensor | np.ndarray):
+        return labels.tolist() if labels.ndim == 1 and not _is_floating(labels) else None
+    if not isinstance(labels, Sequence) or isinstance(labels, str):
+        return None
+    plain_labels = [plain(label) for label in labels]
+    return plain_labels if all(isinstance(y, int | str) for y in plain_labels) else None
+
+
+def _is_floating(labels: Any) -> bool:
+    return (
+        bool(labels.is_floating_point()) if isinstance(labels, Tensor) else labels.dtype.kind == "f"
+    )
+
+
+def plain(label: Any) -> Any:
+    """Turn a 0-d tensor or a numpy scalar into the Python int or str it holds."""
+    return label.item() if isinstance(label, Tensor | np.generic) and label.ndim == 0 else label

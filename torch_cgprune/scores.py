@@ -1,0 +1,138 @@
+"""What a scoring run returns."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from torch_cgprune.errors import CacheError
+from torch_cgprune.files import read_safetensors, write_safetensors
+from torch_cgprune.labels import ClassName
+
+FORMAT = "torch-cgprune scores 1"
+_TENSORS = ("values", "terms", "cg_prime", "labels", "complexity", "bound", "digests")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CGScores:
+    r"""Complexity-gap scores of n examples of k classes, and what follows from the same solve.
+
+    With :math:`H` the Gram matrix, :math:`y` the labels as +-1 (an example's own class against the
+    rest), :math:`\alpha = H^{-1} y` and :math:`d_i = (H^{-1})_{ii}`:
+
+    Attributes:
+        values: (n,) float64 CG-scores :math:`\alpha_i^2 / d_i` (paper eq. 2, 6); high is irregular.
+        terms: (n, 3) float64, the three terms of eq. 6 (Table 5), which add up to ``values``:
+            :math:`(\alpha_i - y_i d_i)^2 / d_i`, :math:`2 y_i (\alpha_i - y_i d_i)`, :math:`d_i`.
+        cg_prime: (n,) float64 CG', the gap of :math:`y^T H y` (sec. 3.2): no inverse in it.
+        labels: (n,) int64 class codes, into ``classes``.
+        classes: k class names, integers or strings, sorted.
+        complexity: (k,) float64 data complexity :math:`y^T H^{-1} y` of each class against the rest
+            (sec. 3.1); the mean over blocks where there are several.
+        bound: (k,) float64 generalisation bound :math:`\sqrt{2 y^T H^{-1} y / n}`, likewise.
+        digests: (n,) int64 content hash of every feature row.
+        loo: (n, k) leave-one-out predictions of the prior-centred targets :math:`E_{ic} - p_c`
+            (one-hot minus class share), or None where the method has them not (``stochastic``).
+        metadata: method, options, library version, fingerprint: JSON values.
+
+    """
+
+    values: Tensor
+    terms: Tensor
+    cg_prime: Tensor
+    labels: Tensor
+    classes: tuple[ClassName, ...]
+    complexity: Tensor
+    bound: Tensor
+    digests: Tensor
+    loo: Tensor | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def partial(self) -> Tensor:
+        """(n,) partial CG-score, the second term; positive flags a mislabel (App. B, Table 2)."""
+        return self.terms[:, 1]
+
+    @property
+    def prediction(self) -> Tensor:
+        r"""(n,) leave-one-out prediction :math:`y_i - \alpha_i / d_i` of the own class's +1.
+
+        Rasmussen and Williams, Gaussian Processes for Machine Learning, eq. 5.12.
+        """
+        return -self.terms[:, 1] / (2 * self.terms[:, 2])
+
+    @property
+    def residual(self) -> Tensor:
+        """(n,) leave-one-out residual ``|1 - prediction|``; the CG-score is d times its square."""
+        return (1 - self.prediction).abs()
+
+    @property
+    def suspicion(self) -> Tensor:
+        """(n,) evidence that the label is wrong, in favour where positive.
+
+        The prior-centred rule: minus the leave-one-out prediction of the own class, positive where
+        the other examples find this one less likely than average to be of its class. Where the
+        method has no such prediction (``stochastic``), the paper's partial score.
+        """
+        if self.loo is None:
+            return self.partial
+        return -self.loo.gather(1, self.labels[:, None]).squeeze(1).double()
+
+    @property
+    def suspects(self) -> Tensor:
+        """(n,) bool, the examples whose label looks wrong: ``suspicion > 0``."""
+        return self.suspicion > 0
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file, whole or not at all.
+
+        Raises:
+            FileNotFoundError, PermissionError: the folder is missing or cannot be written.
+
+        """
+        tensors = {name: getattr(self, name) for name in _TENSORS}
+        if self.loo is not None:
+            tensors["loo"] = self.loo
+        fields = {"format": FORMAT, "classes": [*self.classes], **self.metadata}
+        write_safetensors(
+            path, tensors, {name: json.dumps(value) for name, value in fields.items()}
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> CGScores:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: no such file.
+            CacheError: truncated, another format, or another version of it.
+
+        """
+        tensors, strings = read_safetensors(path)
+        try:
+            metadata = {name: json.loads(text) for name, text in strings.items()}
+        except json.JSONDecodeError:
+            metadata = {}
+        if metadata.pop("format", None) != FORMAT or not {*_TENSORS} <= {*tensors}:
+            raise CacheError(
+                f"The file {os.fspath(path)!r} holds no scores of the format {FORMAT!r}. "
+                "Delete it to compute the scores again, or name another file."
+            )
+        return cls(**tensors, classes=tuple(metadata.pop("classes")), metadata=metadata)
+
+    def __repr__(self) -> str:
+        low, high = self.values.aminmax()
+        options = ", ".join(f"{k}={v!r}" for k, v in self.metadata.get("options", {}).items())
+        suspects = int(self.suspects.sum())
+        return (
+            f"CGScores({len(self)} examples, {len(self.classes)} classes, {options}\n"
+            f"  values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}\n"
+            f"  suspects: {suspects} ({suspects / len(self):.1%}), "
+            f"{'partial score' if self.loo is None else 'prior-centred leave-one-out'} rule)"
+        )
