@@ -23,7 +23,7 @@ class Solved(NamedTuple):
 
 
 def solve_block(
-    unit: Tensor, block: Block, ridge: float, advance: Callable[[float], object]
+    unit: Tensor, block: Block, ridge: float, advance: Callable[[int], object]
 ) -> Solved:
     """Solve the one-hot targets of a block: every other coding is linear in them.
 

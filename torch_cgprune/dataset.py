@@ -201,7 +201,7 @@ def _load_or_compute(
     compute: Callable[[], CGScores],
 ) -> CGScores:
     if cache is not None:
-        if cache.exists():
+        if cache.is_file():
             scores = CGScores.load(cache)
             try:
                 counts = scores.labels.bincount().tolist()

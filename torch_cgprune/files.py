@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import uuid
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def write_safetensors(
     check_writable(path)
     temporary = _sibling(path)
     try:
+        temporary.touch()
+        mode = stat.S_IMODE(temporary.stat().st_mode)
         save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, metadata)
+        temporary.chmod(mode)  # what the user's umask says: safetensors may write for the owner only
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)

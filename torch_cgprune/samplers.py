@@ -172,9 +172,10 @@ class PrunedSampler(SelectionSampler):
     ) -> None:
         check_choice("policy", "PrunedSampler", policy, POLICIES)
         if (keep is None) != (policy == "noise-filter"):
+            wanted = "in (0, 1]" if keep is None else "None"
             raise ValueError(
-                f"The 'keep' parameter of PrunedSampler must be {'None' if keep else 'in (0, 1]'} "
-                f"for the policy {policy!r}. Got {keep!r} instead."
+                f"The 'keep' parameter of PrunedSampler must be {wanted} for the policy "
+                f"{policy!r}. Got {keep!r} instead."
             )
         selection = _select(source, keep, policy, balanced=balanced, seed=seed)
         super().__init__(selection, num_samples=num_samples, shuffle=shuffle, seed=seed)

@@ -128,7 +128,7 @@ class CGScores:
 
     def __repr__(self) -> str:
         low, high = self.values.aminmax()
-        options = ", ".join(f"{k}={v!r}" for k, v in self.metadata.get("options", {}).items())
+        options = ", ".join(f"{k}={_brief(v)}" for k, v in self.metadata.get("options", {}).items())
         suspects = int(self.suspects.sum())
         return (
             f"CGScores({len(self)} examples, {len(self.classes)} classes, {options}\n"
@@ -136,3 +136,10 @@ class CGScores:
             f"  suspects: {suspects} ({suspects / len(self):.1%}), "
             f"{'partial score' if self.loo is None else 'prior-centred leave-one-out'} rule)"
         )
+
+
+def _brief(value: Any) -> str:
+    """Show an option; the runs per class as a range."""
+    if isinstance(value, list):
+        return str(value[0]) if len({*value}) == 1 else f"{min(value)}..{max(value)}"
+    return repr(value)

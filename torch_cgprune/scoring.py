@@ -193,7 +193,7 @@ def _plan(codes: Tensor, k: int, options: dict[str, Any]) -> list[Block]:
 @contextlib.contextmanager
 def _progress_bar(
     blocks: Sequence[Block], method: str, *, show: bool
-) -> Iterator[Callable[[float], object]]:
+) -> Iterator[Callable[[int], object]]:
     total = sum(flops(len(block.rows)) for block in blocks)
     description = f"CG-scores ({method})"
     with tqdm(total=total, desc=description, unit="flop", unit_scale=True, disable=not show) as bar:

@@ -37,9 +37,14 @@ def default_tile_rows(n: int) -> int:
     return min(max(n // 32, 64), 768)
 
 
-def flops(n: int) -> float:
+def flops(n: int) -> int:
     """Return the floating-point operations of a sweep over ``n`` rows: 2/3 n^3."""
-    return 2 / 3 * n**3
+    return _done(n, n)
+
+
+def _done(stop: int, n: int) -> int:
+    """Return the operations of a sweep up to pivot row ``stop``: early pivots have most to do."""
+    return n**2 * stop - stop**3 // 3
 
 
 def sweep(
@@ -47,7 +52,7 @@ def sweep(
     targets: Tensor,
     *,
     tile_rows: int | None = None,
-    advance: Callable[[float], object] | None = None,
+    advance: Callable[[int], object] | None = None,
 ) -> Solution:
     r"""Solve :math:`H \alpha = Y` and take the diagonal of :math:`H^{-1}`, in place, in one pass.
 
@@ -97,7 +102,7 @@ def sweep(
             _eliminate(tile, pivot, columns[stop:last])
             rest[first:last].addmm_(columns[first:last], solved, alpha=-1)
         if advance:
-            advance(flops(stop) - flops(start))
+            advance(_done(stop, n) - _done(start, n))
     return Solution(alpha, diagonal)
 
 

@@ -1,0 +1,64 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torch_cgprune import plans
+
+counts_lists = st.lists(st.integers(1, 30), min_size=1, max_size=6)
+
+
+def codes_of(counts):
+    return torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+
+
+def test_exact_is_one_block_of_everyone():
+    codes = codes_of([3, 2])
+    (block,) = plans.exact(codes, 2)
+    assert block.rows.tolist() == block.scored.tolist() == [0, 1, 2, 3, 4]
+    assert block.codes.tolist() == codes.tolist()
+    assert block.classes.tolist() == [0, 1]
+
+
+@given(counts=counts_lists, ratio=st.floats(0.1, 5), seed=st.integers(0, 9))
+def test_stochastic_scores_each_class_against_a_draw_of_the_others(counts, ratio, seed):
+    codes, k = codes_of(counts), len(counts)
+    blocks = plans.stochastic(codes, k, ratio=ratio, runs=[2] * k, seed=seed)
+    assert len(blocks) == 2 * k
+    for i, block in enumerate(blocks):
+        c = i // 2
+        own = (codes == c).nonzero().squeeze(1)
+        others = len(block.rows) - len(own)
+        assert block.rows.unique().tolist() == block.rows.tolist()
+        assert block.rows[block.scored].tolist() == own.tolist()
+        assert (block.codes[block.scored] == 0).all()
+        assert block.codes.sum() == others == min(round(ratio * len(own)), len(codes) - len(own))
+        assert block.classes.tolist() == ([c, -1] if others else [c])
+
+
+def test_a_draw_depends_on_seed_class_and_run_alone():
+    codes = codes_of([20, 20, 20])
+    few = plans.stochastic(codes, 3, ratio=1, runs=[1, 1, 1], seed=0)
+    many = plans.stochastic(codes, 3, ratio=1, runs=[1, 2, 5], seed=0)
+    other = plans.stochastic(codes, 3, ratio=1, runs=[1, 1, 1], seed=1)
+    assert few[2].rows.tolist() == many[3].rows.tolist()
+    assert many[1].rows.tolist() != many[2].rows.tolist()
+    assert few[0].rows.tolist() != other[0].rows.tolist()
+
+
+@given(counts=counts_lists, ratio=st.floats(0.1, 5))
+def test_recommended_runs_are_the_fewest_that_cover_half(counts, ratio):
+    n = sum(counts)
+    for m, runs in zip(counts, plans.recommended_runs(counts, ratio), strict=True):
+        share = min(ratio * m / (n - m), 1.0) if n > m else 1.0
+        assert runs >= 1
+        assert (1 - share) ** runs <= 0.5 + 1e-12
+        assert runs == 1 or (1 - share) ** (runs - 1) > 0.5 - 1e-12
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(1, 6), (2, 3), (3, 2), (4, 2)])
+def test_recommended_runs_of_ten_equal_classes(ratio, expected):
+    assert plans.recommended_runs([5000] * 10, ratio) == [expected] * 10
+    assert expected == math.ceil(math.log(0.5) / math.log(1 - ratio / 9))

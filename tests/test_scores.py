@@ -1,0 +1,81 @@
+import json
+import stat
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from torch_cgprune import CacheError, CGScores, cg_scores
+
+
+@pytest.fixture(params=["exact", "stochastic"])
+def scores(request, rng):
+    labels = ["ant", "bee", "cat"] * 10
+    return cg_scores(torch.randn(30, 6, generator=rng), labels, method=request.param, progress=False)
+
+
+def test_saving_and_loading_gives_the_same(scores, tmp_path):
+    path = tmp_path / "s.safetensors"
+    scores.save(path)
+    loaded = CGScores.load(path)
+    for name in ("values", "terms", "cg_prime", "labels", "complexity", "bound", "digests", "suspects"):
+        assert torch.equal(getattr(loaded, name), getattr(scores, name))
+    assert (loaded.loo is None) == (scores.loo is None)
+    assert loaded.classes == ("ant", "bee", "cat")
+    assert loaded.metadata == scores.metadata
+    assert stat.S_IMODE(path.stat().st_mode) & 0o044  # others in the group may load it
+
+
+def test_the_file_says_what_it_is_in_strings(scores, tmp_path):
+    path = tmp_path / "s.safetensors"
+    scores.save(path)
+    with safe_open(path, "pt") as file:
+        metadata = {name: json.loads(text) for name, text in file.metadata().items()}
+    assert metadata["format"] == "torch-cgprune scores 1"
+    assert metadata["options"]["method"] in ("exact", "stochastic")
+    assert metadata["classes"] == ["ant", "bee", "cat"]
+    assert len(metadata["fingerprint"]) == 64
+    assert metadata["library_version"]
+
+
+def test_the_fingerprint_is_of_features_and_labels(rng):
+    x, y = torch.randn(10, 3, generator=rng), [0, 1] * 5
+
+    def fingerprint(x, y):
+        return cg_scores(x, y, progress=False).metadata["fingerprint"]
+
+    changed = x.clone()
+    changed[9, 2] += 1e-6
+    prints = {
+        fingerprint(x, y),
+        fingerprint(changed, y),
+        fingerprint(x, [1, *y[1:]]),
+        fingerprint(x, ["0", "1"] * 5),
+    }
+    assert len(prints) == 4
+    assert fingerprint(x.clone(), y) == fingerprint(x, y)
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    for metadata in (None, {"format": "pt"}, {"format": '"torch-cgprune scores 99"'}):
+        save_file({"weight": torch.zeros(2)}, path, metadata)
+        with pytest.raises(CacheError, match=r"no scores of the format .*Delete it"):
+            CGScores.load(path)
+    with pytest.raises(FileNotFoundError, match="no score file"):
+        CGScores.load(tmp_path / "missing")
+
+
+def test_the_repr_tells_what_is_in_it(scores):
+    text = repr(scores)
+    assert "30 examples, 3 classes" in text
+    assert f"method='{scores.metadata['options']['method']}'" in text
+    assert f"suspects: {int(scores.suspects.sum())} (" in text
+    assert f"median {float(scores.values.median()):.4g}" in text
+    assert len(scores) == 30
+
+
+def test_it_is_frozen(scores):
+    with pytest.raises(AttributeError):
+        scores.values = torch.zeros(30)

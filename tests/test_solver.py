@@ -1,0 +1,77 @@
+import oracles
+import pytest
+import torch
+
+from torch_cgprune import NotPositiveDefiniteError
+from torch_cgprune.solver import default_tile_rows, flops, sweep
+
+
+def matrix(n, dtype, device, rng):
+    a = torch.randn(n, 2 * n, generator=rng, dtype=torch.float64)
+    return (a @ a.T / (2 * n)).to(device, dtype)
+
+
+def lower_tiles(h):
+    return lambda start, stop, out: out.copy_(h[start:stop, :stop])
+
+
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 200])
+@pytest.mark.parametrize("tile_rows", [None, 1, 7, 64, 1000])
+def test_solution_and_diagonal_of_the_inverse(n, tile_rows, device, dtype, rng):
+    h = matrix(n, dtype, device, rng)
+    y = torch.randn(n, 3, generator=rng).to(device, dtype)
+    got = sweep(lower_tiles(h), y, tile_rows=tile_rows)
+    inverse = torch.linalg.inv(h.double().cpu())
+    assert got.alpha.dtype == dtype
+    assert oracles.close(got.alpha.cpu(), inverse @ y.double().cpu(), dtype)
+    assert oracles.close(got.diagonal.cpu(), inverse.diagonal(), dtype)
+
+
+def test_only_the_lower_triangle_is_asked_for_and_once(rng):
+    h = matrix(50, torch.float64, "cpu", rng)
+    asked = torch.zeros(50, 50)
+
+    def fill(start, stop, out):
+        asked[start:stop, :stop] += 1
+        out.copy_(h[start:stop, :stop])
+
+    sweep(fill, torch.ones(50, 1, dtype=torch.float64), tile_rows=8)
+    assert asked.max() == 1
+    assert (asked.tril() == torch.ones(50, 50).tril()).all()
+    assert asked.sum() <= 50 * 51 / 2 + 50 * 8 / 2
+
+
+def test_progress_adds_up_to_the_operations():
+    done = []
+    sweep(lower_tiles(torch.eye(100)), torch.ones(100, 1), tile_rows=33, advance=done.append)
+    assert len(done) == 4
+    assert sum(done) == flops(100) == pytest.approx(2 / 3 * 100**3, rel=1e-5)
+    assert done[0] > done[-1]  # early pivots have most to do
+
+
+def test_targets_are_not_changed():
+    y = torch.ones(10, 1)
+    sweep(lower_tiles(torch.eye(10) * 2), y)
+    assert (y == 1).all()
+
+
+@pytest.mark.parametrize("tile_rows", [2, 8])
+def test_a_matrix_without_factor_is_refused_by_name_of_row(tile_rows, dtype):
+    h = torch.eye(8, dtype=dtype)
+    h[5, 5] = -1
+    with pytest.raises(NotPositiveDefiniteError, match=r"pivot of row 5\).*ridge=.*float64"):
+        sweep(lower_tiles(h), torch.ones(8, 1, dtype=dtype), tile_rows=tile_rows)
+
+
+def test_nan_in_the_matrix_never_comes_out():
+    h = torch.eye(8)
+    h[3, 1] = float("nan")
+    with pytest.raises(NotPositiveDefiniteError):
+        sweep(lower_tiles(h), torch.ones(8, 1), tile_rows=4)
+
+
+@pytest.mark.parametrize("n", [1000, 6000, 60000])
+def test_tiles_and_panel_stay_below_the_promised_memory(n):
+    b = default_tile_rows(n)
+    # tiles up to the diagonal, the panel, and one product as wide as a tile when half are freed
+    assert n**2 / 2 + n * b / 2 + n * b <= 0.55 * n**2 or n < 64 * 32
