@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import data
+import example_data
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Sampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Sampler, TensorDataset
 
 from torch_cgprune import CGScoredDataset, PrunedSampler
 
@@ -57,7 +57,7 @@ def network(image: Tensor, classes: int) -> nn.Module:
 
 
 def train(
-    dataset: TensorDataset, sampler: Sampler[int], test: TensorDataset, args: Any, seed: int
+    dataset: Dataset[Any], sampler: Sampler[int], test: TensorDataset, args: Any, seed: int
 ) -> float:
     """Train for ``args.steps`` steps and return the test accuracy in percent."""
     torch.manual_seed(seed)
@@ -109,7 +109,10 @@ def main() -> None:
     args = parse()
     if args.scores:
         args.scores.mkdir(parents=True, exist_ok=True)
-    clean, test = (TensorDataset(*data.in_memory(part)) for part in data.load(args.data, args.root))
+    clean, test = (
+        TensorDataset(*example_data.in_memory(part))
+        for part in example_data.load(args.data, args.root)
+    )
     images, labels = clean.tensors
     wrong = corrupt(labels, args.noise)
     print(f"{args.data}: {len(clean)} training, {len(test)} test images; torch {torch.__version__}")

@@ -95,7 +95,9 @@ def test_features_and_labels_of_ones_own():
     expected = cg_scores(features, dataset.tensors[1], progress=False)
     for given in (features, features.numpy(), TensorDataset(features, dataset.tensors[1])):
         assert torch.equal(scored(dataset, features=given).scores.values, expected.values)
-        assert torch.equal(scored(Unlabelled(dataset), features=given).scores.values, expected.values)
+        assert torch.equal(
+            scored(Unlabelled(dataset), features=given).scores.values, expected.values
+        )
     names = [f"class {int(y)}" for y in dataset.tensors[1]]
     got = scored(dataset, labels=names).scores
     assert got.classes == ("class 0", "class 1", "class 2")
@@ -154,7 +156,11 @@ MISMATCHES = [
     (one_pixel, {"verify": "full"}, r"other features: example 37 differs \(1 of 60"),
     (lambda: Unlabelled(tensors(), shift=1), {}, r"has the label \d for example \d+, the data \d"),
     (tensors, {"ridge": 0.1}, r"other options: ridge is 0.0 there and 0.1 here"),
-    (tensors, {"method": "stochastic"}, r"method is 'exact' there and 'stochastic' here.*ratio is None"),
+    (
+        tensors,
+        {"method": "stochastic"},
+        r"method is 'exact' there and 'stochastic' here.*ratio is None",
+    ),
     (tensors, {"dtype": torch.float64}, r"dtype is 'float32' there and 'float64' here"),
 ]
 
@@ -188,7 +194,7 @@ def test_a_folder_that_takes_no_file_is_found_out_before_the_work(tmp_path, monk
     monkeypatch.setattr("torch_cgprune.dataset.cg_scores", None)
     with pytest.raises(FileNotFoundError, match=r"folder of .* does not exist. Create it"):
         scored(tensors(), cache=tmp_path / "missing" / "scores.safetensors")
-    with pytest.raises(IsADirectoryError, match="is a folder. Name a file inside"):
+    with pytest.raises(IsADirectoryError, match=r"is a folder\. Name a file inside"):
         scored(tensors(), cache=tmp_path)
     folder = tmp_path / "read-only"
     folder.mkdir(mode=0o555)
@@ -212,14 +218,12 @@ def test_an_interrupted_scoring_leaves_nothing_behind(tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("torch_cgprune.blocks.sweep", interrupt)
-        scored(tensors(), cache=cache)
-    assert [*tmp_path.iterdir()] == []
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("torch_cgprune.files.os.fsync", interrupt)
-        scored(tensors(), cache=cache)
-    assert [*tmp_path.iterdir()] == []
+    for stage in ("torch_cgprune.blocks.sweep", "torch_cgprune.files.os.fsync"):
+        with monkeypatch.context() as patch:
+            patch.setattr(stage, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                scored(tensors(), cache=cache)
+        assert [*tmp_path.iterdir()] == []
     scored(tensors(), cache=cache)
     assert cache.is_file()
 
@@ -238,7 +242,8 @@ def test_processes_that_start_at_once_do_not_corrupt_the_cache(tmp_path):
     context = multiprocessing.get_context("spawn")
     barrier, failures = context.Barrier(2), context.Queue()
     workers = [
-        context.Process(target=_score_in_a_process, args=(tmp_path, barrier, failures)) for _ in "ab"
+        context.Process(target=_score_in_a_process, args=(tmp_path, barrier, failures))
+        for _ in "ab"
     ]
     for worker in workers:
         worker.start()

@@ -33,7 +33,12 @@ def pixels():
 
 @pytest.mark.parametrize(
     "convert",
-    [Image.fromarray, lambda a: a, torch.from_numpy, lambda a: a.astype(np.float32) / np.float32(255)],
+    [
+        Image.fromarray,
+        lambda a: a,
+        torch.from_numpy,
+        lambda a: a.astype(np.float32) / np.float32(255),
+    ],
     ids=["pil", "numpy", "tensor", "float"],
 )
 def test_images_of_any_kind_are_the_same_rows_in_0_to_1(convert, pixels):
@@ -45,7 +50,9 @@ def test_images_of_any_kind_are_the_same_rows_in_0_to_1(convert, pixels):
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16", "F"])
 def test_pil_modes(mode, pixels):
-    image = Image.new(mode, (4, 5), 1) if mode == "I;16" else Image.fromarray(pixels[0]).convert(mode)
+    image = (
+        Image.new(mode, (4, 5), 1) if mode == "I;16" else Image.fromarray(pixels[0]).convert(mode)
+    )
     features, _ = read(Items([(image, 0)] * 2))
     assert features.shape == (2, 20 * {"P": 3, "RGB": 3, "RGBA": 4}.get(mode, 1))
     assert torch.isfinite(features).all()
@@ -77,7 +84,11 @@ def augmented(**options):
         image_size=(3, 6, 6),
         num_classes=3,
         transform=transforms.Compose(
-            [transforms.RandomCrop(6, padding=2), transforms.RandomHorizontalFlip(), transforms.ToTensor()]
+            [
+                transforms.RandomCrop(6, padding=2),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+            ]
         ),
         **options,
     )
@@ -122,8 +133,10 @@ def test_a_target_transform_is_kept():
     assert min(labels) >= 100
 
 
-def test_a_transform_follows_any_other_dataset(pixels):
-    doubled, labels = read(Items([(torch.ones(2), 7), (torch.ones(2), 8)]), transform=lambda x: 2 * x)
+def test_a_transform_follows_any_other_dataset():
+    doubled, labels = read(
+        Items([(torch.ones(2), 7), (torch.ones(2), 8)]), transform=lambda x: 2 * x
+    )
     assert doubled.tolist() == [[2, 2], [2, 2]]
     assert labels == [7, 8]
     assert read(Items([torch.ones(2)]), transform=lambda x: 3 * x)[0].tolist() == [[3, 3]]
@@ -144,7 +157,9 @@ class Augmented(Dataset):
 
 
 def test_a_dataset_that_changes_is_refused_with_the_cure():
-    with pytest.raises(UnstableDatasetError, match=r"Item \d+ .* changed between two reads.*features="):
+    with pytest.raises(
+        UnstableDatasetError, match=r"Item \d+ .* changed between two reads.*features="
+    ):
         read(Augmented())
 
 
@@ -195,7 +210,9 @@ def test_an_image_folder(tmp_path, pixels):
     folder = ImageFolder(tmp_path, transform=transforms.RandomHorizontalFlip())
     features, labels = read(folder)
     assert labels == [0, 0, 0, 1, 1, 1]
-    torch.testing.assert_close(features, torch.from_numpy(pixels[[0, 2, 4, 1, 3, 5]].reshape(6, -1) / 255).float())
+    torch.testing.assert_close(
+        features, torch.from_numpy(pixels[[0, 2, 4, 1, 3, 5]].reshape(6, -1) / 255).float()
+    )
 
 
 def test_a_few_rows_are_the_rows_of_the_whole(pixels):

@@ -92,7 +92,13 @@ def test_a_target_transform_is_applied():
 
 @pytest.mark.parametrize(
     "attributes",
-    [{}, {"targets": [1, 2]}, {"targets": torch.eye(3)}, {"targets": [{}, {}, {}]}, {"labels": "abc"}],
+    [
+        {},
+        {"targets": [1, 2]},
+        {"targets": torch.eye(3)},
+        {"targets": [{}, {}, {}]},
+        {"labels": "abc"},
+    ],
 )
 def test_attributes_that_are_no_labels_are_passed_over(attributes):
     assert find_labels(Plain(**attributes)) is None

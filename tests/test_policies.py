@@ -9,12 +9,14 @@ from torch_cgprune import policies
 POLICIES = {
     "low_first": policies.low_first,
     "high_first": policies.high_first,
-    "random": lambda values, labels, keep, **o: policies.random(labels, keep, **o),
+    "random": lambda _, labels, keep, **o: policies.random(labels, keep, **o),
     "window": lambda values, labels, keep, **o: policies.window(values, labels, 0.0, keep, **o),
 }
 
 examples = st.lists(
-    st.tuples(st.integers(0, 5), st.sampled_from([0.0, 0.5, 1.0, 2.5, -3.0])), min_size=1, max_size=60
+    st.tuples(st.integers(0, 5), st.sampled_from([0.0, 0.5, 1.0, 2.5, -3.0])),
+    min_size=1,
+    max_size=60,
 )
 keeps = st.floats(0.01, 1)
 
@@ -65,8 +67,12 @@ def test_low_first_keeps_the_highest_and_high_first_the_lowest(pairs, keep, bala
             outside = dropped & group
             if outside.any():
                 # worse, or as good and later
-                worst = min((sign * float(values[i]), -i) for i in inside.nonzero().flatten().tolist())
-                best = max((sign * float(values[i]), -i) for i in outside.nonzero().flatten().tolist())
+                worst = min(
+                    (sign * float(values[i]), -i) for i in inside.nonzero().flatten().tolist()
+                )
+                best = max(
+                    (sign * float(values[i]), -i) for i in outside.nonzero().flatten().tolist()
+                )
                 assert worst > best
 
 
@@ -140,11 +146,22 @@ def test_the_balanced_noise_filter_keeps_as_many_in_proportion(pairs):
 
 @pytest.mark.parametrize("name", POLICIES)
 @pytest.mark.parametrize(
-    ("keep", "error"), [(0, ValueError), (-1, ValueError), (1.5, ValueError), (float("nan"), ValueError), ("a", TypeError), (True, TypeError), (None, TypeError)]
+    ("keep", "error"),
+    [
+        (0, ValueError),
+        (-1, ValueError),
+        (1.5, ValueError),
+        (float("nan"), ValueError),
+        ("a", TypeError),
+        (True, TypeError),
+        (None, TypeError),
+    ],
 )
 def test_a_share_outside_the_interval(name, keep, error):
     word = "width" if name == "window" else "keep"
-    with pytest.raises(error, match=rf"'{word}' parameter of {name} must be in \(0, 1\]. Got {keep!r}"):
+    with pytest.raises(
+        error, match=rf"'{word}' parameter of {name} must be in \(0, 1\]. Got {keep!r}"
+    ):
         POLICIES[name]([1.0, 2.0], [0, 1], keep)
 
 
@@ -168,7 +185,11 @@ def test_scores_that_are_none(values, labels, match):
 
 @pytest.mark.parametrize(
     ("start", "width", "match"),
-    [(1.0, 0.1, r"'start' .* \[0, 1\)"), (-0.1, 0.1, "'start'"), (0.6, 0.5, r"add up to 1 at most. Got 0.6 \+ 0.5")],
+    [
+        (1.0, 0.1, r"'start' .* \[0, 1\)"),
+        (-0.1, 0.1, "'start'"),
+        (0.6, 0.5, r"add up to 1 at most. Got 0.6 \+ 0.5"),
+    ],
 )
 def test_a_window_that_does_not_fit(start, width, match):
     with pytest.raises(ValueError, match=match):

@@ -168,7 +168,9 @@ def test_every_kind_of_source_selects_the_same():
     train = scored()
     pair = (train.scores.values.tolist(), [f"class {y}" for y in LABELS.tolist()])
     for source in (train, train.scores, pair, (train.scores.values.numpy(), LABELS.numpy())):
-        assert torch.equal(PrunedSampler(source, 0.5).selection, PrunedSampler(train, 0.5).selection)
+        assert torch.equal(
+            PrunedSampler(source, 0.5).selection, PrunedSampler(train, 0.5).selection
+        )
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,25 @@ from torch_cgprune import CacheError, CGScores, cg_scores
 @pytest.fixture(params=["exact", "stochastic"])
 def scores(request, rng):
     labels = ["ant", "bee", "cat"] * 10
-    return cg_scores(torch.randn(30, 6, generator=rng), labels, method=request.param, progress=False)
+    return cg_scores(
+        torch.randn(30, 6, generator=rng), labels, method=request.param, progress=False
+    )
 
 
 def test_saving_and_loading_gives_the_same(scores, tmp_path):
     path = tmp_path / "s.safetensors"
     scores.save(path)
     loaded = CGScores.load(path)
-    for name in ("values", "terms", "cg_prime", "labels", "complexity", "bound", "digests", "suspects"):
+    for name in (
+        "values",
+        "terms",
+        "cg_prime",
+        "labels",
+        "complexity",
+        "bound",
+        "digests",
+        "suspects",
+    ):
         assert torch.equal(getattr(loaded, name), getattr(scores, name))
     assert (loaded.loo is None) == (scores.loo is None)
     assert loaded.classes == ("ant", "bee", "cat")

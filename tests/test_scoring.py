@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from torch_cgprune import CGScores, NotPositiveDefiniteError, cg_scores
+from torch_cgprune import CGScores, NotPositiveDefiniteError, cg_scores, plans
 from torch_cgprune.scoring import resolve_options
 
 
@@ -44,7 +44,9 @@ def test_exact_scores_are_the_definition(k, ridge, device, dtype, rng):
 
 def test_ill_conditioned_data_too_in_float64(x, codes):
     got = score(x, codes, dtype=torch.float64)
-    torch.testing.assert_close(got.values, oracles.cg_scores(oracles.gram(x), codes), rtol=1e-9, atol=0)
+    torch.testing.assert_close(
+        got.values, oracles.cg_scores(oracles.gram(x), codes), rtol=1e-9, atol=0
+    )
 
 
 def test_binary_scores_are_one_problem(rng):
@@ -109,7 +111,9 @@ def test_permuting_rows_permutes_scores(x, codes, rng):
 
 def test_scale_of_a_row_does_not_matter(x, codes):
     scaled = x * torch.arange(1, 41)[:, None]
-    torch.testing.assert_close(score(scaled, codes).values, score(x, codes).values, rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(
+        score(scaled, codes).values, score(x, codes).values, rtol=1e-2, atol=1e-3
+    )
 
 
 def test_tile_size_does_not_matter(monkeypatch, rng):
@@ -149,13 +153,13 @@ def test_stochastic_with_everyone_drawn_is_exact(x, codes):
 
 
 def test_stochastic_is_the_mean_over_its_blocks(x, codes):
-    from torch_cgprune import plans
-
     blocks = plans.stochastic(codes, 3, ratio=1, runs=[3] * 3, seed=5)
     total = torch.zeros(40, dtype=torch.float64)
     for block in blocks:
         y = torch.where(block.codes == 0, 1.0, -1.0).double()
-        total[block.rows[block.scored]] += oracles.gaps(oracles.gram(x[block.rows]), y)[block.scored]
+        total[block.rows[block.scored]] += oracles.gaps(oracles.gram(x[block.rows]), y)[
+            block.scored
+        ]
     got = score(x, codes, method="stochastic", ratio=1, runs=3, seed=5, dtype=torch.float64)
     torch.testing.assert_close(got.values, total / 3, rtol=1e-8, atol=1e-10)
 

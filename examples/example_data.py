@@ -61,5 +61,5 @@ def in_memory(dataset: Dataset[Any]) -> tuple[Tensor, Tensor]:
         images, labels = dataset.tensors
         return images, labels
     loader = torch.utils.data.DataLoader(dataset, batch_size=500, num_workers=2)
-    images, labels = zip(*loader, strict=True)
-    return torch.cat(images), torch.cat(labels)
+    batches = list(loader)
+    return torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
