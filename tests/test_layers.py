@@ -8,10 +8,10 @@ import pytest
 import torch_cgprune
 
 LAYERS = [
-    {"errors", "views"},
-    {"files", "kernel", "labels", "solver"},
-    {"features", "plans", "policies", "scores"},
-    {"blocks", "cache", "samplers"},
+    {"copies", "errors", "kernel", "plans", "views"},
+    {"files", "labels", "options", "solver"},
+    {"blocks", "digests", "features", "policies", "scores"},
+    {"averages", "cache", "samplers"},
     {"scoring"},
     {"dataset"},
     {"__init__"},

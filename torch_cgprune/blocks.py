@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from torch_cgprune.kernel import gram_tile
+from torch_cgprune.kernel import gram_tile, twin_angle
 from torch_cgprune.plans import Block
 from torch_cgprune.solver import sweep
 
@@ -19,33 +19,43 @@ class Solved(NamedTuple):
 
     alpha: Tensor  # H^-1 E for the one-hot targets E
     diagonal: Tensor  # of H^-1
-    product: Tensor  # H E
+    product: Tensor  # H E, with E weighted
+    twins: Tensor  # (t,) positions of near copies of an earlier row
 
 
 def solve_block(
-    unit: Tensor, block: Block, ridge: float, advance: Callable[[int], object]
+    rows: Tensor,
+    block: Block,
+    ridges: Tensor,
+    weights: Tensor,
+    advance: Callable[[int], object],
 ) -> Solved:
     """Solve the one-hot targets of a block: every other coding is linear in them.
 
     Args:
-        unit: (n, d) unit rows of all examples.
-        block: which of them.
-        ridge: added to the diagonal of the Gram matrix.
+        rows: (b, d) unit rows.
+        block: which examples these are.
+        ridges: (b,) added to the diagonal of the Gram matrix. Near copies of an earlier row get at
+            least :func:`~torch_cgprune.kernel.twin_angle`, below which they cannot be told apart.
+        weights: (b,) how many examples each row stands for; they count in H E.
         advance: told the operations done, as by :func:`~torch_cgprune.solver.sweep`.
 
     """
-    # Ascending rows as many as there are is all of them: no second copy of the features.
-    rows = unit if len(block.rows) == len(unit) else unit[block.rows.to(unit.device)]
-    targets = one_hot(block.codes.to(unit.device), len(block.classes)).to(unit.dtype)
+    targets = one_hot(block.codes.to(rows.device), len(block.classes)).to(rows.dtype)
+    weighted = targets * weights.to(rows)[:, None]
     product = torch.zeros_like(targets)
+    ridges = ridges.to(rows)
+    twins = []
 
     def fill(start: int, stop: int, out: Tensor) -> None:
-        gram_tile(rows, start, stop, out)
-        product[start:stop].addmm_(out, targets[:stop])
-        product[:start].addmm_(out[:, :start].T, targets[start:stop])
-        out[:, start:].diagonal().add_(ridge)
+        near = gram_tile(rows, start, stop, out)
+        product[start:stop].addmm_(out, weighted[:stop])
+        product[:start].addmm_(out[:, :start].T, weighted[start:stop])
+        ridges[start + near] = ridges[start + near].clamp(min=twin_angle(rows.dtype))
+        out[:, start:].diagonal().add_(ridges[start:stop])
+        twins.append(start + near)
 
-    return Solved(*sweep(fill, targets, advance=advance), product)
+    return Solved(*sweep(fill, targets, advance=advance), product, torch.cat(twins))
 
 
 def _own(columns: Tensor, block: Block) -> Tensor:

@@ -17,8 +17,9 @@ from torch_cgprune.errors import CacheMismatchError, check_choice
 from torch_cgprune.features import Source, as_matrix, read_dataset, read_rows
 from torch_cgprune.files import check_writable
 from torch_cgprune.labels import Labels, encode_labels, find_labels
+from torch_cgprune.options import resolve_options
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scoring import cg_scores, resolve_options
+from torch_cgprune.scoring import cg_scores
 
 _log = logging.getLogger(__name__)
 

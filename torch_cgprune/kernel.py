@@ -10,17 +10,27 @@ from torch import Tensor
 # Rows normalised at a time: bounds the float64 copies to a few MB for images.
 _CHUNK_ROWS = 1024
 
+# Above this cosine (0.8 degrees) entries are computed from differences of rows.
+_CLOSE = 1 - 1e-4
 
-def unit_rows(features: Tensor, *, dtype: torch.dtype, device: torch.device | str) -> Tensor:
+
+def unit_rows(
+    features: Tensor,
+    *,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    chosen: Tensor | None = None,
+) -> Tensor:
     r"""Scale every row to Euclidean norm 1, with the norm taken in float64.
 
     Args:
         features: (n, ...) real numbers of any dtype on any device; trailing axes are flattened.
         dtype: dtype of the result, float32 or float64.
         device: device of the result.
+        chosen: (m,) int64 rows to take, in this order; None takes all. Only these are read.
 
     Returns:
-        (n, d) unit rows, the :math:`x_i` of the paper (section 2).
+        (n, d), or (m, d), unit rows, the :math:`x_i` of the paper (section 2).
 
     Raises:
         ValueError: a row holds NaN or infinity, or is all zeros; the message has its index.
@@ -32,9 +42,12 @@ def unit_rows(features: Tensor, *, dtype: torch.dtype, device: torch.device | st
 
     """
     flat = features.reshape(len(features), -1)
-    rows = torch.empty(flat.shape, dtype=dtype, device=device)
-    for start in range(0, len(flat), _CHUNK_ROWS):
-        chunk = flat[start : start + _CHUNK_ROWS].to(device=device, dtype=torch.float64)
+    n = len(flat) if chosen is None else len(chosen)
+    rows = torch.empty(n, flat.shape[1], dtype=dtype, device=device)
+    for start in range(0, n, _CHUNK_ROWS):
+        part = slice(start, start + _CHUNK_ROWS)
+        chunk = flat[part] if chosen is None else flat[chosen[part].to(flat.device)]
+        chunk = chunk.to(device=device, dtype=torch.float64)
         # Dividing by the largest entry first keeps the squares from overflow and underflow.
         largest = chunk.abs().amax(dim=1, keepdim=True)
         _check_rows(largest.squeeze(1), start)
@@ -55,7 +68,7 @@ def _check_rows(largest: Tensor, start: int) -> None:
             raise ValueError(f"Row {row} of the 'features' {what}. {cure} before scoring.")
 
 
-def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> None:
+def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:
     r"""Fill rows ``start:stop`` of the arc-cosine Gram matrix, columns up to ``stop``.
 
     .. math:: H_{ij} = x_i^T x_j \, (\pi - \arccos(x_i^T x_j)) / (2 \pi), \qquad H_{ii} = 1/2
@@ -66,12 +79,17 @@ def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> None:
         stop: one past its last row.
         out: (stop - start, stop) tensor of the same dtype and device, overwritten.
 
+    Returns:
+        (t,) int64 rows of the tile, from 0, that are nearly a copy of an earlier row of the matrix:
+        the angle between them is below :func:`twin_angle`.
+
     References:
         Ki, Choi, Chung (ICLR 2023), eq. 1.
 
     Example:
         >>> out = torch.empty(2, 2)
         >>> gram_tile(torch.eye(2), 0, 2, out)
+        tensor([], dtype=torch.int64)
         >>> out
         tensor([[0.5000, 0.0000],
                 [0.0000, 0.5000]])
@@ -79,5 +97,29 @@ def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> None:
     """
     torch.mm(rows[start:stop], rows[:stop].T, out=out)
     out.clamp_(-1, 1)  # rounding may push a product of unit rows past 1, where arccos is NaN
+    out[:, start:].fill_diagonal_(0)  # no close pair
+    close = (out > _CLOSE).nonzero()
     out.mul_(torch.acos(out).div_(-2 * math.pi).add_(0.5))
     out[:, start:].fill_diagonal_(0.5)
+    return _refine(rows, start, out, close)
+
+
+def twin_angle(dtype: torch.dtype) -> float:
+    """Return the angle in radians below which rounding hides that two rows differ: 1,000 ulps."""
+    return 1000 * torch.finfo(dtype).eps
+
+
+def _refine(rows: Tensor, start: int, out: Tensor, close: Tensor) -> Tensor:
+    """Compute the entries of close pairs anew, from the length of their difference.
+
+    The cosine of a small angle keeps only half of its digits.
+    """
+    twins = [close.new_empty(0)]
+    for pairs in torch.split(close, _CHUNK_ROWS):
+        i, j = pairs.unbind(1)
+        chord = torch.linalg.vector_norm(rows[start + i] - rows[j], dim=1)
+        angle = 2 * torch.asin(chord / 2)
+        out[i, j] = angle.cos() * (math.pi - angle) / (2 * math.pi)
+        twins.append(i[(j < start + i) & (angle < twin_angle(rows.dtype))])
+    near: Tensor = torch.cat(twins).unique()
+    return near

@@ -14,7 +14,7 @@ from torch_cgprune.files import read_safetensors, write_safetensors
 from torch_cgprune.labels import ClassName
 
 FORMAT = "torch-cgprune scores 1"
-_TENSORS = ("values", "terms", "cg_prime", "labels", "complexity", "bound", "digests")
+_TENSORS = ("values", "terms", "cg_prime", "labels", "complexity", "bound", "digests", "conflicts")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,6 +35,7 @@ class CGScores:
             (sec. 3.1); the mean over blocks where there are several.
         bound: (k,) float64 generalisation bound :math:`\sqrt{2 y^T H^{-1} y / n}`, likewise.
         digests: (n,) int64 content hash of every feature row.
+        conflicts: (n,) bool, the examples of which an exact copy has another label.
         loo: (n, k) leave-one-out predictions of the prior-centred targets :math:`E_{ic} - p_c`
             (one-hot minus class share), or None where the method has them not (``stochastic``).
         metadata: method, options, library version, fingerprint: JSON values.
@@ -49,6 +50,7 @@ class CGScores:
     complexity: Tensor
     bound: Tensor
     digests: Tensor
+    conflicts: Tensor
     loo: Tensor | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -64,9 +66,11 @@ class CGScores:
     def prediction(self) -> Tensor:
         r"""(n,) leave-one-out prediction :math:`y_i - \alpha_i / d_i` of the own class's +1.
 
-        Rasmussen and Williams, Gaussian Processes for Machine Learning, eq. 5.12.
+        Rasmussen and Williams, Gaussian Processes for Machine Learning, eq. 5.12. A later exact
+        copy, whose terms are 0, is predicted by the first: 1.
         """
-        return -self.terms[:, 1] / (2 * self.terms[:, 2])
+        d = self.terms[:, 2]
+        return (-self.terms[:, 1] / (2 * d)).where(d > 0, 1.0)
 
     @property
     def residual(self) -> Tensor:
@@ -129,12 +133,13 @@ class CGScores:
     def __repr__(self) -> str:
         low, high = self.values.aminmax()
         options = ", ".join(f"{k}={_brief(v)}" for k, v in self.metadata.get("options", {}).items())
-        suspects = int(self.suspects.sum())
+        suspects, conflicts = int(self.suspects.sum()), int(self.conflicts.sum())
         return (
             f"CGScores({len(self)} examples, {len(self.classes)} classes, {options}\n"
             f"  values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}\n"
             f"  suspects: {suspects} ({suspects / len(self):.1%}), "
-            f"{'partial score' if self.loo is None else 'prior-centred leave-one-out'} rule)"
+            f"{'partial score' if self.loo is None else 'prior-centred leave-one-out'} rule"
+            + (f"; {conflicts} in conflict with a copy)" if conflicts else ")")
         )
 
 

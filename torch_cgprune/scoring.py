@@ -13,25 +13,23 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from torch_cgprune import plans
-from torch_cgprune.blocks import Solved, centred_loo, complexities, score_columns, solve_block
-from torch_cgprune.cache import fingerprint, row_digests
-from torch_cgprune.errors import (
-    NotPositiveDefiniteError,
-    check_choice,
-    check_integer,
-    check_real,
-)
+from torch_cgprune.averages import Averages
+from torch_cgprune.blocks import solve_block
+from torch_cgprune.copies import Copies, find_copies
+from torch_cgprune.digests import fingerprint, row_digests
 from torch_cgprune.features import as_matrix
 from torch_cgprune.kernel import unit_rows
-from torch_cgprune.labels import ClassName, Labels, encode_labels
+from torch_cgprune.labels import Labels, encode_labels
+from torch_cgprune.options import resolve_options
 from torch_cgprune.plans import Block
 from torch_cgprune.scores import CGScores
 from torch_cgprune.solver import flops
 
-METHODS = ("auto", "exact", "stochastic")
-_DTYPES = {"float32": torch.float32, "float64": torch.float64}
-# What method="auto" scores exactly; half the matrix is then 8.6 GB in float32.
-EXACT_UP_TO = 65_536
+# Added to the diagonal where copies have different labels: their scores come out near 2 / ridge.
+CONFLICT_RIDGE = 1e-3
+
+# Rows normalised and hashed at a time when copies are looked for.
+_SURVEY_ROWS = 4096
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +54,9 @@ def cg_scores(
     with :math:`H` the arc-cosine Gram matrix of the unit rows, :math:`\alpha = H^{-1} y`, and y the
     labels as +-1, the example's own class against the rest.
 
+    Exact copies (equal rows up to scale) are kept once: later copies of the same label score 0.
+    Copies of different labels are reported as ``conflicts`` and scored with a ridge of 1e-3.
+
     Args:
         features: (n, ...) real numbers, tensor or array; trailing axes are flattened, rows scaled
             to unit norm.
@@ -79,7 +80,7 @@ def cg_scores(
 
     Raises:
         TypeError, ValueError: bad features, labels or options; the message names the cure.
-        NotPositiveDefiniteError: examples that are copies of each other, or nearly so.
+        NotPositiveDefiniteError: the Gram matrix is singular at this precision.
 
     References:
         Ki, Choi, Chung: Data valuation without training of a model. ICLR 2023, eq. 2 and 6.
@@ -100,67 +101,27 @@ def cg_scores(
     )
     if options["method"] == "stochastic" and runs is None:
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
-    unit = unit_rows(matrix, dtype=dtype, device=_pick_device(device, matrix))
-    blocks = _plan(codes, len(classes), options)
+    target = _pick_device(device, matrix)
+    copies = find_copies(_unit_digests(matrix), codes)
+    kept_codes = codes[copies.kept]
+    blocks = _plan(kept_codes, len(classes), options)
+    ridges, weights = _ridges(copies, options["ridge"]), copies.stand_in.bincount()
     digests = row_digests(matrix)
     metadata = {
         "options": options,
         "library_version": version("torch-cgprune"),
         "fingerprint": fingerprint(digests, codes, classes),
+        "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
     }
-    averages = _Averages(codes, classes, with_loo=options["method"] == "exact", dtype=dtype)
+    averages = Averages(copies, codes, classes, with_loo=options["method"] == "exact", dtype=dtype)
     with _progress_bar(blocks, options["method"], show=progress) as advance, _full_precision():
         for block in blocks:
-            averages.add(block, solve_block(unit, block, options["ridge"], advance))
+            everyone = len(block.rows) == len(matrix)
+            chosen = None if everyone else copies.kept[block.rows]
+            rows = unit_rows(matrix, dtype=dtype, device=target, chosen=chosen)
+            solved = solve_block(rows, block, ridges[block.rows], weights[block.rows], advance)
+            averages.add(block, solved)
     return averages.scores(digests, metadata)
-
-
-def resolve_options(
-    counts: Sequence[int],
-    *,
-    method: str = "auto",
-    ratio: float = 4,
-    runs: int | None = None,
-    ridge: float = 0.0,
-    dtype: torch.dtype = torch.float32,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Check the options of :func:`cg_scores` and return, as JSON values, those with an effect.
-
-    Args:
-        counts: examples in each class.
-        method: as in :func:`cg_scores`, like all that follow.
-        ratio: likewise.
-        runs: likewise.
-        ridge: likewise.
-        dtype: likewise.
-        seed: likewise.
-
-    Returns:
-        What ``CGScores.metadata["options"]`` records and a cache is compared by.
-
-    """
-    check_choice("method", "cg_scores", method, METHODS)
-    name = str(dtype).removeprefix("torch.")
-    check_choice("dtype", "cg_scores", name, tuple(_DTYPES))
-    common = {"ridge": check_real("ridge", "cg_scores", ridge, "[0, inf)"), "dtype": name}
-    n = sum(counts)
-    if method == "auto":
-        if n > EXACT_UP_TO:
-            raise ValueError(
-                f"The 'method' parameter of cg_scores is 'auto': exact to n = {EXACT_UP_TO}. "
-                f"Got n = {n}; pass method='stochastic', or method='exact' to insist."
-            )
-        method = "exact"
-    if method == "exact":
-        return {"method": method, **common}
-    ratio = check_real("ratio", "cg_scores", ratio, "(0, inf)")
-    seed = check_integer("seed", "cg_scores", seed, minimum=0)
-    if runs is None:
-        per_class = plans.recommended_runs(counts, ratio)
-    else:
-        per_class = [check_integer("runs", "cg_scores", runs, minimum=1)] * len(counts)
-    return {"method": method, **common, "ratio": ratio, "runs": per_class, "seed": seed}
 
 
 def _check_data(matrix: Tensor, codes: Tensor) -> None:
@@ -173,6 +134,20 @@ def _check_data(matrix: Tensor, codes: Tensor) -> None:
         raise ValueError(
             "The 'features' must have at least 2 rows: a score compares examples. Got 1."
         )
+
+
+def _unit_digests(matrix: Tensor) -> Tensor:
+    """Return (n,) hashes of the unit rows in float32: equal for copies, scaled ones too."""
+    parts = torch.arange(len(matrix)).split(_SURVEY_ROWS)
+    unit = (unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part) for part in parts)
+    return torch.cat([row_digests(rows) for rows in unit])
+
+
+def _ridges(copies: Copies, ridge: float) -> Tensor:
+    """Return the (m,) ridge of every kept example: copies in conflict need some."""
+    ridges = torch.full((len(copies.kept),), ridge, dtype=torch.float64)
+    ridges[copies.conflicts[copies.kept]] = max(ridge, CONFLICT_RIDGE)
+    return ridges
 
 
 def _pick_device(device: torch.device | str | None, matrix: Tensor) -> torch.device:
@@ -210,56 +185,3 @@ def _full_precision() -> Iterator[None]:
             yield
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-class _Averages:
-    """Sums over blocks of what each row's scores are made of."""
-
-    def __init__(
-        self, codes: Tensor, classes: tuple[ClassName, ...], *, with_loo: bool, dtype: torch.dtype
-    ) -> None:
-        n, k = len(codes), len(classes)
-        self.codes, self.classes = codes, classes
-        self.priors = codes.bincount(minlength=k).to(dtype) / n
-        # Columns: score, its three terms, CG'; and how often a row was scored.
-        self.sums = torch.zeros(n, 5, dtype=torch.float64)
-        self.times = torch.zeros(n, dtype=torch.int64)
-        # Columns: complexity, bound; and in how many blocks a class took part.
-        self.class_sums = torch.zeros(k, 2, dtype=torch.float64)
-        self.class_times = torch.zeros(k, dtype=torch.int64)
-        self.loo = torch.zeros(n, k, dtype=dtype) if with_loo else None
-
-    def add(self, block: Block, solved: Solved) -> None:
-        rows = block.rows[block.scored]
-        self.sums.index_add_(0, rows, score_columns(block, solved))
-        self.times.index_add_(0, rows, torch.ones_like(rows))
-        real = block.classes >= 0
-        complexity = complexities(block, solved)[real]
-        both = torch.stack([complexity, (2 * complexity.clamp(min=0) / len(block.rows)).sqrt()], 1)
-        self.class_sums.index_add_(0, block.classes[real], both)
-        self.class_times.index_add_(
-            0, block.classes[real], torch.ones(len(both), dtype=torch.int64)
-        )
-        if self.loo is not None:
-            self.loo.index_add_(0, rows, centred_loo(block, solved, self.priors))
-
-    def scores(self, digests: Tensor, metadata: dict[str, Any]) -> CGScores:
-        means = self.sums / self.times[:, None]
-        if not torch.isfinite(means).all():
-            raise NotPositiveDefiniteError(
-                "The scores overflow: the Gram matrix is numerically singular. "
-                "Pass ridge=1e-3 or more, or dtype=torch.float64."
-            )
-        complexity, bound = (self.class_sums / self.class_times[:, None]).unbind(1)
-        return CGScores(
-            values=means[:, 0].clone(),
-            terms=means[:, 1:4].clone(),
-            cg_prime=means[:, 4].clone(),
-            labels=self.codes,
-            classes=self.classes,
-            complexity=complexity.clone(),
-            bound=bound.clone(),
-            digests=digests,
-            loo=None if self.loo is None else self.loo / self.times[:, None],
-            metadata=metadata,
-        )

@@ -1,0 +1,64 @@
+"""The options of a scoring run, checked and made comparable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from torch_cgprune.errors import check_choice, check_integer, check_real
+from torch_cgprune.plans import recommended_runs
+
+METHODS = ("auto", "exact", "stochastic")
+_DTYPES = ("float32", "float64")
+# What method="auto" scores exactly; half the matrix is then 8.6 GB in float32.
+EXACT_UP_TO = 65_536
+
+
+def resolve_options(
+    counts: Sequence[int],
+    *,
+    method: str = "auto",
+    ratio: float = 4,
+    runs: int | None = None,
+    ridge: float = 0.0,
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Check the options of :func:`cg_scores` and return, as JSON values, those with an effect.
+
+    Args:
+        counts: examples in each class.
+        method: as in :func:`cg_scores`, like all that follow.
+        ratio: likewise.
+        runs: likewise.
+        ridge: likewise.
+        dtype: likewise.
+        seed: likewise.
+
+    Returns:
+        What ``CGScores.metadata["options"]`` records and a cache is compared by.
+
+    """
+    check_choice("method", "cg_scores", method, METHODS)
+    name = str(dtype).removeprefix("torch.")
+    check_choice("dtype", "cg_scores", name, _DTYPES)
+    common = {"ridge": check_real("ridge", "cg_scores", ridge, "[0, inf)"), "dtype": name}
+    n = sum(counts)
+    if method == "auto":
+        if n > EXACT_UP_TO:
+            raise ValueError(
+                f"The 'method' parameter of cg_scores is 'auto': exact to n = {EXACT_UP_TO}. "
+                f"Got n = {n}; pass method='stochastic', or method='exact' to insist."
+            )
+        method = "exact"
+    if method == "exact":
+        return {"method": method, **common}
+    ratio = check_real("ratio", "cg_scores", ratio, "(0, inf)")
+    seed = check_integer("seed", "cg_scores", seed, minimum=0)
+    if runs is None:
+        per_class = recommended_runs(counts, ratio)
+    else:
+        per_class = [check_integer("runs", "cg_scores", runs, minimum=1)] * len(counts)
+    return {"method": method, **common, "ratio": ratio, "runs": per_class, "seed": seed}
