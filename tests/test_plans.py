@@ -16,7 +16,7 @@ def codes_of(counts):
 
 def test_exact_is_one_block_of_everyone():
     codes = codes_of([3, 2])
-    (block,) = plans.exact(codes, 2)
+    ((block,),) = plans.exact(codes, 2)
     assert block.rows.tolist() == block.scored.tolist() == [0, 1, 2, 3, 4]
     assert block.codes.tolist() == codes.tolist()
     assert block.classes.tolist() == [0, 1]
@@ -25,10 +25,9 @@ def test_exact_is_one_block_of_everyone():
 @given(counts=counts_lists, ratio=st.floats(0.1, 5), seed=st.integers(0, 9))
 def test_stochastic_scores_each_class_against_a_draw_of_the_others(counts, ratio, seed):
     codes, k = codes_of(counts), len(counts)
-    blocks = plans.stochastic(codes, k, ratio=ratio, runs=[2] * k, seed=seed)
-    assert len(blocks) == 2 * k
-    for i, block in enumerate(blocks):
-        c = i // 2
+    runs = plans.stochastic(codes, k, ratio=ratio, runs=[2] * k, seed=seed)
+    assert [len(blocks) for blocks in runs] == [k, k]
+    for c, block in [*enumerate(runs[0]), *enumerate(runs[1])]:
         own = (codes == c).nonzero().squeeze(1)
         others = len(block.rows) - len(own)
         assert block.rows.unique().tolist() == block.rows.tolist()
@@ -43,9 +42,10 @@ def test_a_draw_depends_on_seed_class_and_run_alone():
     few = plans.stochastic(codes, 3, ratio=1, runs=[1, 1, 1], seed=0)
     many = plans.stochastic(codes, 3, ratio=1, runs=[1, 2, 5], seed=0)
     other = plans.stochastic(codes, 3, ratio=1, runs=[1, 1, 1], seed=1)
-    assert few[2].rows.tolist() == many[3].rows.tolist()
-    assert many[1].rows.tolist() != many[2].rows.tolist()
-    assert few[0].rows.tolist() != other[0].rows.tolist()
+    assert [len(blocks) for blocks in many] == [3, 2, 1, 1, 1]
+    assert few[0][2].rows.tolist() == many[0][2].rows.tolist()
+    assert many[0][1].rows.tolist() != many[1][0].rows.tolist()
+    assert few[0][0].rows.tolist() != other[0][0].rows.tolist()
 
 
 @given(counts=counts_lists, ratio=st.floats(0.1, 5))
@@ -62,3 +62,37 @@ def test_recommended_runs_are_the_fewest_that_cover_half(counts, ratio):
 def test_recommended_runs_of_ten_equal_classes(ratio, expected):
     assert plans.recommended_runs([5000] * 10, ratio) == [expected] * 10
     assert expected == math.ceil(math.log(0.5) / math.log(1 - ratio / 9))
+
+
+@given(n=st.integers(2, 200), block_size=st.integers(2, 60), seed=st.integers(0, 9))
+def test_local_runs_are_balanced_partitions(n, block_size, seed):
+    rng = torch.Generator().manual_seed(seed)
+    points, codes = torch.randn(n, 4, generator=rng), torch.arange(n) % 7
+    for blocks in plans.local(points, codes, block_size=block_size, runs=2, seed=seed):
+        sizes = [len(block.rows) for block in blocks]
+        assert torch.cat([block.rows for block in blocks]).sort().values.tolist() == [*range(n)]
+        assert max(sizes) <= block_size
+        assert len(sizes) == -(-n // block_size)
+        assert max(sizes) - min(sizes) <= 1
+        for block in blocks:
+            assert block.rows.tolist() == block.rows.sort().values.tolist()
+            assert torch.equal(block.classes[block.codes], codes[block.rows])
+            assert len(block.scored) == len(block.rows)
+
+
+def test_local_blocks_hold_neighbours():
+    rng = torch.Generator().manual_seed(0)
+    centres = torch.randn(8, 16, generator=rng) * 10
+    points = centres.repeat(50, 1) + torch.randn(400, 16, generator=rng)
+    (blocks,) = plans.local(
+        points, torch.zeros(400, dtype=torch.int64), block_size=50, runs=1, seed=0
+    )
+    spread = sum(float(points[block.rows].var(0).sum()) for block in blocks) / len(blocks)
+    assert spread < 0.5 * float(points.var(0).sum())
+
+
+def test_local_depends_on_seed_and_run_alone():
+    points, codes = torch.randn(100, 4), torch.zeros(100, dtype=torch.int64)
+    one, two = (plans.local(points, codes, block_size=20, runs=r, seed=3) for r in (1, 2))
+    assert one[0][0].rows.tolist() == two[0][0].rows.tolist()
+    assert two[0][0].rows.tolist() != two[1][0].rows.tolist()

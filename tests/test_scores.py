@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch_cgprune import CacheError, CGScores, cg_scores
 
 
-@pytest.fixture(params=["exact", "stochastic"])
+@pytest.fixture(params=["exact", "stochastic", "local"])
 def scores(request, rng):
     labels = ["ant", "bee", "cat"] * 10
     return cg_scores(
@@ -32,7 +32,10 @@ def test_saving_and_loading_gives_the_same(scores, tmp_path):
         "suspects",
     ):
         assert torch.equal(getattr(loaded, name), getattr(scores, name))
-    assert (loaded.loo is None) == (scores.loo is None)
+    for name in ("own", "rival", "margin", "loo"):
+        assert (getattr(loaded, name) is None) == (
+            scores.metadata["options"]["method"] == "stochastic"
+        )
     assert loaded.classes == ("ant", "bee", "cat")
     assert loaded.metadata == scores.metadata
     assert stat.S_IMODE(path.stat().st_mode) & 0o044  # others in the group may load it
@@ -44,7 +47,7 @@ def test_the_file_says_what_it_is_in_strings(scores, tmp_path):
     with safe_open(path, "pt") as file:
         metadata = {name: json.loads(text) for name, text in file.metadata().items()}
     assert metadata["format"] == "torch-cgprune scores 1"
-    assert metadata["options"]["method"] in ("exact", "stochastic")
+    assert metadata["options"]["method"] in ("exact", "stochastic", "local")
     assert metadata["classes"] == ["ant", "bee", "cat"]
     assert len(metadata["fingerprint"]) == 64
     assert metadata["library_version"]

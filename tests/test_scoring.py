@@ -1,9 +1,13 @@
+import itertools
+
+import numpy as np
 import oracles
 import pytest
 import torch
 from scipy.stats import spearmanr
 
 from torch_cgprune import CGScores, NotPositiveDefiniteError, cg_scores, plans
+from torch_cgprune.kernel import unit_rows
 from torch_cgprune.options import resolve_options
 
 
@@ -155,7 +159,7 @@ def test_stochastic_with_everyone_drawn_is_exact(x, codes):
 def test_stochastic_is_the_mean_over_its_blocks(x, codes):
     blocks = plans.stochastic(codes, 3, ratio=1, runs=[3] * 3, seed=5)
     total = torch.zeros(40, dtype=torch.float64)
-    for block in blocks:
+    for block in itertools.chain.from_iterable(blocks):
         y = torch.where(block.codes == 0, 1.0, -1.0).double()
         total[block.rows[block.scored]] += oracles.gaps(oracles.gram(x[block.rows]), y)[
             block.scored
@@ -251,7 +255,11 @@ def test_bad_data(features, labels, error, match):
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
-        ({"method": "exakt"}, ValueError, r"'method' .* 'exact', 'stochastic'. Got 'exakt'"),
+        (
+            {"method": "exakt"},
+            ValueError,
+            r"'method' .* 'exact', 'stochastic', 'local'. Got 'exakt'",
+        ),
         ({"ridge": -1}, ValueError, r"'ridge' .* \[0, inf\). Got -1"),
         ({"ridge": float("nan")}, ValueError, r"'ridge'.*Got nan"),
         ({"ridge": "1"}, TypeError, r"'ridge'.*of type str"),
@@ -259,6 +267,7 @@ def test_bad_data(features, labels, error, match):
         ({"method": "stochastic", "ratio": 0}, ValueError, r"'ratio' .* \(0, inf\). Got 0"),
         ({"method": "stochastic", "runs": 0}, ValueError, r"'runs' .* at least 1. Got 0"),
         ({"method": "stochastic", "runs": True}, TypeError, r"'runs' .* type bool"),
+        ({"method": "local", "block_size": 1}, ValueError, r"'block_size' .* at least 2. Got 1"),
         ({"method": "stochastic", "seed": -1}, ValueError, r"'seed' .* at least 0. Got -1"),
     ],
 )
@@ -267,10 +276,71 @@ def test_bad_options(x, codes, options, error, match):
         score(x, codes, **options)
 
 
-def test_auto_is_exact_and_says_so_when_it_cannot_be(x, codes):
-    assert score(x, codes).metadata["options"]["method"] == "exact"
-    with pytest.raises(ValueError, match=r"65536.*Got n = 65537; pass method='stochastic'"):
-        resolve_options([65_537])
+def test_auto_goes_by_n_alone_and_says_so(x, codes, caplog):
+    with caplog.at_level("INFO", logger="torch_cgprune"):
+        assert score(x, codes).metadata["options"]["method"] == "exact"
+    assert "method='auto' takes 'exact' for n = 40" in caplog.text
+    assert resolve_options([65_536])["method"] == "exact"
+    assert resolve_options([65_000, 537])["method"] == "local"
+
+
+def test_local_with_everyone_in_one_block_is_exact(x, codes):
+    exact, local = (score(x, codes, dtype=torch.float64, method=m) for m in ("exact", "local"))
+    for name in ("values", "terms", "cg_prime", "complexity", "bound", "loo", "own", "margin"):
+        torch.testing.assert_close(getattr(local, name), getattr(exact, name))
+    assert torch.equal(local.rival, exact.rival)
+
+
+def test_local_is_the_mean_over_its_blocks(x):
+    codes = torch.arange(40) // 8  # few classes a block
+    got = score(x, codes, method="local", block_size=10, runs=2, dtype=torch.float64, seed=1)
+    total, loo = torch.zeros(40, dtype=torch.float64), torch.zeros(40, 5, dtype=torch.float64)
+    unit = unit_rows(x, dtype=torch.float32, device="cpu")
+    sketch = unit @ torch.randn(8, 64, generator=torch.Generator().manual_seed(1))
+    for block in itertools.chain(*plans.local(sketch, codes, block_size=10, runs=2, seed=1)):
+        h, inside = oracles.gram(x[block.rows]), codes[block.rows]
+        total[block.rows] += oracles.cg_scores(h, inside)
+        for c in range(5):
+            loo[block.rows, c] += oracles.loo(h, (inside == c).double() - 0.2)
+    torch.testing.assert_close(got.values, total / 2, rtol=1e-8, atol=1e-10)
+    torch.testing.assert_close(got.loo, loo / 2, rtol=1e-8, atol=1e-10)
+    assert torch.equal(got.suspects, got.own < 0)
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_many_classes_keep_own_rival_and_margin_alone(x, codes, monkeypatch, runs):
+    options = {"method": "local", "block_size": 10, "runs": runs}
+    full = score(x, codes, **options)
+    monkeypatch.setattr("torch_cgprune.averages.ALL_PREDICTIONS_UP_TO", 10)
+    small = score(x, codes, **options)
+    assert small.loo is None
+    torch.testing.assert_close(small.own, full.own)
+    assert torch.equal(small.suspects, full.suspects)
+    assert (small.rival != codes).all()
+    if runs == 1:
+        torch.testing.assert_close(small.margin, full.margin)
+        assert torch.equal(small.rival, full.rival)
+
+
+def test_own_rival_and_margin_are_those_of_the_predictions(x, codes):
+    got = score(x, codes)
+    own = got.loo[torch.arange(40), codes]
+    others = got.loo.clone()
+    others[torch.arange(40), codes] = -torch.inf
+    assert torch.equal(got.own, own)
+    assert torch.equal(got.rival, others.argmax(1))
+    assert torch.equal(got.margin, own - others.max(1).values)
+
+
+def test_memory_mapped_half_precision_features(x, codes, tmp_path):
+    half = x.half().numpy()
+    np.save(tmp_path / "x.npy", half)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for method in ("exact", "local", "stochastic"):
+        options = {"method": method, "block_size": 10}
+        assert torch.equal(
+            score(mapped, codes, **options).values, score(half, codes, **options).values
+        )
 
 
 def test_a_class_with_a_single_member_scores(x):

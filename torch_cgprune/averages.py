@@ -14,82 +14,140 @@ from torch_cgprune.labels import ClassName
 from torch_cgprune.plans import Block
 from torch_cgprune.scores import CGScores
 
+# Predictions of all k classes are kept up to this many numbers: 512 MB in float32.
+ALL_PREDICTIONS_UP_TO = 2**27
 
-class Averages:
-    """Sums over blocks of what the scores of the kept examples are made of.
+
+class Sums:
+    """What the blocks of one run, or of several, say of the m examples they score.
+
+    Within a run an example scores once at most. All state is in ``tensors``, so that runs can be
+    added up, kept in a file, and shared between processes.
 
     Args:
-        copies: which m of the n examples are kept; blocks hold positions among these.
-        codes: (n,) int64 class codes.
-        classes: k class names.
-        with_loo: whether the blocks predict all classes.
-        dtype: of the predictions.
+        m: examples.
+        priors: (k,) class shares; their dtype is that of the predictions.
+        predictions: whether the blocks predict all classes.
 
     """
 
-    def __init__(
-        self,
-        copies: Copies,
-        codes: Tensor,
-        classes: tuple[ClassName, ...],
-        *,
-        with_loo: bool,
-        dtype: torch.dtype,
-    ) -> None:
-        m, k = len(copies.kept), len(classes)
-        self.copies, self.codes, self.classes = copies, codes, classes
-        self.priors = codes.bincount(minlength=k).to(dtype) / len(codes)
-        # Columns: score, its three terms, CG'; and how often a row was scored.
-        self.sums = torch.zeros(m, 5, dtype=torch.float64)
-        self.times = torch.zeros(m, dtype=torch.int64)
-        # Columns: complexity, bound; and in how many blocks a class took part.
-        self.class_sums = torch.zeros(k, 2, dtype=torch.float64)
-        self.class_times = torch.zeros(k, dtype=torch.int64)
-        self.loo = torch.zeros(m, k, dtype=dtype) if with_loo else None
-        self.twins = torch.zeros(m, dtype=torch.bool)
+    def __init__(self, m: int, priors: Tensor, *, predictions: bool) -> None:
+        k = len(priors)
+        self.priors = priors
+        self.tensors = {
+            "columns": torch.zeros(m, 5, dtype=torch.float64),  # score, its three terms, CG'
+            "times": torch.zeros(m, dtype=torch.int64),
+            "class_columns": torch.zeros(k, 2, dtype=torch.float64),  # complexity, bound
+            "class_times": torch.zeros(k, dtype=torch.int64),
+            "twins": torch.zeros(m, dtype=torch.int64),
+        }
+        if predictions and m * k <= ALL_PREDICTIONS_UP_TO:
+            self.tensors["loo"] = priors.new_zeros(m, k)
+        elif predictions:
+            self.tensors |= {name: priors.new_zeros(m) for name in ("own", "best", "margin")}
+            self.tensors["rival"] = torch.zeros(m, dtype=torch.int64)
 
-    def add(self, block: Block, solved: Solved) -> None:
-        """Add what a block says of the rows that it scores."""
-        rows = block.rows[block.scored]
-        self.sums.index_add_(0, rows, score_columns(block, solved))
-        self.times.index_add_(0, rows, torch.ones_like(rows))
+    def add_block(self, block: Block, solved: Solved) -> None:
+        """Take in a block of this run."""
+        t, rows = self.tensors, block.rows[block.scored]
+        t["columns"][rows] = score_columns(block, solved)
+        t["times"][rows] = 1
+        t["twins"][block.rows[solved.twins.cpu()]] = 1
         real = block.classes >= 0
         complexity = complexities(block, solved)[real]
-        both = torch.stack([complexity, (2 * complexity.clamp(min=0) / len(block.rows)).sqrt()], 1)
-        self.class_sums.index_add_(0, block.classes[real], both)
-        self.class_times.index_add_(
-            0, block.classes[real], torch.ones(len(both), dtype=torch.int64)
-        )
-        if self.loo is not None:
-            self.loo.index_add_(0, rows, centred_loo(block, solved, self.priors))
-        self.twins[block.rows[solved.twins.cpu()]] = True
+        bound = (2 * complexity.clamp(min=0) / len(block.rows)).sqrt()
+        t["class_columns"].index_add_(0, block.classes[real], torch.stack([complexity, bound], 1))
+        t["class_times"][block.classes[real]] += 1
+        if "loo" in t:
+            t["loo"][rows] = centred_loo(block, solved, self.priors)
+        elif "own" in t:
+            loo = centred_loo(block, solved, self.priors)
+            own, best, rival = own_and_rival(loo, block.classes[block.codes[block.scored]])
+            t["own"][rows], t["best"][rows], t["rival"][rows] = own, best, rival
+            t["margin"][rows] = own - best
 
-    def scores(self, digests: Tensor, metadata: dict[str, Any]) -> CGScores:
-        """Divide, and give every later copy of an example its due.
+    def add_run(self, run: Sums) -> None:
+        """Add another run."""
+        t, new = self.tensors, run.tensors
+        if "rival" in t:
+            better = (new["times"] > 0) & ((new["best"] > t["best"]) | (t["times"] == 0))
+            for name in ("best", "rival"):
+                t[name] = new[name].where(better, t[name])
+        for name in t.keys() - {"best", "rival"}:
+            t[name] += new[name]
 
-        A later copy scores 0 in all terms, since removing it changes nothing; its predictions are
-        those of the first copy, as if both were left out, and so is its CG'.
-        """
-        means = self.sums / self.times[:, None]
-        if not torch.isfinite(means).all():
-            raise NotPositiveDefiniteError(
-                "The scores overflow: the Gram matrix is numerically singular. "
-                "Pass ridge=1e-3 or more, or dtype=torch.float64."
-            )
-        columns = means[self.copies.stand_in]
-        columns[self.copies.later, :4] = 0
-        complexity, bound = (self.class_sums / self.class_times[:, None]).unbind(1)
-        loo = None if self.loo is None else self.loo / self.times[:, None]
-        return CGScores(
-            values=columns[:, 0].clone(),
-            terms=columns[:, 1:4].clone(),
-            cg_prime=columns[:, 4].clone(),
-            labels=self.codes,
-            classes=self.classes,
-            complexity=complexity.clone(),
-            bound=bound.clone(),
-            digests=digests,
-            conflicts=self.copies.conflicts,
-            loo=None if loo is None else loo[self.copies.stand_in],
-            metadata={**metadata, "near_copies": int(self.twins.sum())},
+
+def own_and_rival(loo: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return (m,) the own class's prediction, the best of the others, and which one that is.
+
+    Args:
+        loo: (m, k) predictions.
+        codes: (m,) own classes.
+
+    """
+    own = loo.gather(1, codes[:, None])
+    if loo.shape[1] == 1:
+        return own[:, 0], own[:, 0], codes
+    best, rival = loo.scatter(1, codes[:, None], -torch.inf).max(1)
+    return own[:, 0], best, rival
+
+
+def finish(
+    sums: Sums,
+    copies: Copies,
+    codes: Tensor,
+    classes: tuple[ClassName, ...],
+    digests: Tensor,
+    metadata: dict[str, Any],
+) -> CGScores:
+    """Divide, and give every later copy of an example its due.
+
+    A later copy scores 0 in all terms, since removing it changes nothing; its predictions are those
+    of the first copy, as if both were left out, and so is its CG'.
+
+    Args:
+        sums: of all runs, over the m kept examples.
+        copies: which m of the n examples are kept.
+        codes: (n,) int64 class codes.
+        classes: k class names.
+        digests: (n,) of the features.
+        metadata: of the scores.
+
+    Raises:
+        NotPositiveDefiniteError: the sums are not finite.
+
+    """
+    t, of = sums.tensors, copies.stand_in
+    means = t["columns"] / t["times"][:, None]
+    if not torch.isfinite(means).all():
+        raise NotPositiveDefiniteError(
+            "The scores overflow: the Gram matrix is numerically singular. "
+            "Pass ridge=1e-3 or more, or dtype=torch.float64."
         )
+    columns = means[of]
+    columns[copies.later, :4] = 0
+    complexity, bound = (t["class_columns"] / t["class_times"][:, None]).unbind(1)
+    return CGScores(
+        values=columns[:, 0].clone(),
+        terms=columns[:, 1:4].clone(),
+        cg_prime=columns[:, 4].clone(),
+        labels=codes,
+        classes=classes,
+        complexity=complexity.clone(),
+        bound=bound.clone(),
+        digests=digests,
+        conflicts=copies.conflicts,
+        metadata={**metadata, "near_copies": int((t["twins"] > 0).sum())},
+        **_predictions(t, of, codes),
+    )
+
+
+def _predictions(t: dict[str, Tensor], of: Tensor, codes: Tensor) -> dict[str, Tensor]:
+    if "loo" in t:
+        loo = (t["loo"] / t["times"][:, None])[of]
+        own, best, rival = own_and_rival(loo, codes)
+        return {"own": own, "rival": rival, "margin": own - best, "loo": loo}
+    if "own" in t:
+        own, margin = (t[name] / t["times"] for name in ("own", "margin"))
+        return {"own": own[of], "rival": t["rival"][of], "margin": margin[of]}
+    return {}

@@ -10,10 +10,11 @@ import torch
 from torch_cgprune.errors import check_choice, check_integer, check_real
 from torch_cgprune.plans import recommended_runs
 
-METHODS = ("auto", "exact", "stochastic")
+METHODS = ("auto", "exact", "stochastic", "local")
 _DTYPES = ("float32", "float64")
-# What method="auto" scores exactly; half the matrix is then 8.6 GB in float32.
+# What method="auto" scores exactly; half the matrix is then 8.6 GB in float32. Beyond, "local".
 EXACT_UP_TO = 65_536
+BLOCK_SIZE, LOCAL_RUNS = 2048, 5
 
 
 def resolve_options(
@@ -22,6 +23,7 @@ def resolve_options(
     method: str = "auto",
     ratio: float = 4,
     runs: int | None = None,
+    block_size: int | None = None,
     ridge: float = 0.0,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
@@ -33,6 +35,7 @@ def resolve_options(
         method: as in :func:`cg_scores`, like all that follow.
         ratio: likewise.
         runs: likewise.
+        block_size: likewise.
         ridge: likewise.
         dtype: likewise.
         seed: likewise.
@@ -47,18 +50,21 @@ def resolve_options(
     common = {"ridge": check_real("ridge", "cg_scores", ridge, "[0, inf)"), "dtype": name}
     n = sum(counts)
     if method == "auto":
-        if n > EXACT_UP_TO:
-            raise ValueError(
-                f"The 'method' parameter of cg_scores is 'auto': exact to n = {EXACT_UP_TO}. "
-                f"Got n = {n}; pass method='stochastic', or method='exact' to insist."
-            )
-        method = "exact"
+        method = "exact" if n <= EXACT_UP_TO else "local"
     if method == "exact":
         return {"method": method, **common}
-    ratio = check_real("ratio", "cg_scores", ratio, "(0, inf)")
     seed = check_integer("seed", "cg_scores", seed, minimum=0)
-    if runs is None:
-        per_class = recommended_runs(counts, ratio)
-    else:
-        per_class = [check_integer("runs", "cg_scores", runs, minimum=1)] * len(counts)
+    given = None if runs is None else check_integer("runs", "cg_scores", runs, minimum=1)
+    if method == "local":
+        size = BLOCK_SIZE if block_size is None else block_size
+        size = check_integer("block_size", "cg_scores", size, minimum=2)
+        return {
+            "method": method,
+            **common,
+            "block_size": size,
+            "runs": given or LOCAL_RUNS,
+            "seed": seed,
+        }
+    ratio = check_real("ratio", "cg_scores", ratio, "(0, inf)")
+    per_class = [given] * len(counts) if given else recommended_runs(counts, ratio)
     return {"method": method, **common, "ratio": ratio, "runs": per_class, "seed": seed}

@@ -1,10 +1,11 @@
-"""Which rows are scored together: a plan is a list of blocks."""
+"""Which rows are scored together: a plan is a list of runs, a run a list of blocks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -30,8 +31,11 @@ class Block:
     scored: Tensor
 
 
-def exact(codes: Tensor, k: int) -> list[Block]:
-    """Return the one block of all rows, which is the definition of the score.
+Plan: TypeAlias = list[list[Block]]
+
+
+def exact(codes: Tensor, k: int) -> Plan:
+    """Return one run of one block of all rows, which is the definition of the score.
 
     Args:
         codes: (n,) int64 class codes.
@@ -39,12 +43,10 @@ def exact(codes: Tensor, k: int) -> list[Block]:
 
     """
     everyone = torch.arange(len(codes))
-    return [Block(everyone, codes, torch.arange(k), everyone)]
+    return [[Block(everyone, codes, torch.arange(k), everyone)]]
 
 
-def stochastic(
-    codes: Tensor, k: int, *, ratio: float, runs: Sequence[int], seed: int
-) -> list[Block]:
+def stochastic(codes: Tensor, k: int, *, ratio: float, runs: Sequence[int], seed: int) -> Plan:
     """Return the paper's blocks: each class against a random draw of the others.
 
     Every block holds all m rows of one class (code 0, the rows that score) and ``ratio * m`` rows
@@ -61,18 +63,69 @@ def stochastic(
         Ki, Choi, Chung (ICLR 2023), App. A.2.
 
     """
-    blocks = []
-    for c in range(k):
-        own, others = (codes == c).nonzero().squeeze(1), (codes != c).nonzero().squeeze(1)
-        drawn = min(round(ratio * len(own)), len(others))
-        classes = torch.tensor([c, -1] if drawn else [c])
-        for run in range(runs[c]):
-            rng = np.random.default_rng([seed, c, run])
-            choice = torch.from_numpy(rng.permutation(len(others))[:drawn])
-            rows = torch.cat([own, others[choice]]).sort().values
-            is_other = codes[rows] != c
-            blocks.append(Block(rows, is_other.long(), classes, (~is_other).nonzero().squeeze(1)))
-    return blocks
+    return [
+        [_against_others(codes, c, ratio, [seed, c, run]) for c in range(k) if run < runs[c]]
+        for run in range(max(runs))
+    ]
+
+
+def _against_others(codes: Tensor, c: int, ratio: float, seed: Sequence[int]) -> Block:
+    own, others = (codes == c).nonzero().squeeze(1), (codes != c).nonzero().squeeze(1)
+    drawn = min(round(ratio * len(own)), len(others))
+    choice = torch.from_numpy(_rng(*seed).permutation(len(others))[:drawn])
+    rows = torch.cat([own, others[choice]]).sort().values
+    is_other = codes[rows] != c
+    classes = torch.tensor([c, -1] if drawn else [c])
+    return Block(rows, is_other.long(), classes, (~is_other).nonzero().squeeze(1))
+
+
+def local(sketch: Tensor, codes: Tensor, *, block_size: int, runs: int, seed: int) -> Plan:
+    """Return partitions into blocks of neighbours, all of whose rows score.
+
+    A part is halved at the median of the projection on the difference of two of its rows, drawn at
+    random, until it holds ``block_size`` rows at most; parts differ in size by a row or two.
+
+    Args:
+        sketch: (n, s) float32 coordinates in which near rows are near.
+        codes: (n,) int64 class codes. A block has the classes of its rows: an absent one is
+            predicted from the vector of ones.
+        block_size: rows per block at most.
+        runs: partitions, each drawn afresh from (seed, run).
+        seed: of the draws.
+
+    """
+    points, order = sketch.numpy(), np.arange(len(codes))
+    count = -(-len(codes) // block_size)
+    return [
+        [_neighbours(codes, rows) for rows in _halve(points, order, count, _rng(seed, run))]
+        for run in range(runs)
+    ]
+
+
+def _rng(*seeds: int) -> np.random.Generator:
+    return np.random.default_rng(seeds)
+
+
+def _halve(
+    points: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], count: int, rng: np.random.Generator
+) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield ``count`` parts of ``rows`` of equal size, up to one."""
+    if count == 1:
+        yield np.sort(rows)
+        return
+    first, second = rng.choice(rows, size=2, replace=False)
+    projection = points[rows] @ (points[first] - points[second])
+    lower = count // 2
+    cut = len(rows) * lower // count
+    order = np.argpartition(projection, cut)
+    yield from _halve(points, rows[order[:cut]], lower, rng)
+    yield from _halve(points, rows[order[cut:]], count - lower, rng)
+
+
+def _neighbours(codes: Tensor, part: np.ndarray[Any, Any]) -> Block:
+    rows = torch.from_numpy(part)
+    classes, inside = codes[rows].unique(return_inverse=True)
+    return Block(rows, inside, classes, torch.arange(len(rows)))
 
 
 def recommended_runs(counts: Sequence[int], ratio: float) -> list[int]:

@@ -15,6 +15,7 @@ from torch_cgprune.labels import ClassName
 
 FORMAT = "torch-cgprune scores 1"
 _TENSORS = ("values", "terms", "cg_prime", "labels", "complexity", "bound", "digests", "conflicts")
+_OPTIONAL = ("own", "rival", "margin", "loo")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,8 +37,13 @@ class CGScores:
         bound: (k,) float64 generalisation bound :math:`\sqrt{2 y^T H^{-1} y / n}`, likewise.
         digests: (n,) int64 content hash of every feature row.
         conflicts: (n,) bool, the examples of which an exact copy has another label.
-        loo: (n, k) leave-one-out predictions of the prior-centred targets :math:`E_{ic} - p_c`
-            (one-hot minus class share), or None where the method has them not (``stochastic``).
+        own: (n,) leave-one-out prediction of the own class's prior-centred target
+            :math:`E_{ic} - p_c` (one-hot minus class share), or None where the method has none
+            (``stochastic``, which knows one class a block); as are the three that follow.
+        rival: (n,) int64 the other class of the highest prediction; of one class alone, itself.
+        margin: (n,) ``own`` minus the rival's prediction; negative where the rival wins.
+        loo: (n, k) all these predictions, or None where n k exceeds 2^27: with several runs,
+            ``margin`` is then the mean of each run's, ``rival`` that of the highest prediction.
         metadata: method, options, library version, fingerprint: JSON values.
 
     """
@@ -51,6 +57,9 @@ class CGScores:
     bound: Tensor
     digests: Tensor
     conflicts: Tensor
+    own: Tensor | None = None
+    rival: Tensor | None = None
+    margin: Tensor | None = None
     loo: Tensor | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -85,9 +94,7 @@ class CGScores:
         the other examples find this one less likely than average to be of its class. Where the
         method has no such prediction (``stochastic``), the paper's partial score.
         """
-        if self.loo is None:
-            return self.partial
-        return -self.loo.gather(1, self.labels[:, None]).squeeze(1).double()
+        return self.partial if self.own is None else -self.own.double()
 
     @property
     def suspects(self) -> Tensor:
@@ -102,8 +109,8 @@ class CGScores:
 
         """
         tensors = {name: getattr(self, name) for name in _TENSORS}
-        if self.loo is not None:
-            tensors["loo"] = self.loo
+        optional = {name: getattr(self, name) for name in _OPTIONAL}
+        tensors |= {name: tensor for name, tensor in optional.items() if tensor is not None}
         fields = {"format": FORMAT, "classes": [*self.classes], **self.metadata}
         write_safetensors(
             path, tensors, {name: json.dumps(value) for name, value in fields.items()}
@@ -138,7 +145,7 @@ class CGScores:
             f"CGScores({len(self)} examples, {len(self.classes)} classes, {options}\n"
             f"  values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}\n"
             f"  suspects: {suspects} ({suspects / len(self):.1%}), "
-            f"{'partial score' if self.loo is None else 'prior-centred leave-one-out'} rule"
+            f"{'partial score' if self.own is None else 'prior-centred leave-one-out'} rule"
             + (f"; {conflicts} in conflict with a copy)" if conflicts else ")")
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from torch_cgprune import plans
-from torch_cgprune.averages import Averages
+from torch_cgprune.averages import Sums, finish
 from torch_cgprune.blocks import solve_block
 from torch_cgprune.copies import Copies, find_copies
 from torch_cgprune.digests import fingerprint, row_digests
@@ -21,15 +21,16 @@ from torch_cgprune.features import as_matrix
 from torch_cgprune.kernel import unit_rows
 from torch_cgprune.labels import Labels, encode_labels
 from torch_cgprune.options import resolve_options
-from torch_cgprune.plans import Block
+from torch_cgprune.plans import Plan
 from torch_cgprune.scores import CGScores
 from torch_cgprune.solver import flops
 
 # Added to the diagonal where copies have different labels: their scores come out near 2 / ridge.
 CONFLICT_RIDGE = 1e-3
 
-# Rows normalised and hashed at a time when copies are looked for.
+# Rows read at a time in the first pass over the features, and how many numbers sketch one.
 _SURVEY_ROWS = 4096
+_SKETCH = 64
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def cg_scores(
     method: str = "auto",
     ratio: float = 4,
     runs: int | None = None,
+    block_size: int | None = None,
     ridge: float = 0.0,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
@@ -61,18 +63,22 @@ def cg_scores(
         features: (n, ...) real numbers, tensor or array; trailing axes are flattened, rows scaled
             to unit norm.
         labels: n integers or strings, of any number of classes (one is allowed).
-        method: ``"exact"``, one factorisation of all n rows for all classes, or ``"stochastic"``,
-            the paper's subsampling (App. A.2). ``"auto"`` is exact, up to 65,536 examples.
+        method: ``"exact"``, one factorisation of all n rows for all classes; ``"local"``, blocks of
+            neighbours, in time linear in n; ``"stochastic"``, the paper's subsampling (App. A.2).
+            ``"auto"`` is exact up to 65,536 examples and local beyond, says so in the log, and
+            records it in ``metadata``.
         ratio: (stochastic) rows of other classes per row of the class; the paper has 3 for MNIST
             and Fashion-MNIST, 4 for CIFAR.
-        runs: (stochastic) draws to average over; None takes, per class, as many as cover half of
-            the other classes (App. A.3), logs them and records them in ``metadata``.
+        runs: (stochastic, local) draws to average over. None is 5 for local; for stochastic, per
+            class, as many as cover half of the other classes (App. A.3), logged and recorded in
+            ``metadata``.
+        block_size: (local) rows per block at most; None is 2,048.
         ridge: :math:`\lambda \ge 0`, added to the diagonal of H. 0 is the paper's score; 0.1 to 0.3
             ranks mislabels better.
         device: where to compute; None takes the features' own device if that is no CPU, else CUDA
             if there is one, else the CPU.
         dtype: ``torch.float32`` or ``torch.float64``.
-        seed: (stochastic) of the draws.
+        seed: (stochastic, local) of the draws.
         progress: show a progress bar, in floating-point operations.
 
     Returns:
@@ -97,14 +103,23 @@ def cg_scores(
     _check_data(matrix, codes)
     counts = codes.bincount().tolist()
     options = resolve_options(
-        counts, method=method, ratio=ratio, runs=runs, ridge=ridge, dtype=dtype, seed=seed
+        counts,
+        method=method,
+        ratio=ratio,
+        runs=runs,
+        block_size=block_size,
+        ridge=ridge,
+        dtype=dtype,
+        seed=seed,
     )
+    if method == "auto":
+        _log.info("method='auto' takes %r for n = %d", options["method"], len(codes))
     if options["method"] == "stochastic" and runs is None:
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
     target = _pick_device(device, matrix)
-    copies = find_copies(_unit_digests(matrix), codes)
-    kept_codes = codes[copies.kept]
-    blocks = _plan(kept_codes, len(classes), options)
+    unit_digests, sketch = _survey(matrix, seed if options["method"] == "local" else None)
+    copies = find_copies(unit_digests, codes)
+    plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
     ridges, weights = _ridges(copies, options["ridge"]), copies.stand_in.bincount()
     digests = row_digests(matrix)
     metadata = {
@@ -113,15 +128,23 @@ def cg_scores(
         "fingerprint": fingerprint(digests, codes, classes),
         "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
     }
-    averages = Averages(copies, codes, classes, with_loo=options["method"] == "exact", dtype=dtype)
-    with _progress_bar(blocks, options["method"], show=progress) as advance, _full_precision():
-        for block in blocks:
-            everyone = len(block.rows) == len(matrix)
-            chosen = None if everyone else copies.kept[block.rows]
-            rows = unit_rows(matrix, dtype=dtype, device=target, chosen=chosen)
-            solved = solve_block(rows, block, ridges[block.rows], weights[block.rows], advance)
-            averages.add(block, solved)
-    return averages.scores(digests, metadata)
+    priors = codes.bincount().to(dtype) / len(codes)
+    total: Sums | None = None
+    with _progress_bar(plan, options["method"], show=progress) as advance, _full_precision():
+        for blocks in plan:
+            run = Sums(len(copies.kept), priors, predictions=options["method"] != "stochastic")
+            for block in blocks:
+                everyone = len(block.rows) == len(matrix)
+                chosen = None if everyone else copies.kept[block.rows]
+                rows = unit_rows(matrix, dtype=dtype, device=target, chosen=chosen)
+                solved = solve_block(rows, block, ridges[block.rows], weights[block.rows], advance)
+                run.add_block(block, solved)
+            if total is None:
+                total = run
+            else:
+                total.add_run(run)
+    assert total is not None  # noqa: S101
+    return finish(total, copies, codes, classes, digests, metadata)
 
 
 def _check_data(matrix: Tensor, codes: Tensor) -> None:
@@ -136,11 +159,27 @@ def _check_data(matrix: Tensor, codes: Tensor) -> None:
         )
 
 
-def _unit_digests(matrix: Tensor) -> Tensor:
-    """Return (n,) hashes of the unit rows in float32: equal for copies, scaled ones too."""
-    parts = torch.arange(len(matrix)).split(_SURVEY_ROWS)
-    unit = (unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part) for part in parts)
-    return torch.cat([row_digests(rows) for rows in unit])
+def _survey(matrix: Tensor, sketch_seed: int | None) -> tuple[Tensor, Tensor]:
+    """Read all rows once, in order, as many at a time as fit beside a memory-mapped file.
+
+    Args:
+        matrix: (n, d) features.
+        sketch_seed: of the random projection, None for no sketch.
+
+    Returns:
+        (n,) int64 hashes of the unit rows in float32, equal for copies, scaled ones too; and the
+        (n, 64) random projection of the unit rows, (n, 0) without.
+
+    """
+    width = 0 if sketch_seed is None else _SKETCH
+    rng = torch.Generator().manual_seed(sketch_seed or 0)
+    projection = torch.randn(matrix.shape[1], width, generator=rng)
+    digests, sketch = [], torch.empty(len(matrix), width)
+    for part in torch.arange(len(matrix)).split(_SURVEY_ROWS):
+        rows = unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part)
+        digests.append(row_digests(rows))
+        sketch[part] = rows @ projection
+    return torch.cat(digests), sketch
 
 
 def _ridges(copies: Copies, ridge: float) -> Tensor:
@@ -158,18 +197,20 @@ def _pick_device(device: torch.device | str | None, matrix: Tensor) -> torch.dev
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _plan(codes: Tensor, k: int, options: dict[str, Any]) -> list[Block]:
-    if options["method"] == "exact":
+def _plan(codes: Tensor, sketch: Tensor, copies: Copies, k: int, options: dict[str, Any]) -> Plan:
+    method = options["method"]
+    if method == "exact":
         return plans.exact(codes, k)
-    names = ("ratio", "runs", "seed")
-    return plans.stochastic(codes, k, **{name: options[name] for name in names})
+    drawn = {name: options[name] for name in ("runs", "seed")}
+    if method == "local":
+        points = sketch if len(copies.kept) == len(sketch) else sketch[copies.kept]
+        return plans.local(points, codes, block_size=options["block_size"], **drawn)
+    return plans.stochastic(codes, k, ratio=options["ratio"], **drawn)
 
 
 @contextlib.contextmanager
-def _progress_bar(
-    blocks: Sequence[Block], method: str, *, show: bool
-) -> Iterator[Callable[[int], object]]:
-    total = sum(flops(len(block.rows)) for block in blocks)
+def _progress_bar(plan: Plan, method: str, *, show: bool) -> Iterator[Callable[[int], object]]:
+    total = sum(flops(len(block.rows)) for run in plan for block in run)
     description = f"CG-scores ({method})"
     with tqdm(total=total, desc=description, unit="flop", unit_scale=True, disable=not show) as bar:
         yield bar.update
