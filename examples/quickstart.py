@@ -29,7 +29,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--noise", type=float, default=0.2, help="share of corrupted labels")
     parser.add_argument("--method", default="auto", help="of cg_scores")
     parser.add_argument("--ridge", type=float, default=0.1, help="of the noise filter's scores")
-    parser.add_argument("--steps", type=int, default=800, help="training steps, the same for all")
+    parser.add_argument("--steps", type=int, default=600, help="training steps, the same for all")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--scores", type=Path, help="folder to keep the scores in")

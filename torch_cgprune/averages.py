@@ -66,8 +66,8 @@ class Sums:
             t["own"][rows], t["best"][rows], t["rival"][rows] = own, best, rival
             t["margin"][rows] = own - best
 
-    def add_run(self, run: Sums) -> None:
-        """Add another run."""
+    def plus(self, run: Sums) -> Sums:
+        """Add another run to this one, and return it."""
         t, new = self.tensors, run.tensors
         if "rival" in t:
             better = (new["times"] > 0) & ((new["best"] > t["best"]) | (t["times"] == 0))
@@ -75,6 +75,7 @@ class Sums:
                 t[name] = new[name].where(better, t[name])
         for name in t.keys() - {"best", "rival"}:
             t[name] += new[name]
+        return self
 
 
 def own_and_rival(loo: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:

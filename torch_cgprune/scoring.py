@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -21,12 +23,15 @@ from torch_cgprune.features import as_matrix
 from torch_cgprune.kernel import unit_rows
 from torch_cgprune.labels import Labels, encode_labels
 from torch_cgprune.options import resolve_options
-from torch_cgprune.plans import Plan
+from torch_cgprune.plans import Block, Plan
 from torch_cgprune.scores import CGScores
 from torch_cgprune.solver import flops
 
 # Added to the diagonal where copies have different labels: their scores come out near 2 / ridge.
 CONFLICT_RIDGE = 1e-3
+
+# Unit rows are kept for all blocks up to this many numbers (1 GB in float32), else made by block.
+UNIT_ROWS_UP_TO = 2**28
 
 # Rows read at a time in the first pass over the features, and how many numbers sketch one.
 _SURVEY_ROWS = 4096
@@ -116,11 +121,12 @@ def cg_scores(
         _log.info("method='auto' takes %r for n = %d", options["method"], len(codes))
     if options["method"] == "stochastic" and runs is None:
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
-    target = _pick_device(device, matrix)
     unit_digests, sketch = _survey(matrix, seed if options["method"] == "local" else None)
     copies = find_copies(unit_digests, codes)
+    work = _Work(matrix, copies, codes, options, dtype, _pick_device(device, matrix))
     plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
-    ridges, weights = _ridges(copies, options["ridge"]), copies.stand_in.bincount()
+    with _progress_bar(plan, options["method"], show=progress) as advance, _full_precision():
+        total = functools.reduce(Sums.plus, (work.run(blocks, advance) for blocks in plan))
     digests = row_digests(matrix)
     metadata = {
         "options": options,
@@ -128,23 +134,67 @@ def cg_scores(
         "fingerprint": fingerprint(digests, codes, classes),
         "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
     }
-    priors = codes.bincount().to(dtype) / len(codes)
-    total: Sums | None = None
-    with _progress_bar(plan, options["method"], show=progress) as advance, _full_precision():
-        for blocks in plan:
-            run = Sums(len(copies.kept), priors, predictions=options["method"] != "stochastic")
-            for block in blocks:
-                everyone = len(block.rows) == len(matrix)
-                chosen = None if everyone else copies.kept[block.rows]
-                rows = unit_rows(matrix, dtype=dtype, device=target, chosen=chosen)
-                solved = solve_block(rows, block, ridges[block.rows], weights[block.rows], advance)
-                run.add_block(block, solved)
-            if total is None:
-                total = run
-            else:
-                total.add_run(run)
-    assert total is not None  # noqa: S101
     return finish(total, copies, codes, classes, digests, metadata)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all blocks share: the features, which of them are kept, where and how to compute."""
+
+    matrix: Tensor
+    copies: Copies
+    codes: Tensor
+    options: dict[str, Any]
+    dtype: torch.dtype
+    device: torch.device
+
+    @functools.cached_property
+    def priors(self) -> Tensor:
+        """(k,) class shares."""
+        return self.codes.bincount().to(self.dtype) / len(self.codes)
+
+    @functools.cached_property
+    def weights(self) -> Tensor:
+        """(m,) how many examples each kept one stands for."""
+        return self.copies.stand_in.bincount()
+
+    @functools.cached_property
+    def ridges(self) -> Tensor:
+        """(m,) the ridge of each kept example: copies in conflict need some."""
+        ridge = self.options["ridge"]
+        ridges = torch.full((len(self.copies.kept),), ridge, dtype=torch.float64)
+        ridges[self.copies.conflicts[self.copies.kept]] = max(ridge, CONFLICT_RIDGE)
+        return ridges
+
+    def run(self, blocks: Sequence[Block], advance: Callable[[int], object]) -> Sums:
+        """Solve the blocks of one run."""
+        predictions = self.options["method"] != "stochastic"
+        sums = Sums(len(self.copies.kept), self.priors, predictions=predictions)
+        for block in blocks:
+            rows, of = self.rows(block), block.rows
+            solved = solve_block(rows, block, self.ridges[of], self.weights[of], advance)
+            sums.add_block(block, solved)
+        return sums
+
+    @functools.cached_property
+    def unit(self) -> Tensor | None:
+        """(m, d) unit rows of all kept examples, or None where they are too many to keep."""
+        if self.options["method"] != "exact" and self.matrix.numel() > UNIT_ROWS_UP_TO:
+            return None
+        return self.normalise(
+            None if len(self.copies.kept) == len(self.matrix) else self.copies.kept
+        )
+
+    def rows(self, block: Block) -> Tensor:
+        """(b, d) unit rows of a block."""
+        if self.unit is None:
+            return self.normalise(self.copies.kept[block.rows])
+        everyone = len(block.rows) == len(self.unit)
+        return self.unit if everyone else self.unit[block.rows.to(self.device)]
+
+    def normalise(self, chosen: Tensor | None) -> Tensor:
+        """(b, d) unit rows of the chosen examples."""
+        return unit_rows(self.matrix, dtype=self.dtype, device=self.device, chosen=chosen)
 
 
 def _check_data(matrix: Tensor, codes: Tensor) -> None:
@@ -180,13 +230,6 @@ def _survey(matrix: Tensor, sketch_seed: int | None) -> tuple[Tensor, Tensor]:
         digests.append(row_digests(rows))
         sketch[part] = rows @ projection
     return torch.cat(digests), sketch
-
-
-def _ridges(copies: Copies, ridge: float) -> Tensor:
-    """Return the (m,) ridge of every kept example: copies in conflict need some."""
-    ridges = torch.full((len(copies.kept),), ridge, dtype=torch.float64)
-    ridges[copies.conflicts[copies.kept]] = max(ridge, CONFLICT_RIDGE)
-    return ridges
 
 
 def _pick_device(device: torch.device | str | None, matrix: Tensor) -> torch.device:
