@@ -16,7 +16,7 @@ from typing import Any
 import example_data
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler, TensorDataset
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from torch_cgprune import CGScoredDataset, PrunedSampler
 
@@ -56,16 +56,16 @@ def network(image: Tensor, classes: int) -> nn.Module:
     )
 
 
-def train(
-    dataset: Dataset[Any], sampler: Sampler[int], test: TensorDataset, args: Any, seed: int
-) -> float:
+def train(dataset: Any, sampler: Sampler[int], test: TensorDataset, args: Any, seed: int) -> float:
     """Train for ``args.steps`` steps and return the test accuracy in percent."""
     torch.manual_seed(seed)
     images, labels = test.tensors
-    model = network(images[0], int(labels.max()) + 1)
+    model = network(images[0], args.classes)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=args.steps)
-    loader = DataLoader(dataset, batch_size=args.batch_size, sampler=sampler, drop_last=True)
+    loader = DataLoader(
+        dataset, batch_size=min(args.batch_size, len(dataset)), sampler=sampler, drop_last=True
+    )
     epochs = itertools.chain.from_iterable(itertools.repeat(loader))
     for x, y in itertools.islice(epochs, args.steps):
         optimizer.zero_grad()
@@ -91,7 +91,7 @@ def trial(
         sampler = PrunedSampler(scored, **policy, num_samples=n, seed=seed)
         accuracies.append(train(scored.dataset, sampler, test, args, seed))
     seconds = (time.perf_counter() - start) / args.seeds
-    std, mean = torch.std_mean(torch.tensor(accuracies))
+    std, mean = torch.std_mean(torch.tensor(accuracies), correction=min(1, args.seeds - 1))
     kept = len(sampler.selection)
     print(f"| {name:<32} | {kept:>6} | {mean:5.2f} ± {std:4.2f} | {seconds:5.1f} s |", flush=True)
 
@@ -114,6 +114,7 @@ def main() -> None:
         for part in example_data.load(args.data, args.root)
     )
     images, labels = clean.tensors
+    args.classes = int(labels.max()) + 1
     wrong = corrupt(labels, args.noise)
     print(f"{args.data}: {len(clean)} training, {len(test)} test images; torch {torch.__version__}")
     print(

@@ -1,5 +1,10 @@
 import pytest
 import torch
+from hypothesis import settings
+
+# A busy machine must not fail a property.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 

@@ -101,7 +101,7 @@ def test_features_and_labels_of_ones_own():
     names = [f"class {int(y)}" for y in dataset.tensors[1]]
     got = scored(dataset, labels=names).scores
     assert got.classes == ("class 0", "class 1", "class 2")
-    with pytest.raises(ValueError, match=r"one row per item.*Got 10 for 60"):
+    with pytest.raises(ValueError, match=r"'features' must be one row per item.*Got 10 for 60"):
         scored(dataset, features=features[:10])
     with pytest.raises(ValueError, match=r"carry no labels. Pass labels="):
         scored(TensorDataset(features))
@@ -278,3 +278,47 @@ def test_bad_options_fail_before_anything_is_read():
             scored(Untouchable(), **options)
     with pytest.raises(TypeError, match="no_such_option"):
         scored(Untouchable(), no_such_option=1)
+
+
+def test_a_cache_of_other_labels_is_refused_with_features_of_ones_own(tmp_path):
+    cache, features = tmp_path / "scores.safetensors", torch.randn(60, 5)
+    scored(Unlabelled(tensors()), features=features, cache=cache)
+    scored(Unlabelled(tensors()), features=features, cache=cache)
+    with pytest.raises(CacheMismatchError, match=r"has the label"):
+        scored(Unlabelled(tensors(), shift=1), features=features, cache=cache)
+
+
+def test_with_features_of_ones_own_no_image_is_looked_at():
+    class Pictures(Unlabelled):
+        def __getitem__(self, index):
+            return object(), index % 3
+
+    assert scored(Pictures(tensors()), features=torch.randn(60, 5)).scores.classes == (0, 1, 2)
+
+
+def test_bad_labels_fail_before_anything_is_read():
+    class Untouchable(Unlabelled):
+        def __getitem__(self, index):
+            raise AssertionError("an item was read")
+
+    with pytest.raises(ValueError, match=r"'labels' must be one label per item.*Got 3 for 60"):
+        scored(Untouchable(tensors()), labels=[0, 1, 2])
+    with pytest.raises(TypeError, match="all integers or all strings"):
+        scored(Untouchable(tensors()), labels=torch.zeros(60))
+    with pytest.raises(RuntimeError, match="device"):
+        scored(Untouchable(tensors()), device="no such device")
+
+
+def test_an_interrupt_while_moving_leaves_the_old_cache_whole(tmp_path, monkeypatch):
+    cache = tmp_path / "scores.safetensors"
+    scored(tensors(), cache=cache)
+    before = cache.read_bytes()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pathlib.Path.replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        scored(one_label(), cache=cache, on_mismatch="recompute")
+    assert cache.read_bytes() == before
+    assert [*tmp_path.iterdir()] == [cache]

@@ -1,3 +1,5 @@
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ from torchvision import transforms
 from torchvision.datasets import FakeData, ImageFolder
 
 from torch_cgprune import UnstableDatasetError
-from torch_cgprune.features import as_matrix, read_dataset, read_rows
+from torch_cgprune.features import as_matrix
+from torch_cgprune.reading import read_dataset, read_labels, read_rows
 from torch_cgprune.views import deterministic_view
 
 
@@ -224,6 +227,8 @@ def test_a_few_rows_are_the_rows_of_the_whole(pixels):
     rows, labels = read_rows(whole.numpy(), [4, 1])
     assert torch.equal(rows, whole[[4, 1]])
     assert labels is None
+    assert read_labels(dataset, [4, 1]) == [4, 1]
+    assert read_labels(dataset) == [*range(6)]
 
 
 def test_arrays_are_taken_without_a_copy_and_bytes_become_0_to_1(tmp_path):
@@ -248,3 +253,39 @@ def test_the_view_leaves_the_original_alone():
     assert isinstance(view[0][0], Image.Image)
     other = Items([])
     assert deterministic_view(other, None) is other
+
+
+def test_a_subclass_that_changes_its_items_is_read_as_it_is():
+    class Relabelled(Subset):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return 2 * x, 1 - y
+
+        def __getitems__(self, indices):
+            return [self[i] for i in indices]
+
+    inner = TensorDataset(torch.ones(2, 1), torch.tensor([0, 1]))
+    features, labels = read(Relabelled(inner, [0, 1]))
+    assert features.tolist() == [[2], [2]]
+    assert labels == [1, 0]
+
+
+def test_any_map_style_collection_is_a_dataset(pixels):
+    features, labels = read([(image, i) for i, image in enumerate(pixels)])
+    assert len(features) == 6
+    assert labels == [*range(6)]
+
+
+def test_global_random_states_are_left_alone():
+    class Thrifty(Items):
+        def __getitem__(self, index):
+            torch.rand(1)
+            random.random()
+            np.random.rand()  # noqa: NPY002
+            return super().__getitem__(index)
+
+    before = torch.random.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    read(Thrifty([(torch.ones(2), 0)] * 300))
+    assert torch.equal(torch.random.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    assert np.random.get_state()[1].tolist() == before[2]  # noqa: NPY002

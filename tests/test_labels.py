@@ -44,7 +44,7 @@ def test_codes_and_sorted_classes(labels, classes, codes):
         ([0.5, 1.0], TypeError, r"Got float"),
         (torch.tensor([0.0, 1.0]), TypeError, r"Got torch.float32"),
         ([None, 1], TypeError, r"Got NoneType and int"),
-        (torch.eye(3).long(), ValueError, r"shape \(3, 3\).*argmax"),
+        (torch.eye(3).long(), ValueError, r"shape \(3, 3\).*squeeze.*argmax"),
         ([], ValueError, r"empty"),
     ],
 )
@@ -106,3 +106,23 @@ def test_attributes_that_are_no_labels_are_passed_over(attributes):
 
 def test_a_dataset_without_labels_as_attributes():
     assert find_labels(FakeData(size=3)) is None
+
+
+def test_a_subclass_that_changes_its_items_is_not_seen_through():
+    class Relabelled(Subset):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return x, 1 - y
+
+        def __getitems__(self, indices):
+            return [self[i] for i in indices]
+
+    inner = TensorDataset(torch.zeros(2, 1), torch.tensor([0, 1]))
+    assert find_labels(Relabelled(inner, [0, 1])) is None
+
+
+def test_labels_as_columns_and_0d_tensors():
+    assert encode_labels([torch.tensor(3), torch.tensor(1)])[1] == (1, 3)
+    assert encode_labels([np.array([3]), np.array([1])])[1] == (1, 3)
+    with pytest.raises(ValueError, match=r"shape \(2, 1\).*labels.squeeze\(1\)"):
+        encode_labels(np.array([[3], [1]]))

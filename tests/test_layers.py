@@ -11,7 +11,7 @@ LAYERS = [
     {"copies", "errors", "kernel", "plans", "views"},
     {"files", "labels", "options", "solver"},
     {"blocks", "digests", "features", "policies", "scores"},
-    {"averages", "cache", "samplers"},
+    {"averages", "cache", "reading", "samplers"},
     {"scoring"},
     {"dataset"},
     {"__init__"},

@@ -16,7 +16,7 @@ def codes_of(counts):
 
 def test_exact_is_one_block_of_everyone():
     codes = codes_of([3, 2])
-    ((block,),) = plans.exact(codes, 2)
+    ((block,),) = plans.exact(codes, 2).runs
     assert block.rows.tolist() == block.scored.tolist() == [0, 1, 2, 3, 4]
     assert block.codes.tolist() == codes.tolist()
     assert block.classes.tolist() == [0, 1]
@@ -25,7 +25,9 @@ def test_exact_is_one_block_of_everyone():
 @given(counts=counts_lists, ratio=st.floats(0.1, 5), seed=st.integers(0, 9))
 def test_stochastic_scores_each_class_against_a_draw_of_the_others(counts, ratio, seed):
     codes, k = codes_of(counts), len(counts)
-    runs = plans.stochastic(codes, k, ratio=ratio, runs=[2] * k, seed=seed)
+    plan = plans.stochastic(codes, k, ratio=ratio, runs=[2] * k, seed=seed)
+    runs = [[*blocks] for blocks in plan.runs]
+    assert sorted(plan.sizes) == sorted(len(block.rows) for blocks in runs for block in blocks)
     assert [len(blocks) for blocks in runs] == [k, k]
     for c, block in [*enumerate(runs[0]), *enumerate(runs[1])]:
         own = (codes == c).nonzero().squeeze(1)
@@ -33,18 +35,29 @@ def test_stochastic_scores_each_class_against_a_draw_of_the_others(counts, ratio
         assert block.rows.unique().tolist() == block.rows.tolist()
         assert block.rows[block.scored].tolist() == own.tolist()
         assert (block.codes[block.scored] == 0).all()
-        assert block.codes.sum() == others == min(round(ratio * len(own)), len(codes) - len(own))
+        assert (
+            block.codes.sum()
+            == others
+            == min(max(round(ratio * len(own)), 1), len(codes) - len(own))
+        )
         assert block.classes.tolist() == ([c, -1] if others else [c])
 
 
 def test_a_draw_depends_on_seed_class_and_run_alone():
     codes = codes_of([20, 20, 20])
-    few = plans.stochastic(codes, 3, ratio=1, runs=[1, 1, 1], seed=0)
-    many = plans.stochastic(codes, 3, ratio=1, runs=[1, 2, 5], seed=0)
-    other = plans.stochastic(codes, 3, ratio=1, runs=[1, 1, 1], seed=1)
+
+    def draw(runs, seed):
+        plan = plans.stochastic(codes, 3, ratio=1, runs=runs, seed=seed)
+        return [[*blocks] for blocks in plan.runs]
+
+    few, many, other = draw([1, 1, 1], 0), draw([1, 2, 5], 0), draw([1, 1, 1], 1)
     assert [len(blocks) for blocks in many] == [3, 2, 1, 1, 1]
     assert few[0][2].rows.tolist() == many[0][2].rows.tolist()
     assert many[0][1].rows.tolist() != many[1][0].rows.tolist()
+    drawn = [
+        block.rows[block.codes == 1].tolist() for block in (few[0][2], *other[0][1:], many[1][1])
+    ]
+    assert len({tuple(rows) for rows in drawn}) == 4  # (seed, class, run) is no sum
     assert few[0][0].rows.tolist() != other[0][0].rows.tolist()
 
 
@@ -68,7 +81,10 @@ def test_recommended_runs_of_ten_equal_classes(ratio, expected):
 def test_local_runs_are_balanced_partitions(n, block_size, seed):
     rng = torch.Generator().manual_seed(seed)
     points, codes = torch.randn(n, 4, generator=rng), torch.arange(n) % 7
-    for blocks in plans.local(points, codes, block_size=block_size, runs=2, seed=seed):
+    plan = plans.local(points, codes, block_size=block_size, runs=2, seed=seed)
+    runs = [[*blocks] for blocks in plan.runs]
+    assert sorted(plan.sizes) == sorted(len(block.rows) for blocks in runs for block in blocks)
+    for blocks in runs:
         sizes = [len(block.rows) for block in blocks]
         assert torch.cat([block.rows for block in blocks]).sort().values.tolist() == [*range(n)]
         assert max(sizes) <= block_size
@@ -84,15 +100,17 @@ def test_local_blocks_hold_neighbours():
     rng = torch.Generator().manual_seed(0)
     centres = torch.randn(8, 16, generator=rng) * 10
     points = centres.repeat(50, 1) + torch.randn(400, 16, generator=rng)
-    (blocks,) = plans.local(
-        points, torch.zeros(400, dtype=torch.int64), block_size=50, runs=1, seed=0
-    )
+    plan = plans.local(points, torch.zeros(400, dtype=torch.int64), block_size=50, runs=1, seed=0)
+    blocks = [*next(plan.runs)]
     spread = sum(float(points[block.rows].var(0).sum()) for block in blocks) / len(blocks)
     assert spread < 0.5 * float(points.var(0).sum())
 
 
 def test_local_depends_on_seed_and_run_alone():
     points, codes = torch.randn(100, 4), torch.zeros(100, dtype=torch.int64)
-    one, two = (plans.local(points, codes, block_size=20, runs=r, seed=3) for r in (1, 2))
+    one, two = (
+        [[*run] for run in plans.local(points, codes, block_size=20, runs=r, seed=3).runs]
+        for r in (1, 2)
+    )
     assert one[0][0].rows.tolist() == two[0][0].rows.tolist()
     assert two[0][0].rows.tolist() != two[1][0].rows.tolist()

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -38,21 +40,29 @@ def test_sorted_unique_of_exact_size_and_no_class_lost(name, pairs, keep, balanc
     assert labels[kept].unique().tolist() == classes.tolist()
 
 
+def largest_remainder(counts, total):
+    """Apportion naively: whole shares, then one each by remainder, then one each at least."""
+    shares = [Fraction(total * m, sum(counts)) for m in counts]
+    quotas = [int(share) for share in shares]
+    by_remainder = sorted(range(len(counts)), key=lambda c: (quotas[c] - shares[c], c))
+    for c in by_remainder[: total - sum(quotas)]:
+        quotas[c] += 1
+    for c, quota in enumerate(quotas):
+        if quota == 0:
+            richest = max(range(len(counts)), key=lambda other: (quotas[other], -other))
+            quotas[richest] -= 1
+            quotas[c] = 1
+    return quotas
+
+
 @pytest.mark.parametrize("name", POLICIES)
 @given(pairs=examples, keep=keeps)
 def test_balanced_numbers_follow_the_largest_remainder(name, pairs, keep):
     values, labels = split(pairs)
+    codes = labels.unique(return_inverse=True)[1]
     kept = POLICIES[name](values, labels, keep)
-    total = len(kept)
-    for c in labels.unique():
-        share = total * int((labels == c).sum()) / len(labels)
-        got = int((labels[kept] == c).sum())
-        assert got >= 1
-        assert got < share + 1 or got == 1
-        if total >= len(labels.unique()) and all(
-            total * int((labels == other).sum()) >= len(labels) for other in labels.unique()
-        ):  # nobody had to be raised to one
-            assert got > share - 1
+    expected = largest_remainder(codes.bincount().tolist(), len(kept))
+    assert codes[kept].bincount(minlength=len(expected)).tolist() == expected
 
 
 @given(pairs=examples, keep=keeps, balanced=st.booleans())

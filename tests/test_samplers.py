@@ -1,5 +1,7 @@
+import itertools
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, TensorDataset
@@ -86,6 +88,56 @@ def test_a_resumed_epoch_is_the_rest_of_the_uninterrupted_one(make, position, ep
     assert resumed.state_dict() == state
     assert list(resumed) == epochs[epoch][position:]
     assert list(resumed) == epochs[epoch + 1]
+
+
+@pytest.mark.parametrize("choose", [True, False])
+def test_a_state_taken_after_the_end_resumes_at_the_end(make, choose):
+    whole = make(seed=4)
+    epochs = [list(whole) for _ in range(2)]
+    finished = make(seed=4)
+    list(finished)
+    resumed = make(seed=4)
+    resumed.load_state_dict(finished.state_dict())
+    assert resumed.state_dict()["position"] == 60
+    if choose:
+        resumed.set_epoch(0)
+    assert list(resumed) == []
+    if choose:
+        resumed.set_epoch(1)
+    assert list(resumed) == epochs[1]
+
+
+def test_an_iteration_cut_short_was_an_epoch(make):
+    sampler = make()
+    seen = [tuple(itertools.islice(iter(sampler), 15)) for _ in range(20)]
+    assert len({*seen}) == 20
+    assert len({index for part in seen for index in part}) > 45
+
+
+def test_choosing_the_same_epoch_repeats_it(make):
+    sampler = make()
+    first = list(sampler)
+    sampler.set_epoch(0)
+    assert list(sampler) == first
+
+
+@pytest.mark.parametrize("selection", [[5, 3, 9], np.array([9, 5, 3], dtype=np.int32)])
+def test_a_selection_of_any_kind_is_sorted(selection):
+    assert SelectionSampler(selection).selection.tolist() == [3, 5, 9]
+
+
+@pytest.mark.parametrize(
+    ("selection", "error", "match"),
+    [
+        (torch.tensor([True, False]), TypeError, r"Got torch.bool .*mask.nonzero\(\).flatten\(\)"),
+        (torch.tensor([0.0, 1.0]), TypeError, r"must be indices.*Got torch.float32"),
+        (torch.tensor([[0], [1]]), TypeError, r"shape \(2, 1\)"),
+        (torch.tensor([-1, 1]), ValueError, r"at least 0. Got -1"),
+    ],
+)
+def test_a_selection_that_is_none(selection, error, match):
+    with pytest.raises(error, match=match):
+        SelectionSampler(selection)
 
 
 def test_a_second_resume_in_one_epoch_adds_up(make):
@@ -198,7 +250,7 @@ def test_bad_sources_and_empty_selections():
         PrunedSampler([VALUES, LABELS], keep=0.5)
     with pytest.raises(ValueError, match="empty"):
         PrunedSampler(([], []), keep=0.5)
-    with pytest.raises(ValueError, match="selection of SelectionSampler is empty"):
+    with pytest.raises(ValueError, match="'selection' of SelectionSampler is empty"):
         SelectionSampler(torch.tensor([], dtype=torch.int64))
     with pytest.raises(ValueError, match="'epoch'"):
         SelectionSampler(torch.arange(3)).set_epoch(-1)

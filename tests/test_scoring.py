@@ -6,7 +6,14 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from torch_cgprune import CGScores, NotPositiveDefiniteError, cg_scores, plans
+from torch_cgprune import (
+    CGScores,
+    NotPositiveDefiniteError,
+    PrunedSampler,
+    WindowSampler,
+    cg_scores,
+    plans,
+)
 from torch_cgprune.kernel import unit_rows
 from torch_cgprune.options import resolve_options
 
@@ -159,7 +166,7 @@ def test_stochastic_with_everyone_drawn_is_exact(x, codes):
 def test_stochastic_is_the_mean_over_its_blocks(x, codes):
     blocks = plans.stochastic(codes, 3, ratio=1, runs=[3] * 3, seed=5)
     total = torch.zeros(40, dtype=torch.float64)
-    for block in itertools.chain.from_iterable(blocks):
+    for block in itertools.chain.from_iterable(blocks.runs):
         y = torch.where(block.codes == 0, 1.0, -1.0).double()
         total[block.rows[block.scored]] += oracles.gaps(oracles.gram(x[block.rows]), y)[
             block.scored
@@ -215,7 +222,7 @@ def test_the_progress_bar_counts_operations(x, codes, capsys):
 
 def test_a_matrix_without_factor_is_an_error_with_a_cure(x, codes, monkeypatch):
     monkeypatch.setattr("torch_cgprune.blocks.twin_angle", lambda _: 0.0)
-    rounded = x * (1 + 6e-8 * torch.randn(x.shape))
+    rounded = x * (1 + 1e-7 * torch.arange(8))
     with pytest.raises(NotPositiveDefiniteError, match=r"ridge=1e-3"):
         score(torch.cat([x, rounded, x * 3]), torch.cat([codes] * 3))
 
@@ -236,7 +243,12 @@ def test_noise_moves_scores_up_gaussians(rng):
 @pytest.mark.parametrize(
     ("features", "labels", "error", "match"),
     [
-        ([[1.0], [2.0]], [0, 1], TypeError, r"'features' must be a tensor.*Got list"),
+        (
+            [[1.0], [2.0]],
+            [0, 1],
+            TypeError,
+            r"'features' must be a tensor .*CGScoredDataset. Got list",
+        ),
         (torch.ones(3), [0, 1, 0], ValueError, r"one row per example.*\(3,\)"),
         (torch.ones(3, 0), [0, 1, 0], ValueError, r"at least one column.*\(3, 0\)"),
         (torch.ones(0, 3), [], ValueError, r"one row per example"),
@@ -297,7 +309,7 @@ def test_local_is_the_mean_over_its_blocks(x):
     total, loo = torch.zeros(40, dtype=torch.float64), torch.zeros(40, 5, dtype=torch.float64)
     unit = unit_rows(x, dtype=torch.float32, device="cpu")
     sketch = unit @ torch.randn(8, 64, generator=torch.Generator().manual_seed(1))
-    for block in itertools.chain(*plans.local(sketch, codes, block_size=10, runs=2, seed=1)):
+    for block in itertools.chain(*plans.local(sketch, codes, block_size=10, runs=2, seed=1).runs):
         h, inside = oracles.gram(x[block.rows]), codes[block.rows]
         total[block.rows] += oracles.cg_scores(h, inside)
         for c in range(5):
@@ -349,3 +361,47 @@ def test_a_class_with_a_single_member_scores(x):
     labels = [0] * 20 + [1] * 19 + [2]
     for method in ("exact", "stochastic"):
         assert torch.isfinite(score(x, labels, method=method).values).all()
+
+
+@pytest.mark.parametrize("method", ["exact", "stochastic", "local"])
+@pytest.mark.parametrize(("value", "what"), [(float("nan"), "NaN"), (0.0, "all zeros")])
+def test_a_bad_row_is_named_wherever_it_is(method, value, what, rng):
+    x = torch.randn(9000, 3, generator=rng)
+    x[8500] = value
+    with pytest.raises(ValueError, match=rf"Row 8500 .*{what}"):
+        score(x, torch.arange(9000) % 2, method=method)
+
+
+def test_torch_settings_of_the_caller_neither_matter_nor_change(x, codes):
+    expected = score(x, codes, method="local", block_size=15)
+    backend = torch.backends.cuda.matmul
+    before = getattr(backend, "fp32_precision", None)
+    try:
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        if before is not None:
+            backend.fp32_precision = "tf32"
+        got = score(x, codes, method="local", block_size=15, device="cpu")
+        assert before is None or backend.fp32_precision == "tf32"
+        assert PrunedSampler(got, keep=0.5).selection.device.type == "cpu"
+        assert len([*PrunedSampler(got, keep=0.5, balanced=False)]) == 20
+        assert len(WindowSampler(got, 0.2, 0.5, balanced=False)) == 20
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+        if before is not None:
+            backend.fp32_precision = before
+    torch.testing.assert_close(got.values, expected.values)
+
+
+def test_bfloat16_and_foreign_byte_order(x, codes):
+    expected = score(x.bfloat16().float(), codes).values
+    assert torch.equal(score(x.bfloat16(), codes).values, expected)
+    swapped = x.numpy().astype(">f4")
+    assert torch.equal(score(swapped, codes).values, score(x, codes).values)
+
+
+def test_a_lone_example_is_never_scored_against_nobody(x):
+    labels = [0] * 39 + [1]
+    got = score(x, labels, method="stochastic", ratio=0.4, runs=1, dtype=torch.float64)
+    assert got.values[39] != pytest.approx(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from torch_cgprune.errors import NotPositiveDefiniteError
 from torch_cgprune.labels import ClassName
 from torch_cgprune.plans import Block
 from torch_cgprune.scores import CGScores
+
+_log = logging.getLogger(__name__)
 
 # Predictions of all k classes are kept up to this many numbers: 512 MB in float32.
 ALL_PREDICTIONS_UP_TO = 2**27
@@ -103,8 +106,8 @@ def finish(
 ) -> CGScores:
     """Divide, and give every later copy of an example its due.
 
-    A later copy scores 0 in all terms, since removing it changes nothing; its predictions are those
-    of the first copy, as if both were left out, and so is its CG'.
+    A later copy scores 0 in all terms, since removing it changes nothing; what is known of its
+    label (the predictions of all classes, the suspicion) is that of the first copy, as is its CG'.
 
     Args:
         sums: of all runs, over the m kept examples.
@@ -127,6 +130,15 @@ def finish(
         )
     columns = means[of]
     columns[copies.later, :4] = 0
+    predictions = _predictions(t, of, codes)
+    near = int((t["twins"] > 0).sum())
+    if near:
+        _log.warning(
+            "%d of %d rows are copies of others but for rounding and were given a small ridge. If "
+            "they should differ, centre the features or pass dtype=torch.float64.",
+            near,
+            len(of),
+        )
     complexity, bound = (t["class_columns"] / t["class_times"][:, None]).unbind(1)
     return CGScores(
         values=columns[:, 0].clone(),
@@ -138,12 +150,13 @@ def finish(
         bound=bound.clone(),
         digests=digests,
         conflicts=copies.conflicts,
-        metadata={**metadata, "near_copies": int((t["twins"] > 0).sum())},
-        **_predictions(t, of, codes),
+        metadata={**metadata, "near_copies": near},
+        suspicion=means[of, 2] if predictions is None else -predictions["own"].double(),
+        **(predictions or {}),
     )
 
 
-def _predictions(t: dict[str, Tensor], of: Tensor, codes: Tensor) -> dict[str, Tensor]:
+def _predictions(t: dict[str, Tensor], of: Tensor, codes: Tensor) -> dict[str, Tensor] | None:
     if "loo" in t:
         loo = (t["loo"] / t["times"][:, None])[of]
         own, best, rival = own_and_rival(loo, codes)
@@ -151,4 +164,4 @@ def _predictions(t: dict[str, Tensor], of: Tensor, codes: Tensor) -> dict[str, T
     if "own" in t:
         own, margin = (t[name] / t["times"] for name in ("own", "margin"))
         return {"own": own[of], "rival": t["rival"][of], "margin": margin[of]}
-    return {}
+    return None

@@ -14,10 +14,11 @@ from torch.utils.data import Dataset
 
 from torch_cgprune import cache as caching
 from torch_cgprune.errors import CacheMismatchError, check_choice
-from torch_cgprune.features import Source, as_matrix, read_dataset, read_rows
+from torch_cgprune.features import as_matrix, check_map_style, is_array
 from torch_cgprune.files import check_writable
 from torch_cgprune.labels import Labels, encode_labels, find_labels
 from torch_cgprune.options import resolve_options
+from torch_cgprune.reading import read_dataset, read_labels, read_rows
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring import cg_scores
 
@@ -45,8 +46,8 @@ class CGScoredDataset(Dataset[Any]):
             inside ``Subset`` or ``ConcatDataset``) it takes the place of the training transform,
             for any other it follows the dataset's own. None scores images as they are.
         num_workers: worker processes to read items; None chooses by size.
-        verify: what of the data is compared with the cache: ``"sample"``, the labels the dataset
-            carries as attributes and 32 items, or ``"full"``, every item.
+        verify: what of the data is compared with the cache: ``"sample"``, 32 items, and all labels
+            if they are given or attributes of the dataset; or ``"full"``, every item.
         on_mismatch: with a cache of other data or other options, ``"error"`` or ``"recompute"``.
         progress: show progress bars.
         device: where to compute; see :func:`cg_scores`.
@@ -78,10 +79,10 @@ class CGScoredDataset(Dataset[Any]):
 
     def __init__(
         self,
-        dataset: Dataset[Any],
+        dataset: Any,
         *,
         cache: str | os.PathLike[str] | None = None,
-        features: Source | None = None,
+        features: Any = None,
         labels: Labels | None = None,
         transform: Callable[[Any], Any] | None = None,
         num_workers: int | None = None,
@@ -96,6 +97,7 @@ class CGScoredDataset(Dataset[Any]):
         self.dataset = dataset
         data = _Data(dataset, features, labels, transform, num_workers, progress=progress)
         resolve_options([len(data)], **options)  # a bad option fails before anything is read
+        device = None if device is None else torch.device(device)
         self.scores = _load_or_compute(
             data,
             None if cache is None else Path(cache),
@@ -106,7 +108,7 @@ class CGScoredDataset(Dataset[Any]):
         )
 
     def __len__(self) -> int:
-        return len(self.dataset)  # type: ignore[arg-type]
+        return len(self.dataset)
 
     def __getitem__(self, index: Any) -> Any:
         return self.dataset[index]
@@ -128,8 +130,8 @@ class _Data:
 
     def __init__(
         self,
-        dataset: Dataset[Any],
-        features: Source | None,
+        dataset: Any,
+        features: Any,
         labels: Labels | None,
         transform: Callable[[Any], Any] | None,
         num_workers: int | None,
@@ -138,58 +140,62 @@ class _Data:
     ) -> None:
         self.dataset, self.transform = dataset, transform
         self.source = dataset if features is None else features
+        self.num_workers, self.progress = num_workers, progress
+        check_map_style(dataset)
+        check_map_style(self.source)
+        self._check_length("features", self.source, "row")
         self.carried = find_labels(dataset) if labels is None else None
         self.labels: Labels | None = self.carried if labels is None else labels
-        self.num_workers, self.progress = num_workers, progress
-        if len(self.source) != len(dataset):  # type: ignore[arg-type]
+        if self.labels is not None:
+            self._check_length("labels", self.labels, "label")
+            encode_labels(self.labels)  # bad ones fail before anything is read
+
+    def _check_length(self, name: str, given: Any, what: str) -> None:
+        if len(given) != len(self.dataset):
             raise ValueError(
-                "The 'features' must be one row per item of the dataset. "
-                f"Got {len(self.source)} for {len(dataset)} items instead."  # type: ignore[arg-type]
+                f"The {name!r} must be one {what} per item of the dataset. "
+                f"Got {len(given)} for {len(self.dataset)} items instead."
             )
 
     def __len__(self) -> int:
-        return len(self.dataset)  # type: ignore[arg-type]
+        return len(self.dataset)
 
     def read(self) -> tuple[Any, Labels]:
         """Read everything: (n, d) features and n labels."""
         features: Any = self.source
-        labels: Labels | None = None
-        if isinstance(self.source, Dataset):
-            features, labels = read_dataset(
-                self.source,
+        labels: Labels | None = self.labels
+        if not is_array(features):
+            features, read = read_dataset(
+                features,
                 expected=self.carried,
                 transform=self.transform,
                 num_workers=self.num_workers,
                 progress=self.progress,
             )
-        elif self.labels is None:
-            labels = read_rows(self.dataset)[1]
-        labels = labels if self.labels is None else self.labels
+            labels = read if labels is None else labels
+        elif labels is None:
+            labels = read_labels(self.dataset, num_workers=self.num_workers, progress=self.progress)
         if labels is None:
             raise ValueError("The dataset's items carry no labels. Pass labels=... instead.")
         return features, labels
 
     def check(self, scores: CGScores, where: str, *, everything: bool) -> None:
-        """Raise CacheMismatchError unless ``scores`` are of these data.
-
-        Without labels as attributes, those of the items compared have to do.
-        """
-        n = len(self)
-        caching.check_length(scores, n, where)
-        labels, rows = self.labels, None
-        indices = [*range(n)]
+        """Raise CacheMismatchError unless ``scores`` are of these data."""
+        caching.check_length(scores, len(self), where)
         if everything:
             features, labels = self.read()
-            rows = as_matrix(features)
-        if labels is not None:
             caching.check_labels(scores, *encode_labels(labels), where)
-        if rows is None:
-            sample = np.random.default_rng(0).choice(n, size=min(_SAMPLE, n), replace=False)
-            indices = sorted(sample.tolist())
-            rows, read = read_rows(self.source, indices, self.transform)
-            if labels is None and read is not None:
-                caching.check_names(scores, indices, read, where)
-        caching.check_rows(scores, indices, rows, where)
+            caching.check_rows(scores, range(len(self)), as_matrix(features), where)
+            return
+        rng = np.random.default_rng(0)
+        sample = sorted(rng.choice(len(self), min(_SAMPLE, len(self)), replace=False).tolist())
+        rows, read = read_rows(self.source, sample, self.transform)
+        if self.labels is not None:
+            caching.check_labels(scores, *encode_labels(self.labels), where)
+        else:  # those of the items compared have to do
+            names = read or read_labels(self.dataset, sample)
+            caching.check_names(scores, sample, names or [None] * len(sample), where)
+        caching.check_rows(scores, sample, rows, where)
 
 
 def _load_or_compute(

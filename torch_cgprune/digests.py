@@ -22,9 +22,9 @@ def row_digests(features: Tensor) -> Tensor:
         (n,) int64.
 
     """
-    array = features.cpu().contiguous().numpy()
-    key = str(array.dtype).encode()
-    hashes = [hashlib.blake2b(row.data, digest_size=8, key=key).digest() for row in array]
+    content = features.cpu().contiguous().view(torch.uint8).numpy()  # numpy knows no bfloat16
+    key = str(features.dtype).encode()
+    hashes = [hashlib.blake2b(row.data, digest_size=8, key=key).digest() for row in content]
     return torch.from_numpy(np.frombuffer(b"".join(hashes), dtype=np.int64).copy())
 
 

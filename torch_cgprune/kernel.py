@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -45,12 +46,12 @@ def unit_rows(
     n = len(flat) if chosen is None else len(chosen)
     rows = torch.empty(n, flat.shape[1], dtype=dtype, device=device)
     for start in range(0, n, _CHUNK_ROWS):
-        part = slice(start, start + _CHUNK_ROWS)
-        chunk = flat[part] if chosen is None else flat[chosen[part].to(flat.device)]
-        chunk = chunk.to(device=device, dtype=torch.float64)
+        stop = min(start + _CHUNK_ROWS, n)
+        part = slice(start, stop) if chosen is None else chosen[start:stop].to(flat.device)
+        chunk = flat[part].to(device=device, dtype=torch.float64)
         # Dividing by the largest entry first keeps the squares from overflow and underflow.
         largest = chunk.abs().amax(dim=1, keepdim=True)
-        _check_rows(largest.squeeze(1), start)
+        _check_rows(largest.squeeze(1), range(n)[start:stop] if chosen is None else chosen[start:])
         chunk = chunk / largest
         rows[start : start + len(chunk)] = chunk / torch.linalg.vector_norm(
             chunk, dim=1, keepdim=True
@@ -58,13 +59,13 @@ def unit_rows(
     return rows
 
 
-def _check_rows(largest: Tensor, start: int) -> None:
+def _check_rows(largest: Tensor, indices: Sequence[int] | Tensor) -> None:
     for bad, what, cure in (
         (~torch.isfinite(largest), "holds NaN or infinity", "Repair it or leave it out"),
         (largest == 0, "is all zeros and has no direction", "Leave it out or shift the features"),
     ):
         if bad.any():
-            row = start + int(bad.nonzero()[0])
+            row = int(indices[int(bad.nonzero()[0])])
             raise ValueError(f"Row {row} of the 'features' {what}. {cure} before scoring.")
 
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
+from torch_cgprune.views import is_plain
+
 ClassName: TypeAlias = int | str
 Labels: TypeAlias = Tensor | np.ndarray[Any, Any] | Sequence[Any]
 
@@ -37,14 +39,15 @@ def encode_labels(labels: Labels) -> tuple[Tensor, tuple[ClassName, ...]]:
     if array.ndim != 1:
         raise ValueError(
             "The 'labels' must be one integer or string per example. "
-            f"Got shape {tuple(array.shape)} instead; for one-hot rows pass labels.argmax(1)."
+            f"Got shape {tuple(array.shape)} instead; pass labels.squeeze(1) for a column of them, "
+            "labels.argmax(1) for one-hot rows."
         )
     if len(array) == 0:
         raise ValueError("The 'labels' are empty: there is nothing to score.")
     if array.dtype.kind not in "biuU":
         raise TypeError(
             "The 'labels' must be all integers or all strings. "
-            f"Got {_kinds(labels, array)} instead; convert them first, e.g. with labels.long()."
+            f"Got {_kinds(labels, array)} instead; convert them first, e.g. by int(label)."
         )
     names, codes = np.unique(array, return_inverse=True)
     classes = tuple(str(name) if array.dtype.kind == "U" else int(name) for name in names)
@@ -55,12 +58,18 @@ def _as_array(labels: Labels) -> np.ndarray[Any, Any]:
     if isinstance(labels, Tensor):
         return labels.detach().cpu().numpy()
     # As objects first: numpy would silently turn a mix of integers and strings into strings.
-    array = labels if isinstance(labels, np.ndarray) else np.array([*labels], dtype=object)
+    array = labels if isinstance(labels, np.ndarray) else _objects(labels)
     if array.dtype == object and array.ndim == 1 and len(array):
         if all(isinstance(label, str) for label in array):
             return array.astype(str)
         if all(isinstance(label, numbers.Integral | np.bool_) for label in array):
             return array.astype(np.int64)
+    return array
+
+
+def _objects(labels: Sequence[Any]) -> np.ndarray[Any, Any]:
+    array = np.empty(len(labels), dtype=object)
+    array[:] = [plain(label) for label in labels]
     return array
 
 
@@ -81,13 +90,13 @@ def find_labels(dataset: Any) -> list[Any] | None:
         One label per item, or None where the dataset has to be read to know them.
 
     """
-    if isinstance(dataset, Subset):
+    if is_plain(dataset, Subset):
         inner = find_labels(dataset.dataset)
         return None if inner is None else [inner[i] for i in dataset.indices]
-    if isinstance(dataset, ConcatDataset):
+    if is_plain(dataset, ConcatDataset):
         parts = [find_labels(part) for part in dataset.datasets]
         return None if any(part is None for part in parts) else [y for part in parts for y in part]  # type: ignore[union-attr]
-    if isinstance(dataset, TensorDataset):
+    if is_plain(dataset, TensorDataset):
         return _listed(dataset.tensors[-1]) if len(dataset.tensors) > 1 else None
     for name in ("targets", "labels"):
         labels = _listed(getattr(dataset, name, None))
@@ -114,5 +123,11 @@ def _is_floating(labels: Any) -> bool:
 
 
 def plain(label: Any) -> Any:
-    """Turn a 0-d tensor or a numpy scalar into the Python int or str it holds."""
-    return label.item() if isinstance(label, Tensor | np.generic) and label.ndim == 0 else label
+    """Turn a tensor, an array or a numpy scalar of one element into the int or str it holds."""
+    if isinstance(label, Tensor | np.ndarray | np.generic):
+        return (
+            label.item()
+            if (label.numel() if isinstance(label, Tensor) else label.size) == 1
+            else label
+        )
+    return label

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +31,17 @@ class Block:
     scored: Tensor
 
 
-Plan: TypeAlias = list[list[Block]]
+class Plan(NamedTuple):
+    """A plan.
+
+    Attributes:
+        runs: runs of blocks, made as they are asked for. A row scores once a run at most.
+        sizes: rows of every block, in any order: what the work ahead follows from.
+
+    """
+
+    runs: Iterator[Iterable[Block]]
+    sizes: Sequence[int]
 
 
 def exact(codes: Tensor, k: int) -> Plan:
@@ -43,14 +53,15 @@ def exact(codes: Tensor, k: int) -> Plan:
 
     """
     everyone = torch.arange(len(codes))
-    return [[Block(everyone, codes, torch.arange(k), everyone)]]
+    return Plan(iter([[Block(everyone, codes, torch.arange(k), everyone)]]), [len(codes)])
 
 
 def stochastic(codes: Tensor, k: int, *, ratio: float, runs: Sequence[int], seed: int) -> Plan:
     """Return the paper's blocks: each class against a random draw of the others.
 
     Every block holds all m rows of one class (code 0, the rows that score) and ``ratio * m`` rows
-    of other classes (code 1), or all of these if there are fewer, drawn without replacement.
+    of other classes (code 1), at least one, or all of these if there are fewer, drawn without
+    replacement.
 
     Args:
         codes: (n,) int64 class codes.
@@ -63,16 +74,18 @@ def stochastic(codes: Tensor, k: int, *, ratio: float, runs: Sequence[int], seed
         Ki, Choi, Chung (ICLR 2023), App. A.2.
 
     """
-    return [
-        [_against_others(codes, c, ratio, [seed, c, run]) for c in range(k) if run < runs[c]]
+    counts = codes.bincount(minlength=k).tolist()
+    drawn = [min(max(round(ratio * m), 1), len(codes) - m) for m in counts]
+    blocks = (
+        (_against_others(codes, c, drawn[c], (seed, c, run)) for c in range(k) if run < runs[c])
         for run in range(max(runs))
-    ]
+    )
+    return Plan(blocks, [counts[c] + drawn[c] for c in range(k) for _ in range(runs[c])])
 
 
-def _against_others(codes: Tensor, c: int, ratio: float, seed: Sequence[int]) -> Block:
+def _against_others(codes: Tensor, c: int, drawn: int, seed: Sequence[int]) -> Block:
     own, others = (codes == c).nonzero().squeeze(1), (codes != c).nonzero().squeeze(1)
-    drawn = min(round(ratio * len(own)), len(others))
-    choice = torch.from_numpy(_rng(*seed).permutation(len(others))[:drawn])
+    choice = torch.from_numpy(_rng(*seed).choice(len(others), drawn, replace=False))
     rows = torch.cat([own, others[choice]]).sort().values
     is_other = codes[rows] != c
     classes = torch.tensor([c, -1] if drawn else [c])
@@ -83,7 +96,7 @@ def local(sketch: Tensor, codes: Tensor, *, block_size: int, runs: int, seed: in
     """Return partitions into blocks of neighbours, all of whose rows score.
 
     A part is halved at the median of the projection on the difference of two of its rows, drawn at
-    random, until it holds ``block_size`` rows at most; parts differ in size by a row or two.
+    random, until it holds ``block_size`` rows at most; parts differ in size by a row.
 
     Args:
         sketch: (n, s) float32 coordinates in which near rows are near.
@@ -94,12 +107,13 @@ def local(sketch: Tensor, codes: Tensor, *, block_size: int, runs: int, seed: in
         seed: of the draws.
 
     """
-    points, order = sketch.numpy(), np.arange(len(codes))
-    count = -(-len(codes) // block_size)
-    return [
-        [_neighbours(codes, rows) for rows in _halve(points, order, count, _rng(seed, run))]
+    n = len(codes)
+    points, count = sketch.numpy(), -(-n // block_size)
+    blocks = (
+        (_neighbours(codes, part) for part in _halve(points, np.arange(n), count, _rng(seed, run)))
         for run in range(runs)
-    ]
+    )
+    return Plan(blocks, [n // count + (i < n % count) for i in range(count)] * runs)
 
 
 def _rng(*seeds: int) -> np.random.Generator:

@@ -124,8 +124,11 @@ def window(
         counts = codes.bincount()
         sizes, places, groups = _quotas(counts, total), _places(ranking, codes), codes[ranking]
     else:
-        counts, sizes = torch.tensor([len(codes)]), torch.tensor([total])
-        places, groups = torch.arange(len(codes)), torch.zeros_like(codes)
+        counts, sizes = (
+            torch.tensor([len(codes)], device="cpu"),
+            torch.tensor([total], device="cpu"),
+        )
+        places, groups = torch.arange(len(codes), device="cpu"), torch.zeros_like(codes)
     first = torch.minimum((start * counts).round().long(), counts - sizes)
     twice_from_centre = (2 * places - (2 * first + sizes - 1)[groups]).abs()
     nearest = ranking[twice_from_centre.argsort(stable=True)]
@@ -158,7 +161,7 @@ def noise_filter(suspicion: Any, labels: Labels, *, balanced: bool = False) -> T
 
     """
     ranking, codes = _ranked(suspicion, labels)
-    clean = torch.as_tensor(suspicion).cpu()[ranking] <= 0
+    clean = _numbers(suspicion)[ranking] <= 0
     if balanced:
         return _take(ranking, codes, max(int(clean.sum()), int(codes.max()) + 1), balanced=True)
     return ranking[clean | (_places(ranking, codes) == 0)].sort().values
@@ -167,7 +170,7 @@ def noise_filter(suspicion: Any, labels: Labels, *, balanced: bool = False) -> T
 def _ranked(values: Any, labels: Labels, *, descending: bool = False) -> tuple[Tensor, Tensor]:
     """Return all indices ordered by value, ties by index, and the class codes."""
     codes, _ = encode_labels(labels)
-    numbers = torch.as_tensor(values).detach().cpu()
+    numbers = _numbers(values)
     if numbers.shape != codes.shape:
         raise ValueError(
             f"The scores must be one per label. Got shape {tuple(numbers.shape)} for {len(codes)} "
@@ -177,6 +180,12 @@ def _ranked(values: Any, labels: Labels, *, descending: bool = False) -> tuple[T
         i = int((~torch.isfinite(numbers)).nonzero()[0])
         raise ValueError(f"The scores must be finite. Got {float(numbers[i])} for example {i}.")
     return numbers.argsort(descending=descending, stable=True), codes
+
+
+def _numbers(values: Any) -> Tensor:
+    if isinstance(values, np.ndarray):
+        values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    return torch.as_tensor(values, device="cpu").detach()
 
 
 def _total(owner: str, keep: float, codes: Tensor) -> int:
@@ -202,7 +211,9 @@ def _places(order: Tensor, codes: Tensor) -> Tensor:
     by_class = classes.argsort(stable=True)
     counts = codes.bincount()
     places = torch.empty_like(order)
-    places[by_class] = torch.arange(len(order)) - (counts.cumsum(0) - counts)[classes[by_class]]
+    places[by_class] = (
+        torch.arange(len(order), device="cpu") - (counts.cumsum(0) - counts)[classes[by_class]]
+    )
     return places
 
 

@@ -26,11 +26,11 @@ _CHUNK = 8192
 class SelectionSampler(Sampler[int]):
     """Iterate over a selection of indices, in an order that (seed, epoch) alone decides.
 
-    Every full iteration ends one epoch: the next one is shuffled anew, with or without
+    Every iteration is an epoch of its own: the next one is shuffled anew, with or without
     :meth:`set_epoch`. No global random state is read or set.
 
     Args:
-        selection: (m,) int64 indices into the dataset, m at least 1.
+        selection: (m,) integers at least 0, indices into the dataset, m at least 1; sorted here.
         num_samples: indices per epoch, None for m. More than m takes whole passes over the
             selection, each in a new order, then the rest of one: ``num_samples=len(dataset)`` keeps
             the iterations per epoch of the full dataset (the paper's protocol, sec. 4.1).
@@ -51,11 +51,9 @@ class SelectionSampler(Sampler[int]):
         seed: int = 0,
     ) -> None:
         owner = type(self).__name__
-        if len(selection) == 0:
-            raise ValueError(f"The selection of {owner} is empty: there is nothing to sample.")
-        self.selection = selection
+        self.selection = _check_selection(selection, owner)
         self.num_samples = (
-            len(selection)
+            len(self.selection)
             if num_samples is None
             else check_integer("num_samples", owner, num_samples, minimum=1)
         )
@@ -64,6 +62,7 @@ class SelectionSampler(Sampler[int]):
         self.epoch = 0
         self._position = 0  # indices of this epoch handed out so far
         self._resume_at = 0  # where the next iteration starts: not 0 after a state was loaded
+        self._begun = False  # whether this epoch was iterated since it was last chosen or loaded
 
     def __len__(self) -> int:
         return self.num_samples
@@ -71,13 +70,14 @@ class SelectionSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         # A generator: nothing happens before the first index is asked for, so that a loader may
         # call iter(), then load a state, then call iter() again.
-        epoch, start = self.epoch, self._resume_at
+        if self._begun:
+            self.epoch += 1
+        self._begun, start = True, self._resume_at
         self._position, self._resume_at = start, 0
-        for chunk in torch.split(self._order(epoch)[start:], _CHUNK):
+        for chunk in torch.split(self._order(self.epoch)[start:], _CHUNK):
             for index in chunk.tolist():
                 self._position += 1
                 yield index
-        self.epoch, self._position = epoch + 1, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next iteration; another epoch than the present one starts at 0.
@@ -87,6 +87,7 @@ class SelectionSampler(Sampler[int]):
 
         """
         epoch = check_integer("epoch", type(self).__name__, epoch, minimum=0)
+        self._begun = False
         if epoch != self.epoch:
             self.epoch, self._position, self._resume_at = epoch, 0, 0
 
@@ -114,6 +115,7 @@ class SelectionSampler(Sampler[int]):
             )
         self.seed, self.epoch = state["seed"], state["epoch"]
         self._position = self._resume_at = state["position"]
+        self._begun = False
 
     @functools.cached_property
     def _fingerprint(self) -> str:
@@ -130,8 +132,8 @@ class SelectionSampler(Sampler[int]):
             return self.selection
         # Mixed by SeedSequence: seed 0 in epoch 1 has nothing in common with seed 1 in epoch 0.
         mixed = np.random.SeedSequence([self.seed, epoch, number]).generate_state(1, np.uint64)
-        rng = torch.Generator().manual_seed(int(mixed[0]) >> 1)
-        return self.selection[torch.randperm(len(self.selection), generator=rng)]
+        rng = torch.Generator("cpu").manual_seed(int(mixed[0]) >> 1)
+        return self.selection[torch.randperm(len(self.selection), generator=rng, device="cpu")]
 
 
 class PrunedSampler(SelectionSampler):
@@ -214,6 +216,21 @@ class WindowSampler(SelectionSampler):
         values, labels = _values_and_labels(source)
         selection = policies.window(values, labels, start, width, balanced=balanced)
         super().__init__(selection, num_samples=num_samples, shuffle=shuffle, seed=seed)
+
+
+def _check_selection(selection: Any, owner: str) -> Tensor:
+    tensor = torch.as_tensor(selection, device="cpu")
+    if tensor.numel() == 0:
+        raise ValueError(f"The 'selection' of {owner} is empty: there is nothing to sample.")
+    kind = tensor.dtype
+    if tensor.ndim != 1 or kind == torch.bool or kind.is_floating_point or kind.is_complex:
+        raise TypeError(
+            f"The 'selection' of {owner} must be indices, integers in one dimension. Got {kind} of "
+            f"shape {tuple(tensor.shape)} instead; for a mask pass mask.nonzero().flatten()."
+        )
+    if tensor.min() < 0:
+        raise ValueError(f"The 'selection' of {owner} must be at least 0. Got {int(tensor.min())}.")
+    return tensor.long().sort().values
 
 
 def _select(

@@ -14,7 +14,17 @@ from torch_cgprune.files import read_safetensors, write_safetensors
 from torch_cgprune.labels import ClassName
 
 FORMAT = "torch-cgprune scores 1"
-_TENSORS = ("values", "terms", "cg_prime", "labels", "complexity", "bound", "digests", "conflicts")
+_TENSORS = (
+    "values",
+    "terms",
+    "cg_prime",
+    "labels",
+    "complexity",
+    "bound",
+    "digests",
+    "conflicts",
+    "suspicion",
+)
 _OPTIONAL = ("own", "rival", "margin", "loo")
 
 
@@ -37,6 +47,10 @@ class CGScores:
         bound: (k,) float64 generalisation bound :math:`\sqrt{2 y^T H^{-1} y / n}`, likewise.
         digests: (n,) int64 content hash of every feature row.
         conflicts: (n,) bool, the examples of which an exact copy has another label.
+        suspicion: (n,) float64 evidence that the label is wrong, in favour where positive. The
+            prior-centred rule, ``-own``: the other examples find this one less likely than average
+            to be of its class. Where the method has no such prediction (``stochastic``), the
+            paper's partial score. A later exact copy has that of the first.
         own: (n,) leave-one-out prediction of the own class's prior-centred target
             :math:`E_{ic} - p_c` (one-hot minus class share), or None where the method has none
             (``stochastic``, which knows one class a block); as are the three that follow.
@@ -57,6 +71,7 @@ class CGScores:
     bound: Tensor
     digests: Tensor
     conflicts: Tensor
+    suspicion: Tensor
     own: Tensor | None = None
     rival: Tensor | None = None
     margin: Tensor | None = None
@@ -75,26 +90,17 @@ class CGScores:
     def prediction(self) -> Tensor:
         r"""(n,) leave-one-out prediction :math:`y_i - \alpha_i / d_i` of the own class's +1.
 
-        Rasmussen and Williams, Gaussian Processes for Machine Learning, eq. 5.12. A later exact
-        copy, whose terms are 0, is predicted by the first: 1.
+        Rasmussen and Williams, Gaussian Processes for Machine Learning, eq. 5.12. Over several
+        runs, with the means of :math:`\alpha_i` and :math:`d_i`. A later exact copy, whose terms
+        are 0, is predicted by the first: 1.
         """
         d = self.terms[:, 2]
         return (-self.terms[:, 1] / (2 * d)).where(d > 0, 1.0)
 
     @property
     def residual(self) -> Tensor:
-        """(n,) leave-one-out residual ``|1 - prediction|``; the CG-score is d times its square."""
+        """(n,) leave-one-out residual ``|1 - prediction|``; in one run CG is d times its square."""
         return (1 - self.prediction).abs()
-
-    @property
-    def suspicion(self) -> Tensor:
-        """(n,) evidence that the label is wrong, in favour where positive.
-
-        The prior-centred rule: minus the leave-one-out prediction of the own class, positive where
-        the other examples find this one less likely than average to be of its class. Where the
-        method has no such prediction (``stochastic``), the paper's partial score.
-        """
-        return self.partial if self.own is None else -self.own.double()
 
     @property
     def suspects(self) -> Tensor:

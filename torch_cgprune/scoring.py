@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -121,20 +121,21 @@ def cg_scores(
         _log.info("method='auto' takes %r for n = %d", options["method"], len(codes))
     if options["method"] == "stochastic" and runs is None:
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
-    unit_digests, sketch = _survey(matrix, seed if options["method"] == "local" else None)
-    copies = find_copies(unit_digests, codes)
-    work = _Work(matrix, copies, codes, options, dtype, _pick_device(device, matrix))
-    plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
-    with _progress_bar(plan, options["method"], show=progress) as advance, _full_precision():
-        total = functools.reduce(Sums.plus, (work.run(blocks, advance) for blocks in plan))
-    digests = row_digests(matrix)
-    metadata = {
-        "options": options,
-        "library_version": version("torch-cgprune"),
-        "fingerprint": fingerprint(digests, codes, classes),
-        "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
-    }
-    return finish(total, copies, codes, classes, digests, metadata)
+    with _settings():
+        unit_digests, sketch = _survey(matrix, seed if options["method"] == "local" else None)
+        copies = find_copies(unit_digests, codes)
+        work = _Work(matrix, copies, codes, options, dtype, _pick_device(device, matrix))
+        plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
+        with _progress_bar(plan, options["method"], show=progress) as advance:
+            total = functools.reduce(Sums.plus, (work.run(blocks, advance) for blocks in plan.runs))
+        digests = row_digests(matrix)
+        metadata = {
+            "options": options,
+            "library_version": version("torch-cgprune"),
+            "fingerprint": fingerprint(digests, codes, classes),
+            "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
+        }
+        return finish(total, copies, codes, classes, digests, metadata)
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class _Work:
         ridges[self.copies.conflicts[self.copies.kept]] = max(ridge, CONFLICT_RIDGE)
         return ridges
 
-    def run(self, blocks: Sequence[Block], advance: Callable[[int], object]) -> Sums:
+    def run(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
         """Solve the blocks of one run."""
         predictions = self.options["method"] != "stochastic"
         sums = Sums(len(self.copies.kept), self.priors, predictions=predictions)
@@ -223,8 +224,8 @@ def _survey(matrix: Tensor, sketch_seed: int | None) -> tuple[Tensor, Tensor]:
     """
     width = 0 if sketch_seed is None else _SKETCH
     rng = torch.Generator().manual_seed(sketch_seed or 0)
-    projection = torch.randn(matrix.shape[1], width, generator=rng)
-    digests, sketch = [], torch.empty(len(matrix), width)
+    projection = torch.randn(matrix.shape[1], width, generator=rng, dtype=torch.float32)
+    digests, sketch = [], torch.empty(len(matrix), width, dtype=torch.float32)
     for part in torch.arange(len(matrix)).split(_SURVEY_ROWS):
         rows = unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part)
         digests.append(row_digests(rows))
@@ -253,19 +254,39 @@ def _plan(codes: Tensor, sketch: Tensor, copies: Copies, k: int, options: dict[s
 
 @contextlib.contextmanager
 def _progress_bar(plan: Plan, method: str, *, show: bool) -> Iterator[Callable[[int], object]]:
-    total = sum(flops(len(block.rows)) for run in plan for block in run)
+    total = sum(flops(size) for size in plan.sizes)
     description = f"CG-scores ({method})"
     with tqdm(total=total, desc=description, unit="flop", unit_scale=True, disable=not show) as bar:
         yield bar.update
 
 
 @contextlib.contextmanager
+def _settings() -> Iterator[None]:
+    """Compute in full precision, without gradients, whatever torch's global settings are.
+
+    TF32 or bfloat16 products would cost the scores their digits; what names no device is host data.
+    """
+    with _full_precision(), torch.no_grad(), torch.device("cpu"):
+        yield
+
+
+@contextlib.contextmanager
 def _full_precision() -> Iterator[None]:
-    """Keep float32 products in float32: TF32 or bfloat16 would cost the scores their digits."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.no_grad():
+    mkldnn: Any = torch.backends.mkldnn
+    backends: list[Any] = [torch.backends.cuda.matmul, getattr(mkldnn, "matmul", None)]
+    if not all(hasattr(backend, "fp32_precision") for backend in backends):  # torch < 2.9
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        try:
             yield
+        finally:
+            torch.set_float32_matmul_precision(before)
+        return
+    settings = [backend.fp32_precision for backend in backends]
+    try:
+        for backend in backends:
+            backend.fp32_precision = "ieee"
+        yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        for backend, setting in zip(backends, settings, strict=True):
+            backend.fp32_precision = setting

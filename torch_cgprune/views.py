@@ -11,9 +11,12 @@ from torchvision.datasets import VisionDataset
 from torchvision.datasets.vision import StandardTransform
 
 
-def deterministic_view(
-    dataset: Dataset[Any], transform: Callable[[Any], Any] | None
-) -> Dataset[Any]:
+def is_plain(dataset: Any, kind: type[Dataset[Any]]) -> bool:
+    """Return whether ``dataset`` gives its items as ``kind`` does: a subclass may change them."""
+    return isinstance(dataset, kind) and type(dataset).__getitem__ is kind.__getitem__
+
+
+def deterministic_view(dataset: Any, transform: Callable[[Any], Any] | None) -> Any:
     """Return a view of ``dataset`` whose images come through ``transform`` alone.
 
     A torchvision dataset, also inside ``Subset`` and ``ConcatDataset``, is copied shallowly (its
@@ -28,28 +31,28 @@ def deterministic_view(
         A dataset of the same length and labels.
 
     """
-    if isinstance(dataset, Subset):
+    if is_plain(dataset, Subset):
         return Subset(deterministic_view(dataset.dataset, transform), dataset.indices)
-    if isinstance(dataset, ConcatDataset):
+    if is_plain(dataset, ConcatDataset):
         return ConcatDataset([deterministic_view(part, transform) for part in dataset.datasets])
     if isinstance(dataset, VisionDataset):
         view = copy.copy(dataset)
         target_transform = getattr(dataset, "target_transform", None)
         view.transform = transform
         view.transforms = StandardTransform(transform, target_transform)
-        return view  # type: ignore[no-any-return]
+        return view
     return dataset if transform is None else _Transformed(dataset, transform)
 
 
 class _Transformed(Dataset[Any]):
     """A dataset with a transform over the first field of its items."""
 
-    def __init__(self, dataset: Dataset[Any], transform: Callable[[Any], Any]) -> None:
+    def __init__(self, dataset: Any, transform: Callable[[Any], Any]) -> None:
         self.dataset = dataset
         self.transform = transform
 
     def __len__(self) -> int:
-        return len(self.dataset)  # type: ignore[arg-type]
+        return len(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
         item = self.dataset[index]
