@@ -8,7 +8,7 @@ import pytest
 import torch_cgprune
 
 LAYERS = [
-    {"copies", "errors", "kernel", "plans", "views"},
+    {"copies", "errors", "kernel", "memory", "plans", "settings", "views"},
     {"files", "labels", "options", "solver"},
     {"blocks", "digests", "features", "policies", "scores"},
     {"averages", "cache", "reading", "samplers"},

@@ -22,10 +22,12 @@ from torch_cgprune.digests import fingerprint, row_digests
 from torch_cgprune.features import as_matrix
 from torch_cgprune.kernel import unit_rows
 from torch_cgprune.labels import Labels, encode_labels
+from torch_cgprune.memory import check_fits
 from torch_cgprune.options import resolve_options
 from torch_cgprune.plans import Block, Plan
 from torch_cgprune.scores import CGScores
-from torch_cgprune.solver import flops
+from torch_cgprune.settings import own_settings
+from torch_cgprune.solver import flops, numbers
 
 # Added to the diagonal where copies have different labels: their scores come out near 2 / ridge.
 CONFLICT_RIDGE = 1e-3
@@ -91,6 +93,7 @@ def cg_scores(
 
     Raises:
         TypeError, ValueError: bad features, labels or options; the message names the cure.
+        MemoryError: more rows together than fit, found out before the work starts.
         NotPositiveDefiniteError: the Gram matrix is singular at this precision.
 
     References:
@@ -121,11 +124,12 @@ def cg_scores(
         _log.info("method='auto' takes %r for n = %d", options["method"], len(codes))
     if options["method"] == "stochastic" and runs is None:
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
-    with _settings():
+    with own_settings():
         unit_digests, sketch = _survey(matrix, seed if options["method"] == "local" else None)
         copies = find_copies(unit_digests, codes)
         work = _Work(matrix, copies, codes, options, dtype, _pick_device(device, matrix))
         plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
+        _check_memory(max(plan.sizes), matrix, work)
         with _progress_bar(plan, options["method"], show=progress) as advance:
             total = functools.reduce(Sums.plus, (work.run(blocks, advance) for blocks in plan.runs))
         digests = row_digests(matrix)
@@ -198,6 +202,16 @@ class _Work:
         return unit_rows(self.matrix, dtype=self.dtype, device=self.device, chosen=chosen)
 
 
+def _check_memory(rows: int, matrix: Tensor, work: _Work) -> None:
+    """Refuse a largest block of ``rows`` rows that does not fit, with its unit rows."""
+    kept = len(matrix) if work.options["method"] == "exact" else rows
+    needed = (numbers(rows) + kept * matrix.shape[1]) * work.dtype.itemsize
+    cure = (
+        "Pass method='local', dtype=torch.float32 if it is float64, or a device with more memory."
+    )
+    check_fits(needed, work.device, f"Scoring {rows} rows together in {work.dtype}", cure)
+
+
 def _check_data(matrix: Tensor, codes: Tensor) -> None:
     if len(matrix) != len(codes):
         raise ValueError(
@@ -258,35 +272,3 @@ def _progress_bar(plan: Plan, method: str, *, show: bool) -> Iterator[Callable[[
     description = f"CG-scores ({method})"
     with tqdm(total=total, desc=description, unit="flop", unit_scale=True, disable=not show) as bar:
         yield bar.update
-
-
-@contextlib.contextmanager
-def _settings() -> Iterator[None]:
-    """Compute in full precision, without gradients, whatever torch's global settings are.
-
-    TF32 or bfloat16 products would cost the scores their digits; what names no device is host data.
-    """
-    with _full_precision(), torch.no_grad(), torch.device("cpu"):
-        yield
-
-
-@contextlib.contextmanager
-def _full_precision() -> Iterator[None]:
-    mkldnn: Any = torch.backends.mkldnn
-    backends: list[Any] = [torch.backends.cuda.matmul, getattr(mkldnn, "matmul", None)]
-    if not all(hasattr(backend, "fp32_precision") for backend in backends):  # torch < 2.9
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        try:
-            yield
-        finally:
-            torch.set_float32_matmul_precision(before)
-        return
-    settings = [backend.fp32_precision for backend in backends]
-    try:
-        for backend in backends:
-            backend.fp32_precision = "ieee"
-        yield
-    finally:
-        for backend, setting in zip(backends, settings, strict=True):
-            backend.fp32_precision = setting

@@ -42,6 +42,11 @@ def flops(n: int) -> int:
     return _done(n, n)
 
 
+def numbers(n: int) -> int:
+    """Return how many numbers a sweep over ``n`` rows works on: tiles, panel, one product."""
+    return n**2 // 2 + 3 * n * default_tile_rows(n) // 2
+
+
 def _done(stop: int, n: int) -> int:
     """Return the operations of a sweep up to pivot row ``stop``: early pivots have most to do."""
     return n**2 * stop - stop**3 // 3
