@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+import workers
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 from torchvision import transforms
 from torchvision.datasets import FakeData
@@ -228,28 +229,17 @@ def test_an_interrupted_scoring_leaves_nothing_behind(tmp_path, monkeypatch):
     assert cache.is_file()
 
 
-def _score_in_a_process(folder, barrier, failures):
-    try:
-        torch.set_num_threads(1)
-        barrier.wait()
-        for i in range(5):
-            scored(tensors(), cache=folder / f"{i}.safetensors")
-    except Exception as error:  # noqa: BLE001
-        failures.put(repr(error))
-
-
 def test_processes_that_start_at_once_do_not_corrupt_the_cache(tmp_path):
     context = multiprocessing.get_context("spawn")
     barrier, failures = context.Barrier(2), context.Queue()
-    workers = [
-        context.Process(target=_score_in_a_process, args=(tmp_path, barrier, failures))
-        for _ in "ab"
+    processes = [
+        context.Process(target=workers.score_into, args=(tmp_path, barrier, failures)) for _ in "ab"
     ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(120)
-        assert worker.exitcode == 0
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        assert process.exitcode == 0
     assert failures.empty(), failures.get()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"{i}.safetensors" for i in range(5)
