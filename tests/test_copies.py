@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from torch_cgprune import cg_scores
 from torch_cgprune.copies import find_copies
-from torch_cgprune.scoring import CONFLICT_RIDGE
+from torch_cgprune.runs import CONFLICT_RIDGE
 
 
 def score(x, labels, **options):

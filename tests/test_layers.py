@@ -12,6 +12,8 @@ LAYERS = [
     {"files", "labels", "options", "solver"},
     {"blocks", "digests", "features", "policies", "scores"},
     {"averages", "cache", "reading", "samplers"},
+    {"checkpoint"},
+    {"runs"},
     {"scoring"},
     {"dataset"},
     {"__init__"},

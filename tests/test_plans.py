@@ -27,7 +27,9 @@ def test_stochastic_scores_each_class_against_a_draw_of_the_others(counts, ratio
     codes, k = codes_of(counts), len(counts)
     plan = plans.stochastic(codes, k, ratio=ratio, runs=[2] * k, seed=seed)
     runs = [[*blocks] for blocks in plan.runs]
-    assert sorted(plan.sizes) == sorted(len(block.rows) for blocks in runs for block in blocks)
+    assert [sorted(sizes) for sizes in plan.sizes] == [
+        sorted(len(block.rows) for block in blocks) for blocks in runs
+    ]
     assert [len(blocks) for blocks in runs] == [k, k]
     for c, block in [*enumerate(runs[0]), *enumerate(runs[1])]:
         own = (codes == c).nonzero().squeeze(1)
@@ -83,7 +85,9 @@ def test_local_runs_are_balanced_partitions(n, block_size, seed):
     points, codes = torch.randn(n, 4, generator=rng), torch.arange(n) % 7
     plan = plans.local(points, codes, block_size=block_size, runs=2, seed=seed)
     runs = [[*blocks] for blocks in plan.runs]
-    assert sorted(plan.sizes) == sorted(len(block.rows) for blocks in runs for block in blocks)
+    assert [sorted(sizes) for sizes in plan.sizes] == [
+        sorted(len(block.rows) for block in blocks) for blocks in runs
+    ]
     for blocks in runs:
         sizes = [len(block.rows) for block in blocks]
         assert torch.cat([block.rows for block in blocks]).sort().values.tolist() == [*range(n)]

@@ -346,7 +346,7 @@ def test_own_rival_and_margin_are_those_of_the_predictions(x, codes):
 
 @pytest.mark.parametrize("limit", [2**28, 10])
 def test_memory_mapped_half_precision_features(x, codes, tmp_path, monkeypatch, limit):
-    monkeypatch.setattr("torch_cgprune.scoring.UNIT_ROWS_UP_TO", limit)
+    monkeypatch.setattr("torch_cgprune.runs.UNIT_ROWS_UP_TO", limit)
     half = x.half().numpy()
     np.save(tmp_path / "x.npy", half)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")

@@ -38,7 +38,8 @@ class CGScoredDataset(Dataset[Any]):
     Args:
         dataset: n items ``(image, label, ...)``; images are PIL, numpy or tensors, of one size.
         cache: a file to load the scores from if it exists, and to write them to if not; replaced
-            only as a whole. None computes them at every start.
+            only as a whole. None computes them at every start. Beside it, in ``<cache>.partial``,
+            the finished runs of an interrupted scoring wait to be taken up.
         features: what to score instead of the dataset's own items: an (n, ...) tensor or array, or
             another map-style dataset (the same one without augmentation, say).
         labels: n integers or strings, instead of the dataset's own.
@@ -104,7 +105,13 @@ class CGScoredDataset(Dataset[Any]):
             options,
             everything=verify == "full",
             recompute=on_mismatch == "recompute",
-            compute=lambda: cg_scores(*data.read(), device=device, progress=progress, **options),
+            compute=lambda: cg_scores(
+                *data.read(),
+                device=device,
+                progress=progress,
+                checkpoint=None if cache is None else f"{os.fspath(cache)}.partial",
+                **options,
+            ),
         )
 
     def __len__(self) -> int:

@@ -36,12 +36,12 @@ class Plan(NamedTuple):
 
     Attributes:
         runs: runs of blocks, made as they are asked for. A row scores once a run at most.
-        sizes: rows of every block, in any order: what the work ahead follows from.
+        sizes: rows of every block, run by run, in any order: what the work ahead follows from.
 
     """
 
     runs: Iterator[Iterable[Block]]
-    sizes: Sequence[int]
+    sizes: Sequence[Sequence[int]]
 
 
 def exact(codes: Tensor, k: int) -> Plan:
@@ -53,7 +53,7 @@ def exact(codes: Tensor, k: int) -> Plan:
 
     """
     everyone = torch.arange(len(codes))
-    return Plan(iter([[Block(everyone, codes, torch.arange(k), everyone)]]), [len(codes)])
+    return Plan(iter([[Block(everyone, codes, torch.arange(k), everyone)]]), [[len(codes)]])
 
 
 def stochastic(codes: Tensor, k: int, *, ratio: float, runs: Sequence[int], seed: int) -> Plan:
@@ -80,7 +80,8 @@ def stochastic(codes: Tensor, k: int, *, ratio: float, runs: Sequence[int], seed
         (_against_others(codes, c, drawn[c], (seed, c, run)) for c in range(k) if run < runs[c])
         for run in range(max(runs))
     )
-    return Plan(blocks, [counts[c] + drawn[c] for c in range(k) for _ in range(runs[c])])
+    sizes = [[counts[c] + drawn[c] for c in range(k) if run < runs[c]] for run in range(max(runs))]
+    return Plan(blocks, sizes)
 
 
 def _against_others(codes: Tensor, c: int, drawn: int, seed: Sequence[int]) -> Block:
@@ -113,7 +114,7 @@ def local(sketch: Tensor, codes: Tensor, *, block_size: int, runs: int, seed: in
         (_neighbours(codes, part) for part in _halve(points, np.arange(n), count, _rng(seed, run)))
         for run in range(runs)
     )
-    return Plan(blocks, [n // count + (i < n % count) for i in range(count)] * runs)
+    return Plan(blocks, [[n // count + (i < n % count) for i in range(count)]] * runs)
 
 
 def _rng(*seeds: int) -> np.random.Generator:

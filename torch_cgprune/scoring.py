@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
+import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import os
 from importlib.metadata import version
 from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from torch_cgprune import plans
-from torch_cgprune.averages import Sums, finish
-from torch_cgprune.blocks import solve_block
+from torch_cgprune.averages import finish
+from torch_cgprune.checkpoint import Checkpoint
 from torch_cgprune.copies import Copies, find_copies
 from torch_cgprune.digests import fingerprint, row_digests
 from torch_cgprune.features import as_matrix
@@ -24,16 +21,11 @@ from torch_cgprune.kernel import unit_rows
 from torch_cgprune.labels import Labels, encode_labels
 from torch_cgprune.memory import check_fits
 from torch_cgprune.options import resolve_options
-from torch_cgprune.plans import Block, Plan
+from torch_cgprune.plans import Plan
+from torch_cgprune.runs import CONFLICT_RIDGE, Work, sum_runs
 from torch_cgprune.scores import CGScores
 from torch_cgprune.settings import own_settings
-from torch_cgprune.solver import flops, numbers
-
-# Added to the diagonal where copies have different labels: their scores come out near 2 / ridge.
-CONFLICT_RIDGE = 1e-3
-
-# Unit rows are kept for all blocks up to this many numbers (1 GB in float32), else made by block.
-UNIT_ROWS_UP_TO = 2**28
+from torch_cgprune.solver import numbers
 
 # Rows read at a time in the first pass over the features, and how many numbers sketch one.
 _SURVEY_ROWS = 4096
@@ -55,6 +47,7 @@ def cg_scores(
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
     progress: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> CGScores:
     r"""Score every example by its complexity gap, without training anything.
 
@@ -87,6 +80,8 @@ def cg_scores(
         dtype: ``torch.float32`` or ``torch.float64``.
         seed: (stochastic, local) of the draws.
         progress: show a progress bar, in floating-point operations.
+        checkpoint: a file to keep finished runs in (stochastic, local); a later call with the same
+            data and options continues after them, to the same result, and deletes it at the end.
 
     Returns:
         The :class:`CGScores`, on the CPU.
@@ -127,11 +122,6 @@ def cg_scores(
     with own_settings():
         unit_digests, sketch = _survey(matrix, seed if options["method"] == "local" else None)
         copies = find_copies(unit_digests, codes)
-        work = _Work(matrix, copies, codes, options, dtype, _pick_device(device, matrix))
-        plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
-        _check_memory(max(plan.sizes), matrix, work)
-        with _progress_bar(plan, options["method"], show=progress) as advance:
-            total = functools.reduce(Sums.plus, (work.run(blocks, advance) for blocks in plan.runs))
         digests = row_digests(matrix)
         metadata = {
             "options": options,
@@ -139,70 +129,17 @@ def cg_scores(
             "fingerprint": fingerprint(digests, codes, classes),
             "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
         }
-        return finish(total, copies, codes, classes, digests, metadata)
+        work = Work(matrix, copies, codes, options, dtype, _pick_device(device, matrix))
+        plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
+        _check_memory(max(itertools.chain(*plan.sizes)), matrix, work)
+        finished = Checkpoint(checkpoint, metadata)
+        total = sum_runs(work, plan, finished, show=progress)
+        scores = finish(total, copies, codes, classes, digests, metadata)
+        finished.remove()
+        return scores
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What all blocks share: the features, which of them are kept, where and how to compute."""
-
-    matrix: Tensor
-    copies: Copies
-    codes: Tensor
-    options: dict[str, Any]
-    dtype: torch.dtype
-    device: torch.device
-
-    @functools.cached_property
-    def priors(self) -> Tensor:
-        """(k,) class shares."""
-        return self.codes.bincount().to(self.dtype) / len(self.codes)
-
-    @functools.cached_property
-    def weights(self) -> Tensor:
-        """(m,) how many examples each kept one stands for."""
-        return self.copies.stand_in.bincount()
-
-    @functools.cached_property
-    def ridges(self) -> Tensor:
-        """(m,) the ridge of each kept example: copies in conflict need some."""
-        ridge = self.options["ridge"]
-        ridges = torch.full((len(self.copies.kept),), ridge, dtype=torch.float64)
-        ridges[self.copies.conflicts[self.copies.kept]] = max(ridge, CONFLICT_RIDGE)
-        return ridges
-
-    def run(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
-        """Solve the blocks of one run."""
-        predictions = self.options["method"] != "stochastic"
-        sums = Sums(len(self.copies.kept), self.priors, predictions=predictions)
-        for block in blocks:
-            rows, of = self.rows(block), block.rows
-            solved = solve_block(rows, block, self.ridges[of], self.weights[of], advance)
-            sums.add_block(block, solved)
-        return sums
-
-    @functools.cached_property
-    def unit(self) -> Tensor | None:
-        """(m, d) unit rows of all kept examples, or None where they are too many to keep."""
-        if self.options["method"] != "exact" and self.matrix.numel() > UNIT_ROWS_UP_TO:
-            return None
-        return self.normalise(
-            None if len(self.copies.kept) == len(self.matrix) else self.copies.kept
-        )
-
-    def rows(self, block: Block) -> Tensor:
-        """(b, d) unit rows of a block."""
-        if self.unit is None:
-            return self.normalise(self.copies.kept[block.rows])
-        everyone = len(block.rows) == len(self.unit)
-        return self.unit if everyone else self.unit[block.rows.to(self.device)]
-
-    def normalise(self, chosen: Tensor | None) -> Tensor:
-        """(b, d) unit rows of the chosen examples."""
-        return unit_rows(self.matrix, dtype=self.dtype, device=self.device, chosen=chosen)
-
-
-def _check_memory(rows: int, matrix: Tensor, work: _Work) -> None:
+def _check_memory(rows: int, matrix: Tensor, work: Work) -> None:
     """Refuse a largest block of ``rows`` rows that does not fit, with its unit rows."""
     kept = len(matrix) if work.options["method"] == "exact" else rows
     needed = (numbers(rows) + kept * matrix.shape[1]) * work.dtype.itemsize
@@ -264,11 +201,3 @@ def _plan(codes: Tensor, sketch: Tensor, copies: Copies, k: int, options: dict[s
         points = sketch if len(copies.kept) == len(sketch) else sketch[copies.kept]
         return plans.local(points, codes, block_size=options["block_size"], **drawn)
     return plans.stochastic(codes, k, ratio=options["ratio"], **drawn)
-
-
-@contextlib.contextmanager
-def _progress_bar(plan: Plan, method: str, *, show: bool) -> Iterator[Callable[[int], object]]:
-    total = sum(flops(size) for size in plan.sizes)
-    description = f"CG-scores ({method})"
-    with tqdm(total=total, desc=description, unit="flop", unit_scale=True, disable=not show) as bar:
-        yield bar.update

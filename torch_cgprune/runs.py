@@ -1,0 +1,129 @@
+"""The runs of a plan: blocks solved, sums taken, the finished ones kept."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from torch_cgprune.averages import Sums
+from torch_cgprune.blocks import solve_block
+from torch_cgprune.checkpoint import Checkpoint
+from torch_cgprune.copies import Copies
+from torch_cgprune.kernel import unit_rows
+from torch_cgprune.plans import Block, Plan
+from torch_cgprune.solver import flops
+
+# Added to the diagonal where copies have different labels: their scores come out near 2 / ridge.
+CONFLICT_RIDGE = 1e-3
+
+# Unit rows are kept for all blocks up to this many numbers (1 GB in float32), else made by block.
+UNIT_ROWS_UP_TO = 2**28
+
+
+def sum_runs(work: Work, plan: Plan, finished: Checkpoint, *, show: bool) -> Sums:
+    """Solve all runs of a plan that a checkpoint has not finished.
+
+    Args:
+        work: the features and the options.
+        plan: of the kept examples.
+        finished: where sums over finished runs are kept.
+        show: a progress bar.
+
+    """
+    total = work.sums()
+    done = finished.load_into(total)
+    with _progress_bar(plan, done, work.options["method"], show=show) as advance:
+        for number, blocks in enumerate(itertools.islice(plan.runs, done, None), done + 1):
+            total = total.plus(work.run(blocks, advance))
+            if number < len(plan.sizes):
+                finished.save(total, number)
+    return total
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all blocks share: the features, which of them are kept, where and how to compute."""
+
+    matrix: Tensor
+    copies: Copies
+    codes: Tensor
+    options: dict[str, Any]
+    dtype: torch.dtype
+    device: torch.device
+
+    @functools.cached_property
+    def priors(self) -> Tensor:
+        """(k,) class shares."""
+        return self.codes.bincount().to(self.dtype) / len(self.codes)
+
+    @functools.cached_property
+    def weights(self) -> Tensor:
+        """(m,) how many examples each kept one stands for."""
+        return self.copies.stand_in.bincount()
+
+    @functools.cached_property
+    def ridges(self) -> Tensor:
+        """(m,) the ridge of each kept example: copies in conflict need some."""
+        ridge = self.options["ridge"]
+        ridges = torch.full((len(self.copies.kept),), ridge, dtype=torch.float64)
+        ridges[self.copies.conflicts[self.copies.kept]] = max(ridge, CONFLICT_RIDGE)
+        return ridges
+
+    def sums(self) -> Sums:
+        """Return the sums over no run."""
+        predictions = self.options["method"] != "stochastic"
+        return Sums(len(self.copies.kept), self.priors, predictions=predictions)
+
+    def run(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
+        """Solve the blocks of one run."""
+        sums = self.sums()
+        for block in blocks:
+            rows, of = self.rows(block), block.rows
+            solved = solve_block(rows, block, self.ridges[of], self.weights[of], advance)
+            sums.add_block(block, solved)
+        return sums
+
+    @functools.cached_property
+    def unit(self) -> Tensor | None:
+        """(m, d) unit rows of all kept examples, or None where they are too many to keep."""
+        if self.options["method"] != "exact" and self.matrix.numel() > UNIT_ROWS_UP_TO:
+            return None
+        return self.normalise(
+            None if len(self.copies.kept) == len(self.matrix) else self.copies.kept
+        )
+
+    def rows(self, block: Block) -> Tensor:
+        """(b, d) unit rows of a block."""
+        if self.unit is None:
+            return self.normalise(self.copies.kept[block.rows])
+        everyone = len(block.rows) == len(self.unit)
+        return self.unit if everyone else self.unit[block.rows.to(self.device)]
+
+    def normalise(self, chosen: Tensor | None) -> Tensor:
+        """(b, d) unit rows of the chosen examples."""
+        return unit_rows(self.matrix, dtype=self.dtype, device=self.device, chosen=chosen)
+
+
+@contextlib.contextmanager
+def _progress_bar(
+    plan: Plan, done: int, method: str, *, show: bool
+) -> Iterator[Callable[[int], object]]:
+    work = [sum(flops(size) for size in sizes) for sizes in plan.sizes]
+    description = f"CG-scores ({method})"
+    with tqdm(
+        total=sum(work),
+        initial=sum(work[:done]),
+        desc=description,
+        unit="flop",
+        unit_scale=True,
+        disable=not show,
+    ) as bar:
+        yield bar.update
