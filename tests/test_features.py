@@ -1,4 +1,6 @@
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -74,6 +76,17 @@ def test_workers_read_the_same_in_order(num_workers):
     features, labels = read(TensorDataset(x, y), num_workers=num_workers)
     assert torch.equal(features, x)
     assert labels == y.tolist()
+
+
+def test_choosing_the_workers_leaves_the_start_method_open():
+    script = """
+import multiprocessing
+from torch_cgprune import reading
+reading._default_workers(10**6)
+multiprocessing.set_start_method("spawn")
+assert reading._default_workers(10**6) == 0
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_float64_stays_float64():

@@ -137,7 +137,10 @@ def _batches(items: _Items, num_workers: int | None, progress: bool) -> Iterator
 
 def _default_workers(n: int) -> int:
     # Spawned workers would import the caller's script anew and need its transforms pickled.
-    if n < _WORKERS_FROM or multiprocessing.get_start_method() != "fork":
+    # allow_none: asking otherwise would settle the method, and the caller could choose none.
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    method = chosen or multiprocessing.get_all_start_methods()[0]  # the first is the default
+    if n < _WORKERS_FROM or method != "fork":
         return 0
     return min(len(os.sched_getaffinity(0)), 8)
 
