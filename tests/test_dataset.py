@@ -286,6 +286,12 @@ def test_with_features_of_ones_own_no_image_is_looked_at():
     assert scored(Pictures(tensors()), features=torch.randn(60, 5)).scores.classes == (0, 1, 2)
 
 
+def test_features_from_a_dataset_without_labels():
+    images = TensorDataset(torch.randn(60, 5))
+    got = scored(Unlabelled(tensors()), features=images).scores
+    assert got.labels.tolist() == tensors().tensors[1].tolist()
+
+
 def test_bad_labels_fail_before_anything_is_read():
     class Untouchable(Unlabelled):
         def __getitem__(self, index):

@@ -52,7 +52,7 @@ class CGScoredDataset(Dataset[Any]):
         on_mismatch: with a cache of other data or other options, ``"error"`` or ``"recompute"``.
         progress: show progress bars.
         device: where to compute; see :func:`cg_scores`.
-        options: ``method``, ``ratio``, ``runs``, ``ridge``, ``dtype``, ``seed`` of
+        options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``dtype``, ``seed`` of
             :func:`cg_scores`.
 
     Attributes:
@@ -65,6 +65,7 @@ class CGScoredDataset(Dataset[Any]):
         FileNotFoundError, PermissionError: the cache's folder is missing or cannot be written,
             found out before anything is computed.
         UnstableDatasetError: the items change from one read to the next.
+        MemoryError: more rows together than fit.
         TypeError, ValueError: data that cannot be scored, or a bad option.
 
     Example:
@@ -180,7 +181,7 @@ class _Data:
                 progress=self.progress,
             )
             labels = read if labels is None else labels
-        elif labels is None:
+        if labels is None and self.source is not self.dataset:
             labels = read_labels(self.dataset, num_workers=self.num_workers, progress=self.progress)
         if labels is None:
             raise ValueError("The dataset's items carry no labels. Pass labels=... instead.")

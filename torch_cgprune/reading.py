@@ -66,8 +66,9 @@ def read_labels(
     """
     chosen = dataset if indices is None else Subset(dataset, indices)
     labels: list[Any] = []
-    for batch in _batches(_ItemLabels(deterministic_view(chosen, None)), num_workers, progress):
-        labels.extend(batch)
+    with _random_state_kept():
+        for batch in _batches(_ItemLabels(deterministic_view(chosen, None)), num_workers, progress):
+            labels.extend(batch)
     return _known(labels)
 
 
