@@ -36,7 +36,7 @@ class Sums:
 
     def __init__(self, m: int, priors: Tensor, *, predictions: bool) -> None:
         k = len(priors)
-        self.priors = priors
+        self.priors, self.predictions = priors, predictions
         self.tensors = {
             "columns": torch.zeros(m, 5, dtype=torch.float64),  # score, its three terms, CG'
             "times": torch.zeros(m, dtype=torch.int64),
@@ -61,13 +61,18 @@ class Sums:
         bound = (2 * complexity.clamp(min=0) / len(block.rows)).sqrt()
         t["class_columns"].index_add_(0, block.classes[real], torch.stack([complexity, bound], 1))
         t["class_times"][block.classes[real]] += 1
-        if "loo" in t:
-            t["loo"][rows] = centred_loo(block, solved, self.priors)
-        elif "own" in t:
+        if self.predictions:
             loo = centred_loo(block, solved, self.priors)
-            own, best, rival = own_and_rival(loo, block.classes[block.codes[block.scored]])
-            t["own"][rows], t["best"][rows], t["rival"][rows] = own, best, rival
-            t["margin"][rows] = own - best
+            self._add_predictions(rows, loo, block.classes[block.codes[block.scored]])
+
+    def _add_predictions(self, rows: Tensor, loo: Tensor, codes: Tensor) -> None:
+        t = self.tensors
+        if "loo" in t:
+            t["loo"][rows] = loo
+            return
+        own, best, rival = own_and_rival(loo, codes)
+        t["own"][rows], t["best"][rows], t["rival"][rows] = own, best, rival
+        t["margin"][rows] = own - best
 
     def plus(self, run: Sums) -> Sums:
         """Add another run to this one, and return it."""

@@ -59,9 +59,8 @@ def write_safetensors(
         temporary.touch()
         mode = stat.S_IMODE(temporary.stat().st_mode)
         save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, metadata)
-        temporary.chmod(
-            mode
-        )  # what the user's umask says: safetensors may write for the owner only
+        # What the user's umask says: safetensors may write for the owner only.
+        temporary.chmod(mode)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)

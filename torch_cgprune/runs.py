@@ -91,10 +91,15 @@ class Work:
             sums.add_block(block, solved)
         return sums
 
+    @property
+    def keeps_unit_rows(self) -> bool:
+        """Whether the unit rows of all examples are made once, not anew for every block."""
+        return self.options["method"] == "exact" or self.matrix.numel() <= UNIT_ROWS_UP_TO
+
     @functools.cached_property
     def unit(self) -> Tensor | None:
         """(m, d) unit rows of all kept examples, or None where they are too many to keep."""
-        if self.options["method"] != "exact" and self.matrix.numel() > UNIT_ROWS_UP_TO:
+        if not self.keeps_unit_rows:
             return None
         return self.normalise(
             None if len(self.copies.kept) == len(self.matrix) else self.copies.kept

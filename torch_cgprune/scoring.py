@@ -131,7 +131,7 @@ def cg_scores(
         }
         work = Work(matrix, copies, codes, options, dtype, _pick_device(device, matrix))
         plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
-        _check_memory(max(itertools.chain(*plan.sizes)), matrix, work)
+        _check_memory(max(itertools.chain(*plan.sizes)), work)
         finished = Checkpoint(checkpoint, metadata)
         total = sum_runs(work, plan, finished, show=progress)
         scores = finish(total, copies, codes, classes, digests, metadata)
@@ -139,10 +139,10 @@ def cg_scores(
         return scores
 
 
-def _check_memory(rows: int, matrix: Tensor, work: Work) -> None:
+def _check_memory(rows: int, work: Work) -> None:
     """Refuse a largest block of ``rows`` rows that does not fit, with its unit rows."""
-    kept = len(matrix) if work.options["method"] == "exact" else rows
-    needed = (numbers(rows) + kept * matrix.shape[1]) * work.dtype.itemsize
+    unit_rows_kept = len(work.matrix) if work.keeps_unit_rows else rows
+    needed = (numbers(rows) + unit_rows_kept * work.matrix.shape[1]) * work.dtype.itemsize
     cure = (
         "Pass method='local', dtype=torch.float32 if it is float64, or a device with more memory."
     )

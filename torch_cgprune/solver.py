@@ -31,8 +31,8 @@ class Solution(NamedTuple):
 def default_tile_rows(n: int) -> int:
     """Return a tile height that keeps the working memory at 0.55 n^2 numbers.
 
-    Half the matrix takes ``n^2/2 + n b/2`` numbers in tiles of ``b`` rows and the panel ``n b``;
-    past 768 rows the matrix products gain no more speed, below 192 (n < 6,144) they lose it.
+    Half the matrix takes ``n^2/2 + n b/2`` numbers in tiles of ``b`` rows and the panel ``n b``. No
+    fewer than 192 rows (n < 6,144), where the matrix is small and its products would be too thin.
     """
     return min(max(n // 32, 192), 768)
 
@@ -43,7 +43,7 @@ def flops(n: int) -> int:
 
 
 def numbers(n: int) -> int:
-    """Return how many numbers a sweep over ``n`` rows works on: tiles, panel, one product."""
+    """Return how many numbers a sweep over ``n`` rows works on: the tiles and the panel."""
     return n**2 // 2 + 3 * n * default_tile_rows(n) // 2
 
 
