@@ -31,14 +31,15 @@ def interrupt_after(monkeypatch, blocks):
     """Let the given number of blocks through, then press Ctrl-C."""
     from torch_cgprune import blocks as module  # noqa: PLC0415
 
-    left, solve = iter(range(blocks)), module.solve_block
+    left, solve = iter(range(blocks)), module.solve_blocks
 
-    def counted(*arguments):
+    def counted(*arguments, **options):
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return solve(*arguments)
+        return solve(*arguments, **options)
 
-    monkeypatch.setattr("torch_cgprune.runs.solve_block", counted)
+    monkeypatch.setattr("torch_cgprune.runs.solve_blocks", counted)
+    monkeypatch.setattr("torch_cgprune.runs.BATCH_ON_CPU", 0)  # one at a time
 
 
 @pytest.mark.parametrize("limit", [2**27, 10])

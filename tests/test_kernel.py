@@ -10,24 +10,25 @@ def test_tiles_are_the_gram_matrix(device, dtype, rng):
     rows = unit_rows(x, dtype=dtype, device=device)
     expected = oracles.gram(x)
     for start, stop in ((0, 5), (5, 22), (22, 23), (0, 23)):
-        tile = torch.empty(stop - start, stop, dtype=dtype, device=device)
-        gram_tile(rows, start, stop, tile)
+        tile = torch.empty(1, stop - start, stop, dtype=dtype, device=device)
+        gram_tile(rows[None], start, stop, tile)
         assert tile.device.type == device
-        assert oracles.close(tile.cpu(), expected[start:stop, :stop], dtype)
+        assert oracles.close(tile[0].cpu(), expected[start:stop, :stop], dtype)
 
 
 def test_the_diagonal_is_exactly_one_half(dtype, rng):
     rows = unit_rows(torch.randn(50, 300, generator=rng), dtype=dtype, device="cpu")
-    tile = torch.empty(30, 50, dtype=dtype)
-    gram_tile(rows, 20, 50, tile)
-    assert (tile[:, 20:].diagonal() == 0.5).all()
+    tile = torch.empty(1, 30, 50, dtype=dtype)
+    gram_tile(rows[None], 20, 50, tile)
+    assert (tile[0, :, 20:].diagonal() == 0.5).all()
 
 
 def test_equal_and_opposite_rows_stay_finite(dtype):
     x = torch.full((4, 1000), 0.1)
     x[2:] *= -1
-    tile = torch.empty(4, 4, dtype=dtype)
-    gram_tile(unit_rows(x, dtype=dtype, device="cpu"), 0, 4, tile)
+    tile = torch.empty(1, 4, 4, dtype=dtype)
+    gram_tile(unit_rows(x, dtype=dtype, device="cpu")[None], 0, 4, tile)
+    tile = tile[0]
     assert torch.isfinite(tile).all()
     assert tile[0, 1] == pytest.approx(0.5, abs=1e-3)
     assert tile[0, 2] == pytest.approx(0, abs=1e-3)

@@ -8,12 +8,13 @@ import pytest
 import torch_cgprune
 
 LAYERS = [
-    {"copies", "errors", "kernel", "memory", "plans", "settings", "views"},
+    {"copies", "errors", "kernel", "memory", "plans", "ranks", "settings", "storage", "views"},
     {"files", "labels", "options", "solver"},
     {"blocks", "digests", "features", "policies", "scores"},
     {"averages", "cache", "reading", "samplers"},
     {"checkpoint"},
     {"runs"},
+    {"placement"},
     {"scoring"},
     {"dataset"},
     {"__init__"},

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from torch_cgprune import CGScoredDataset, cg_scores, memory
+from torch_cgprune import CGScoredDataset, cg_scores, memory, placement
 from torch_cgprune.memory import check_fits
 
 CPU = torch.device("cpu")
@@ -30,7 +30,8 @@ def test_what_is_unknown_fits(tmp_path, monkeypatch):
 
 
 def test_exact_scores_that_do_not_fit_are_refused_at_once(monkeypatch):
-    monkeypatch.setattr(memory, "_available", lambda _: 10**6)
+    for module in (memory, placement):
+        monkeypatch.setattr(module, "available_on", lambda _: 10**6)
     x, y = torch.randn(1000, 4), torch.arange(1000) % 2
     with pytest.raises(MemoryError, match=r"Scoring 1000 rows .*method='local'.*float32.*device"):
         cg_scores(x, y, progress=False)

@@ -131,7 +131,9 @@ def test_tile_size_does_not_matter(monkeypatch, rng):
     x, codes = whitened(rng, 150), torch.arange(150) % 3
     expected = score(x, codes, dtype=torch.float64).values
     for rows in (1, 16, 149, 150):
-        monkeypatch.setattr("torch_cgprune.solver.default_tile_rows", lambda _, rows=rows: rows)
+        monkeypatch.setattr(
+            "torch_cgprune.solver.default_tile_rows", lambda _, rows=rows, **__: rows
+        )
         got = score(x, codes, dtype=torch.float64).values
         torch.testing.assert_close(got, expected, rtol=1e-10, atol=1e-12)
 

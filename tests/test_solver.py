@@ -37,6 +37,7 @@ def test_only_the_lower_triangle_is_asked_for_and_once(rng):
 
     def fill(start, stop, out):
         asked[start:stop, :stop] += 1
+        assert out.shape == (1, stop - start, stop)
         out.copy_(h[start:stop, :stop])
 
     sweep(fill, torch.ones(50, 1, dtype=torch.float64), tile_rows=8)
@@ -100,7 +101,7 @@ import re, torch
 from pathlib import Path
 from torch_cgprune.solver import sweep
 torch.set_num_threads(1)
-fill = lambda start, stop, out: out.zero_()[:, start:].fill_diagonal_(1)
+fill = lambda start, stop, out: out.zero_()[0, :, start:].fill_diagonal_(1)
 sweep(fill, torch.ones(500, 1))
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 before = peak()

@@ -29,11 +29,12 @@ def score_into(folder, barrier, failures):
 
 def score_slowly(cache):
     """Score with a pause before every block, to be killed in between."""
-    solve = runs.solve_block
+    solve = runs.solve_blocks
 
-    def paused(*arguments):
+    def paused(*arguments, **options):
         time.sleep(0.2)
-        return solve(*arguments)
+        return solve(*arguments, **options)
 
-    runs.solve_block = paused
+    runs.solve_blocks = paused
+    runs.BATCH_ON_CPU = 0  # one at a time
     CGScoredDataset(small_dataset(), cache=cache, **SLOW)

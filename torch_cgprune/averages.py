@@ -55,7 +55,7 @@ class Sums:
         t, rows = self.tensors, block.rows[block.scored]
         t["columns"][rows] = score_columns(block, solved)
         t["times"][rows] = 1
-        t["twins"][block.rows[solved.twins.cpu()]] = 1
+        t["twins"][block.rows] += solved.twins.cpu()
         real = block.classes >= 0
         complexity = complexities(block, solved)[real]
         bound = (2 * complexity.clamp(min=0) / len(block.rows)).sqrt()

@@ -1,8 +1,8 @@
-"""One block of rows: its Gram matrix solved, and what the scores of its rows are made of."""
+"""Blocks of rows: their Gram matrices solved, and what the scores of their rows are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,51 +11,68 @@ from torch.nn.functional import one_hot
 
 from torch_cgprune.kernel import gram_tile, twin_angle
 from torch_cgprune.plans import Block
+from torch_cgprune.ranks import ALONE, Ranks
 from torch_cgprune.solver import sweep
+from torch_cgprune.storage import Storage
 
 
 class Solved(NamedTuple):
-    """A block's solution, on the device: (b, c), (b,), (b, c)."""
+    """A block's solution, on the device."""
 
-    alpha: Tensor  # H^-1 E for the one-hot targets E
-    diagonal: Tensor  # of H^-1
-    product: Tensor  # H E, with E weighted
-    twins: Tensor  # (t,) positions of near copies of an earlier row
+    alpha: Tensor  # (b, c) H^-1 E for the one-hot targets E
+    diagonal: Tensor  # (b,) of H^-1
+    product: Tensor  # (b, c) H E, with E weighted
+    twins: Tensor  # (b,) int64, 1 for near copies of an earlier row
 
 
-def solve_block(
+def solve_blocks(
     rows: Tensor,
-    block: Block,
+    blocks: Sequence[Block],
     ridges: Tensor,
     weights: Tensor,
-    advance: Callable[[int], object],
-) -> Solved:
-    """Solve the one-hot targets of a block: every other coding is linear in them.
+    *,
+    storage: Storage | None = None,
+    ranks: Ranks = ALONE,
+    advance: Callable[[int], object] | None = None,
+) -> list[Solved]:
+    """Solve the one-hot targets of blocks of equal size: every other coding is linear in them.
 
     Args:
-        rows: (b, d) unit rows.
-        block: which examples these are.
-        ridges: (b,) added to the diagonal of the Gram matrix. Near copies of an earlier row get at
-            least :func:`~torch_cgprune.kernel.twin_angle`, below which they cannot be told apart.
-        weights: (b,) how many examples each row stands for; they count in H E.
-        advance: told the operations done, as by :func:`~torch_cgprune.solver.sweep`.
+        rows: (B, b, d) unit rows.
+        blocks: which examples these are.
+        ridges: (B, b) added to the diagonal of the Gram matrix. Near copies of an earlier row get
+            at least :func:`~torch_cgprune.kernel.twin_angle`, below which they cannot be told
+            apart.
+        weights: (B, b) how many examples each row stands for; they count in H E.
+        storage: as for :func:`~torch_cgprune.solver.sweep`.
+        ranks: likewise.
+        advance: likewise.
 
     """
-    targets = one_hot(block.codes.to(rows.device), len(block.classes)).to(rows.dtype)
-    weighted = targets * weights.to(rows)[:, None]
+    widest = max(len(block.classes) for block in blocks)  # a column too many is a target of zeros
+    codes = torch.stack([block.codes for block in blocks]).to(rows.device)
+    targets = one_hot(codes, widest).to(rows.dtype)
+    weighted = targets * weights.to(rows)[..., None]
     product = torch.zeros_like(targets)
+    twins = torch.zeros_like(codes)
     ridges = ridges.to(rows)
-    twins = []
 
     def fill(start: int, stop: int, out: Tensor) -> None:
         near = gram_tile(rows, start, stop, out)
-        product[start:stop].addmm_(out, weighted[:stop])
-        product[:start].addmm_(out[:, :start].T, weighted[start:stop])
-        ridges[start + near] = ridges[start + near].clamp(min=twin_angle(rows.dtype))
-        out[:, start:].diagonal().add_(ridges[start:stop])
-        twins.append(start + near)
+        product[:, start:stop].baddbmm_(out, weighted[:, :stop])
+        product[:, :start].baddbmm_(out[..., :start].mT, weighted[:, start:stop])
+        own = ridges[:, start:stop]
+        added = own.clamp(min=twin_angle(rows.dtype)).where(near, own)
+        out[..., start:].diagonal(dim1=1, dim2=2).add_(added)
+        twins[:, start:stop] = near
 
-    return Solved(*sweep(fill, targets, advance=advance), product, torch.cat(twins))
+    alpha, diagonal = sweep(fill, targets, storage=storage, ranks=ranks, advance=advance)
+    ranks.sum(product)
+    ranks.sum(twins)
+    return [
+        Solved(alpha[i, :, :c], diagonal[i], product[i, :, :c], twins[i])
+        for i, c in enumerate(len(block.classes) for block in blocks)
+    ]
 
 
 def _own(columns: Tensor, block: Block) -> Tensor:

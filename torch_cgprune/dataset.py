@@ -18,6 +18,7 @@ from torch_cgprune.features import as_matrix, check_map_style, is_array
 from torch_cgprune.files import check_writable
 from torch_cgprune.labels import Labels, encode_labels, find_labels
 from torch_cgprune.options import resolve_options
+from torch_cgprune.ranks import current_ranks
 from torch_cgprune.reading import read_dataset, read_labels, read_rows
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring import cg_scores
@@ -34,6 +35,9 @@ class CGScoredDataset(Dataset[Any]):
     Items come back as the wrapped dataset returns them, and attributes the wrapper lacks are the
     wrapped dataset's. The scores see the images without random augmentation: a torchvision
     dataset's own transform is left out for scoring (see ``transform``).
+
+    Where a ``torch.distributed`` process group is up, all its ranks must make this at once: rank 0
+    looks at the cache and writes it, the scoring is shared, and all have the same scores.
 
     Args:
         dataset: n items ``(image, label, ...)``; images are PIL, numpy or tensors, of one size.
@@ -52,6 +56,7 @@ class CGScoredDataset(Dataset[Any]):
         on_mismatch: with a cache of other data or other options, ``"error"`` or ``"recompute"``.
         progress: show progress bars.
         device: where to compute; see :func:`cg_scores`.
+        storage: a folder for what finds no room there; see :func:`cg_scores`.
         options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``dtype``, ``seed`` of
             :func:`cg_scores`.
 
@@ -92,28 +97,37 @@ class CGScoredDataset(Dataset[Any]):
         on_mismatch: str = "error",
         progress: bool = True,
         device: torch.device | str | None = None,
+        storage: str | os.PathLike[str] | None = None,
         **options: Any,
     ) -> None:
-        check_choice("verify", "CGScoredDataset", verify, ("sample", "full"))
-        check_choice("on_mismatch", "CGScoredDataset", on_mismatch, ("error", "recompute"))
         self.dataset = dataset
-        data = _Data(dataset, features, labels, transform, num_workers, progress=progress)
-        resolve_options([len(data)], **options)  # a bad option fails before anything is read
-        device = None if device is None else torch.device(device)
-        self.scores = _load_or_compute(
-            data,
-            None if cache is None else Path(cache),
-            options,
-            everything=verify == "full",
-            recompute=on_mismatch == "recompute",
-            compute=lambda: cg_scores(
-                *data.read(),
+        ranks = current_ranks()
+        with ranks.together():
+            check_choice("verify", "CGScoredDataset", verify, ("sample", "full"))
+            check_choice("on_mismatch", "CGScoredDataset", on_mismatch, ("error", "recompute"))
+            data = _Data(dataset, features, labels, transform, num_workers, progress=progress)
+            resolve_options([len(data)], **options)  # a bad option fails before anything is read
+            device = None if device is None else torch.device(device)
+            path = None if cache is None else Path(cache)
+            known = None
+            if path is not None and ranks.rank == 0:
+                known = _load(path, data, options, verify=verify, on_mismatch=on_mismatch)
+        known = ranks.tell(known)
+        if known is None:
+            with ranks.together():
+                read = data.read()
+            known = cg_scores(
+                *read,
                 device=device,
+                storage=storage,
                 progress=progress,
-                checkpoint=None if cache is None else f"{os.fspath(cache)}.partial",
+                checkpoint=None if path is None else f"{path}.partial",
                 **options,
-            ),
-        )
+            )
+            with ranks.together():
+                if path is not None and ranks.rank == 0:
+                    known.save(path)
+        self.scores: CGScores = known
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -206,30 +220,21 @@ class _Data:
         caching.check_rows(scores, sample, rows, where)
 
 
-def _load_or_compute(
-    data: _Data,
-    cache: Path | None,
-    options: dict[str, Any],
-    *,
-    everything: bool,
-    recompute: bool,
-    compute: Callable[[], CGScores],
-) -> CGScores:
-    if cache is not None:
-        if cache.is_file():
-            scores = CGScores.load(cache)
-            try:
-                counts = scores.labels.bincount().tolist()
-                data.check(scores, str(cache), everything=everything)
-                caching.check_options(scores, resolve_options(counts, **options), str(cache))
-            except CacheMismatchError as mismatch:
-                if not recompute:
-                    raise
-                _log.warning("%s Computing anew.", mismatch)
-            else:
-                return scores
-        check_writable(cache)
-    scores = compute()
-    if cache is not None:
-        scores.save(cache)
-    return scores
+def _load(
+    cache: Path, data: _Data, options: dict[str, Any], *, verify: str, on_mismatch: str
+) -> CGScores | None:
+    """Return the scores in the file, or None where they are to be computed."""
+    if cache.is_file():
+        scores = CGScores.load(cache)
+        try:
+            counts = scores.labels.bincount().tolist()
+            data.check(scores, str(cache), everything=verify == "full")
+            caching.check_options(scores, resolve_options(counts, **options), str(cache))
+        except CacheMismatchError as mismatch:
+            if on_mismatch == "error":
+                raise
+            _log.warning("%s Computing anew.", mismatch)
+        else:
+            return scores
+    check_writable(cache)
+    return None

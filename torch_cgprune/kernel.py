@@ -70,38 +70,39 @@ def _check_rows(largest: Tensor, indices: Sequence[int] | Tensor) -> None:
 
 
 def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:
-    r"""Fill rows ``start:stop`` of the arc-cosine Gram matrix, columns up to ``stop``.
+    r"""Fill rows ``start:stop`` of arc-cosine Gram matrices, columns up to ``stop``.
 
     .. math:: H_{ij} = x_i^T x_j \, (\pi - \arccos(x_i^T x_j)) / (2 \pi), \qquad H_{ii} = 1/2
 
     Args:
-        rows: (n, d) unit rows.
+        rows: (B, n, d) unit rows, of one matrix each.
         start: first row of the tile.
         stop: one past its last row.
-        out: (stop - start, stop) tensor of the same dtype and device, overwritten.
+        out: (B, stop - start, stop) tensor of the same dtype and device, overwritten.
 
     Returns:
-        (t,) int64 rows of the tile, from 0, that are nearly a copy of an earlier row of the matrix:
-        the angle between them is below :func:`twin_angle`.
+        (B, stop - start) bool: the row is nearly a copy of an earlier row of the matrix, the angle
+        between them is below :func:`twin_angle`.
 
     References:
         Ki, Choi, Chung (ICLR 2023), eq. 1.
 
     Example:
-        >>> out = torch.empty(2, 2)
-        >>> gram_tile(torch.eye(2), 0, 2, out)
-        tensor([], dtype=torch.int64)
-        >>> out
+        >>> out = torch.empty(1, 2, 2)
+        >>> gram_tile(torch.eye(2)[None], 0, 2, out)
+        tensor([[False, False]])
+        >>> out[0]
         tensor([[0.5000, 0.0000],
                 [0.0000, 0.5000]])
 
     """
-    torch.mm(rows[start:stop], rows[:stop].T, out=out)
+    torch.bmm(rows[:, start:stop], rows[:, :stop].mT, out=out)
     out.clamp_(-1, 1)  # rounding may push a product of unit rows past 1, where arccos is NaN
-    out[:, start:].fill_diagonal_(0)  # no close pair
+    own = out[..., start:].diagonal(dim1=1, dim2=2)
+    own.zero_()  # no close pair
     close = (out > _CLOSE).nonzero()
     out.mul_(torch.acos(out).div_(-2 * math.pi).add_(0.5))
-    out[:, start:].fill_diagonal_(0.5)
+    own.fill_(0.5)
     return _refine(rows, start, out, close)
 
 
@@ -115,12 +116,12 @@ def _refine(rows: Tensor, start: int, out: Tensor, close: Tensor) -> Tensor:
 
     The cosine of a small angle keeps only half of its digits.
     """
-    twins = [close.new_empty(0)]
+    near = torch.zeros(out.shape[:2], dtype=torch.bool, device=out.device)
     for pairs in torch.split(close, _CHUNK_ROWS):
-        i, j = pairs.unbind(1)
-        chord = torch.linalg.vector_norm(rows[start + i] - rows[j], dim=1)
+        b, i, j = pairs.unbind(1)
+        chord = torch.linalg.vector_norm(rows[b, start + i] - rows[b, j], dim=1)
         angle = 2 * torch.asin(chord / 2)
-        out[i, j] = angle.cos() * (math.pi - angle) / (2 * math.pi)
-        twins.append(i[(j < start + i) & (angle < twin_angle(rows.dtype))])
-    near: Tensor = torch.cat(twins).unique()
+        out[b, i, j] = angle.cos() * (math.pi - angle) / (2 * math.pi)
+        twin = (j < start + i) & (angle < twin_angle(rows.dtype))
+        near[b[twin], i[twin]] = True
     return near

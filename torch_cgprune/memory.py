@@ -23,7 +23,7 @@ def check_fits(needed: int, device: torch.device, what: str, cure: str) -> None:
         MemoryError: it has fewer; the message gives both figures and the cure.
 
     """
-    available = _available(device)
+    available = available_on(device)
     if available is not None and needed > available:
         raise MemoryError(
             f"{what} needs {needed / 1e9:.1f} GB on {device}, of which {available / 1e9:.1f} GB "
@@ -31,7 +31,8 @@ def check_fits(needed: int, device: torch.device, what: str, cure: str) -> None:
         )
 
 
-def _available(device: torch.device) -> int | None:
+def available_on(device: torch.device) -> int | None:
+    """Return the bytes left on the CPU or a CUDA device; None where nothing is known."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if device.type != "cpu" or not _MEMINFO.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 import os
@@ -19,13 +20,13 @@ from torch_cgprune.digests import fingerprint, row_digests
 from torch_cgprune.features import as_matrix
 from torch_cgprune.kernel import unit_rows
 from torch_cgprune.labels import Labels, encode_labels
-from torch_cgprune.memory import check_fits
 from torch_cgprune.options import resolve_options
+from torch_cgprune.placement import place_tiles
 from torch_cgprune.plans import Plan
+from torch_cgprune.ranks import current_ranks
 from torch_cgprune.runs import CONFLICT_RIDGE, Work, sum_runs
 from torch_cgprune.scores import CGScores
 from torch_cgprune.settings import own_settings
-from torch_cgprune.solver import numbers
 
 # Rows read at a time in the first pass over the features, and how many numbers sketch one.
 _SURVEY_ROWS = 4096
@@ -48,6 +49,7 @@ def cg_scores(
     seed: int = 0,
     progress: bool = True,
     checkpoint: str | os.PathLike[str] | None = None,
+    storage: str | os.PathLike[str] | None = None,
 ) -> CGScores:
     r"""Score every example by its complexity gap, without training anything.
 
@@ -58,6 +60,9 @@ def cg_scores(
 
     Exact copies (equal rows up to scale) are kept once: later copies of the same label score 0.
     Copies of different labels are reported as ``conflicts`` and scored with a ridge of 1e-3.
+
+    Where a ``torch.distributed`` process group is up, all its ranks must call this with the same
+    data; they share the work, and all return the same scores. An error on one is raised on all.
 
     Args:
         features: (n, ...) real numbers, tensor or array; trailing axes are flattened, rows scaled
@@ -82,6 +87,8 @@ def cg_scores(
         progress: show a progress bar, in floating-point operations.
         checkpoint: a file to keep finished runs in (stochastic, local); a later call with the same
             data and options continues after them, to the same result, and deletes it at the end.
+        storage: what of the Gram matrix finds no room on the device waits in host memory, or, if
+            this is a folder, in a temporary file there.
 
     Returns:
         The :class:`CGScores`, on the CPU.
@@ -101,52 +108,55 @@ def cg_scores(
         tensor(0)
 
     """
-    matrix = as_matrix(features)
-    codes, classes = encode_labels(labels)
-    _check_data(matrix, codes)
-    counts = codes.bincount().tolist()
-    options = resolve_options(
-        counts,
-        method=method,
-        ratio=ratio,
-        runs=runs,
-        block_size=block_size,
-        ridge=ridge,
-        dtype=dtype,
-        seed=seed,
-    )
+    ranks = current_ranks()
+    with own_settings():
+        with ranks.together():
+            matrix = as_matrix(features)
+            codes, classes = encode_labels(labels)
+            _check_data(matrix, codes)
+            options = resolve_options(
+                codes.bincount().tolist(),
+                method=method,
+                ratio=ratio,
+                runs=runs,
+                block_size=block_size,
+                ridge=ridge,
+                dtype=dtype,
+                seed=seed,
+            )
+            _log_choices(options, method=method, runs=runs, n=len(codes))
+            unit_digests, sketch = _survey(matrix, seed if options["method"] == "local" else None)
+            copies = find_copies(unit_digests, codes)
+            digests = row_digests(matrix)
+            metadata = {
+                "options": options,
+                "library_version": version("torch-cgprune"),
+                "fingerprint": fingerprint(digests, codes, classes),
+                "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
+            }
+        ranks.check_same(metadata, "features, labels and options")
+        with ranks.together():
+            plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
+            place = _pick_device(device, matrix)
+            work = Work(matrix, copies, codes, options, dtype, place, ranks=ranks)
+            largest = max(itertools.chain(*plan.sizes))
+            work = dataclasses.replace(work, storage=place_tiles(work, largest, storage))
+            finished = Checkpoint(checkpoint if ranks.rank == 0 else None, metadata)
+        total = sum_runs(work, plan, finished, show=progress)
+        scores = None
+        with ranks.together():
+            if ranks.rank == 0:
+                scores = finish(total, copies, codes, classes, digests, metadata)
+                finished.remove()
+        told: CGScores = ranks.tell(scores)
+        return told
+
+
+def _log_choices(options: dict[str, Any], *, method: str, runs: int | None, n: int) -> None:
     if method == "auto":
-        _log.info("method='auto' takes %r for n = %d", options["method"], len(codes))
+        _log.info("method='auto' takes %r for n = %d", options["method"], n)
     if options["method"] == "stochastic" and runs is None:
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
-    with own_settings():
-        unit_digests, sketch = _survey(matrix, seed if options["method"] == "local" else None)
-        copies = find_copies(unit_digests, codes)
-        digests = row_digests(matrix)
-        metadata = {
-            "options": options,
-            "library_version": version("torch-cgprune"),
-            "fingerprint": fingerprint(digests, codes, classes),
-            "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
-        }
-        work = Work(matrix, copies, codes, options, dtype, _pick_device(device, matrix))
-        plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
-        _check_memory(max(itertools.chain(*plan.sizes)), work)
-        finished = Checkpoint(checkpoint, metadata)
-        total = sum_runs(work, plan, finished, show=progress)
-        scores = finish(total, copies, codes, classes, digests, metadata)
-        finished.remove()
-        return scores
-
-
-def _check_memory(rows: int, work: Work) -> None:
-    """Refuse a largest block of ``rows`` rows that does not fit, with its unit rows."""
-    unit_rows_kept = len(work.matrix) if work.keeps_unit_rows else rows
-    needed = (numbers(rows) + unit_rows_kept * work.matrix.shape[1]) * work.dtype.itemsize
-    cure = (
-        "Pass method='local', dtype=torch.float32 if it is float64, or a device with more memory."
-    )
-    check_fits(needed, work.device, f"Scoring {rows} rows together in {work.dtype}", cure)
 
 
 def _check_data(matrix: Tensor, codes: Tensor) -> None:

@@ -1,8 +1,7 @@
-"""One sweep over a positive definite matrix: solutions and the diagonal of the inverse."""
+"""One sweep over positive definite matrices: solutions and the diagonals of the inverses."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,13 +9,12 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.errors import NotPositiveDefiniteError
-
-# Fills rows start:stop, columns 0:stop of the matrix into the last argument.
-FillTile = Callable[[int, int, Tensor], None]
+from torch_cgprune.ranks import ALONE, Ranks
+from torch_cgprune.storage import FillTile, Storage, Tiles
 
 
 class Solution(NamedTuple):
-    """What the sweep returns.
+    """What the sweep returns, for one matrix or, with a leading axis, for a batch.
 
     Attributes:
         alpha: (n, k) solutions, same as ``torch.linalg.solve(H, targets)``.
@@ -28,13 +26,19 @@ class Solution(NamedTuple):
     diagonal: Tensor
 
 
-def default_tile_rows(n: int) -> int:
+def default_tile_rows(n: int, *, apart: bool = False) -> int:
     """Return a tile height that keeps the working memory at 0.55 n^2 numbers.
 
     Half the matrix takes ``n^2/2 + n b/2`` numbers in tiles of ``b`` rows and the panel ``n b``. No
     fewer than 192 rows (n < 6,144), where the matrix is small and its products would be too thin.
+
+    Args:
+        n: rows of the matrix.
+        apart: whether tiles live apart from the device: every step moves all of them, and higher
+            tiles make fewer steps.
+
     """
-    return min(max(n // 32, 192), 768)
+    return min(max(n // 32, 192), 2048 if apart else 768)
 
 
 def flops(n: int) -> int:
@@ -42,9 +46,16 @@ def flops(n: int) -> int:
     return _done(n, n)
 
 
-def numbers(n: int) -> int:
-    """Return how many numbers a sweep over ``n`` rows works on: the tiles and the panel."""
-    return n**2 // 2 + 3 * n * default_tile_rows(n) // 2
+def numbers(n: int, *, apart: bool = False) -> int:
+    """Return how many numbers a sweep over ``n`` rows works on: the tiles and the panel.
+
+    Args:
+        n: rows of the matrix.
+        apart: do not count the tiles, but what of them is in work at a time.
+
+    """
+    height = default_tile_rows(n, apart=apart)
+    return 5 * n * height if apart else n**2 // 2 + 3 * n * height // 2
 
 
 def _done(stop: int, n: int) -> int:
@@ -57,6 +68,8 @@ def sweep(
     targets: Tensor,
     *,
     tile_rows: int | None = None,
+    storage: Storage | None = None,
+    ranks: Ranks = ALONE,
     advance: Callable[[int], object] | None = None,
 ) -> Solution:
     r"""Solve :math:`H \alpha = Y` and take the diagonal of :math:`H^{-1}`, in place, in one pass.
@@ -64,14 +77,18 @@ def sweep(
     Block Cholesky and the inverse of its factor advance together: after step k the row tiles below
     hold, left of column block k, the rows of :math:`L^{-1}` still to be finished, and right of it
     the Schur complement still to be factored. Two matrix products per tile and step,
-    :math:`\frac{2}{3} n^3` operations in all.
+    :math:`\frac{2}{3} n^3` operations in all. Within a step no tile needs another, so tiles may
+    live apart from the device, and ranks may share them.
 
     Args:
-        fill: writes the lower row tile ``H[start:stop, :stop]`` into the tensor it is given. Called
-            once per tile.
-        targets: (n, k) right-hand sides Y; their dtype and device are those of the work.
+        fill: writes the lower row tile ``H[:, start:stop, :stop]`` into the (B, stop - start, stop)
+            tensor it is given. Called once per tile, on the rank that owns it.
+        targets: (n, k) right-hand sides Y, or (B, n, k) of B matrices; their dtype and device are
+            those of the work.
         tile_rows: rows per tile; changes speed and memory, the result only by rounding.
-        advance: told the operations done since its last call, :func:`flops` in total.
+        storage: where the tiles live; None keeps them on the device.
+        ranks: who shares the work; tiles are dealt out in turn, the result is the same on all.
+        advance: told the operations done since its last call, ``B * flops(n)`` in total.
 
     Returns:
         The :class:`Solution`.
@@ -86,74 +103,95 @@ def sweep(
                 [0.3333]]), diagonal=tensor([0.6667, 0.6667]))
 
     """
-    n = len(targets)
-    height = min(tile_rows or default_tile_rows(n), n)
-    tiles = _fill_tiles(fill, targets, height)
-    rest = targets.clone()
-    alpha = torch.zeros_like(targets)
-    diagonal = targets.new_zeros(n)
-    panel = targets.new_empty(n, height)
-    while tiles:
-        start, stop, pivot = tiles.popleft()
-        factor_inverse = _inverse_factor(pivot[:, start:], start)
-        pivot[:, :start] = factor_inverse @ pivot[:, :start]
-        pivot[:, start:] = factor_inverse  # the pivot now holds finished rows of L^-1
-        solved = factor_inverse @ rest[start:stop]
-        alpha[:stop].addmm_(pivot.T, solved)
-        diagonal[:stop] += torch.linalg.vector_norm(pivot, dim=0).square_()
-        columns = panel[:, : stop - start]
-        for first, last, tile in tiles:
-            torch.mm(tile[:, start:stop], factor_inverse.T, out=columns[first:last])
-            _eliminate(tile, pivot, columns[stop:last])
-            rest[first:last].addmm_(columns[first:last], solved, alpha=-1)
+    batch = targets.reshape(-1, *targets.shape[-2:])
+    b, n, k = batch.shape
+    height = min(tile_rows or default_tile_rows(n, apart=storage is not None), n)
+    bounds = [(start, min(start + height, n)) for start in range(0, n, height)]
+    with ranks.together():
+        tiles = Tiles(ranks.mine(bounds), fill, batch, storage)
+        rest = batch.clone()
+        alpha = torch.zeros_like(batch)
+        diagonal = batch.new_zeros(b, n)
+        panels = batch.new_empty(b * n * height)
+    for step, (start, stop) in enumerate(bounds):
+        owner = step % ranks.size
+        with ranks.together():
+            if ranks.rank == owner:
+                pivot = _finish(tiles.pop(), start)
+                solved = pivot[..., start:] @ rest[:, start:stop]
+                alpha[:, :stop].baddbmm_(pivot.mT, solved)
+                diagonal[:, :stop] += torch.linalg.vector_norm(pivot, dim=1).square_()
+            else:
+                pivot = batch.new_empty(b, stop - start, stop)
+                solved = batch.new_empty(b, stop - start, k)
+        ranks.broadcast(pivot, owner)
+        ranks.broadcast(solved, owner)
+        panel = panels[: b * (n - stop) * (stop - start)].view(b, n - stop, stop - start)
+        with ranks.together():
+            _fill_panel(panel, tiles, pivot, alone=ranks.size == 1)
+        ranks.sum(panel)
+        with ranks.together():
+            for first, last, tile in tiles.each():
+                _eliminate(tile, pivot, panel[:, : last - stop])
+                rest[:, first:last].baddbmm_(panel[:, first - stop : last - stop], solved, alpha=-1)
         if advance:
-            advance(_done(stop, n) - _done(start, n))
-    return Solution(alpha, diagonal)
+            advance(b * (_done(stop, n) - _done(start, n)))
+    ranks.sum(alpha)
+    ranks.sum(diagonal)
+    return Solution(alpha.view_as(targets), diagonal.view(targets.shape[:-1]))
 
 
-def _fill_tiles(fill: FillTile, like: Tensor, height: int) -> deque[tuple[int, int, Tensor]]:
-    """Return the row tiles (first row, one past the last, numbers up to the diagonal)."""
-    n = len(like)
-    tiles: deque[tuple[int, int, Tensor]] = deque()
-    for start in range(0, n, height):
-        stop = min(start + height, n)
-        tile = like.new_empty(stop - start, stop)
-        fill(start, stop, tile)
-        tiles.append((start, stop, tile))
-    return tiles
+def _finish(tile: Tensor, start: int) -> Tensor:
+    """Turn the first tile, whose first row is ``start``, into rows of the inverse factor."""
+    factor_inverse = _inverse_factor(tile[..., start:], start)
+    tile[..., :start] = factor_inverse @ tile[..., :start]
+    tile[..., start:] = factor_inverse
+    return tile
 
 
-def _inverse_factor(block: Tensor, start: int) -> Tensor:
-    """Return the inverse of the Cholesky factor of a diagonal block whose first row is ``start``.
+def _inverse_factor(blocks: Tensor, start: int) -> Tensor:
+    """Return the inverses of the Cholesky factors of diagonal blocks whose first row is ``start``.
 
-    The block is small, so multiplying with its inverse costs no accuracy worth a triangular solve
+    A block is small, so multiplying with its inverse costs no accuracy worth a triangular solve
     and runs at the speed of a matrix product.
     """
-    factor, failed = torch.linalg.cholesky_ex(block)
-    inverse: Tensor = torch.linalg.solve_triangular(
-        factor, torch.eye(len(block), dtype=block.dtype, device=block.device), upper=False
-    )
-    if failed or not torch.isfinite(inverse).all():
-        row = start + max(int(failed) - 1, 0)
+    factors, failed = torch.linalg.cholesky_ex(blocks)
+    eye = torch.eye(blocks.shape[-1], dtype=blocks.dtype, device=blocks.device)
+    inverses: Tensor = torch.linalg.solve_triangular(factors, eye, upper=False)
+    if failed.any() or not torch.isfinite(inverses).all():
+        row = start + max(int(failed.max()) - 1, 0)
         raise NotPositiveDefiniteError(
-            f"The Gram matrix is not positive definite in {block.dtype} (pivot of row {row}): some "
-            "examples are copies, or nearly so, of others. Pass ridge=1e-3 or more, "
+            f"The Gram matrix is not positive definite in {blocks.dtype} (pivot of row {row}): "
+            "some examples are copies, or nearly so, of others. Pass ridge=1e-3 or more, "
             "dtype=torch.float64, or leave the copies out."
         )
-    return inverse
+    return inverses
 
 
-def _eliminate(tile: Tensor, pivot: Tensor, columns: Tensor) -> None:
+def _fill_panel(panel: Tensor, tiles: Tiles, pivot: Tensor, *, alone: bool) -> None:
+    """Write the column block of the Cholesky factor below the pivot, (B, n - stop, p).
+
+    Rows of tiles that other ranks own are 0, so that the sum over ranks is the whole.
+    """
+    height, stop = pivot.shape[1:]
+    if not alone:
+        panel.zero_()
+    for first, last, columns in tiles.columns(stop - height, stop):
+        factor_inverse = pivot[..., stop - height :]
+        panel[:, first - stop : last - stop] = columns @ factor_inverse.mT
+
+
+def _eliminate(tile: Tensor, pivot: Tensor, panel: Tensor) -> None:
     """Subtract the pivot's share from a later tile, in place.
 
     Args:
-        tile: (b, last) rows of a later tile.
-        pivot: (p, stop) finished rows of the inverse factor.
-        columns: (last - stop, p) column block of the Cholesky factor, down to the tile's last row.
+        tile: (B, b, last) rows of a later tile.
+        pivot: (B, p, stop) finished rows of the inverse factor.
+        panel: (B, last - stop, p) column block of the Cholesky factor, down to the tile's last row.
 
     """
-    height, stop = pivot.shape
-    own = columns[len(columns) - len(tile) :]
-    tile[:, stop - height : stop] = 0
-    tile[:, :stop].addmm_(own, pivot, alpha=-1)
-    tile[:, stop:].addmm_(own, columns.T, alpha=-1)
+    height, stop = pivot.shape[1:]
+    own = panel[:, panel.shape[1] - tile.shape[1] :]
+    tile[..., stop - height : stop] = 0
+    tile[..., :stop].baddbmm_(own, pivot, alpha=-1)
+    tile[..., stop:].baddbmm_(own, panel.mT, alpha=-1)

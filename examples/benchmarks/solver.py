@@ -36,7 +36,7 @@ def compare(n: int) -> None:
     rows = unit_rows(torch.randn(n, FEATURES, generator=rng), dtype=torch.float32, device="cpu")
     targets = torch.randn(n, CLASSES, generator=rng)
     h = torch.empty(n, n)
-    gram_tile(rows, 0, n, h)
+    gram_tile(rows[None], 0, n, h[None])
 
     def fill(start: int, stop: int, out: Tensor) -> None:
         out.copy_(h[start:stop, :stop])
