@@ -13,6 +13,7 @@ from torch_cgprune import (
     WindowSampler,
     cg_scores,
     plans,
+    runs,
 )
 from torch_cgprune.kernel import unit_rows
 from torch_cgprune.options import resolve_options
@@ -407,3 +408,36 @@ def test_a_lone_example_is_never_scored_against_nobody(x):
     labels = [0] * 39 + [1]
     got = score(x, labels, method="stochastic", ratio=0.4, runs=1, dtype=torch.float64)
     assert got.values[39] != pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    "options", [{"method": "local", "block_size": 9}, {"method": "stochastic"}]
+)
+def test_the_number_of_blocks_in_a_batch_does_not_matter(options, x, monkeypatch):
+    codes = torch.arange(40) // 10  # blocks of few classes, so that batches mix their numbers
+    taken = []
+    solve = runs.solve_blocks
+    monkeypatch.setattr(
+        runs, "solve_blocks", lambda *a, **o: (taken.append(len(a[1])), solve(*a, **o))[1]
+    )
+    got = {}
+    for numbers in (0, 700, 2**22):
+        monkeypatch.setattr(runs, "BATCH_ON_CPU", numbers)
+        taken.clear()
+        got[numbers] = score(x, codes, **options, runs=3, dtype=torch.float64), max(taken)
+    assert got[0][1] == 1 < got[2**22][1]
+    for name in ("values", "terms", "cg_prime", "complexity", "bound", "suspicion"):
+        expected = getattr(got[0][0], name)
+        for scores, _ in got.values():
+            torch.testing.assert_close(getattr(scores, name), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_near_copies_are_found_in_every_block_of_a_batch(x, monkeypatch):
+    both = torch.cat([x, x * (1 + 1e-7 * torch.arange(8))])
+    codes = torch.arange(80) // 20
+    counts = set()
+    for numbers in (0, 2**22):
+        monkeypatch.setattr(runs, "BATCH_ON_CPU", numbers)
+        counts.add(score(both, codes, method="local", block_size=20).metadata["near_copies"])
+    (count,) = counts
+    assert count > 0

@@ -54,7 +54,7 @@ def numbers(n: int, *, apart: bool = False) -> int:
         apart: do not count the tiles, but what of them is in work at a time.
 
     """
-    height = default_tile_rows(n, apart=apart)
+    height = min(default_tile_rows(n, apart=apart), n)
     return 5 * n * height if apart else n**2 // 2 + 3 * n * height // 2
 
 
