@@ -112,3 +112,25 @@ print((peak() - before) * 1024 / 4 / 6144**2)
         [sys.executable, "-c", script], capture_output=True, check=True, text=True
     )
     assert 0.4 < float(done.stdout) < 0.58  # 0.55, and what the allocator keeps
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+def test_peak_memory_of_exact_scores_is_that_and_the_unit_rows():
+    """The whole of cg_scores at n = 6,000, in a process of its own."""
+    script = """
+import re, torch
+from pathlib import Path
+from torch_cgprune import cg_scores
+torch.set_num_threads(1)
+x, y = torch.randn(6000, 512), torch.arange(6000) % 10
+cg_scores(x[:1000], y[:1000], progress=False)
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+before = peak()
+cg_scores(x, y, progress=False)
+print((peak() - before) * 1024 - 4 * x.numel())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
+    promised = 4 * 0.55 * 6000**2
+    assert 0.8 * promised < int(done.stdout) < promised + 6e6  # and what libraries keep

@@ -11,6 +11,10 @@ from torch import Tensor
 # Rows normalised at a time: bounds the float64 copies to a few MB for images.
 _CHUNK_ROWS = 1024
 
+# Entries whose arccos is taken at a time, which takes a temporary of as many numbers: what a
+# core's cache holds, and enough to keep a GPU busy.
+_CHUNK_ON_CPU, _CHUNK_ON_GPU = 2**18, 2**24
+
 # Above this cosine (0.8 degrees) entries are computed from differences of rows.
 _CLOSE = 1 - 1e-4
 
@@ -97,13 +101,19 @@ def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:
 
     """
     torch.bmm(rows[:, start:stop], rows[:, :stop].mT, out=out)
-    out.clamp_(-1, 1)  # rounding may push a product of unit rows past 1, where arccos is NaN
     own = out[..., start:].diagonal(dim1=1, dim2=2)
     own.zero_()  # no close pair
-    close = (out > _CLOSE).nonzero()
-    out.mul_(torch.acos(out).div_(-2 * math.pi).add_(0.5))
+    limit = _CHUNK_ON_CPU if out.device.type == "cpu" else _CHUNK_ON_GPU
+    step = max(1, limit // (len(out) * stop))
+    near = []
+    for first in range(start, stop, step):
+        part = out[:, first - start : first - start + step]
+        part.clamp_(-1, 1)  # rounding may push a product of unit rows past 1, where arccos is NaN
+        close = (part > _CLOSE).nonzero()
+        part.mul_(torch.acos(part).div_(-2 * math.pi).add_(0.5))
+        near.append(_refine(rows, first, part, close))
     own.fill_(0.5)
-    return _refine(rows, start, out, close)
+    return torch.cat(near, dim=1)
 
 
 def twin_angle(dtype: torch.dtype) -> float:
