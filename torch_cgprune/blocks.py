@@ -49,13 +49,14 @@ def solve_blocks(
         advance: likewise.
 
     """
-    widest = max(len(block.classes) for block in blocks)  # a column too many is a target of zeros
-    codes = torch.stack([block.codes for block in blocks]).to(rows.device)
-    targets = one_hot(codes, widest).to(rows.dtype)
-    weighted = targets * weights.to(rows)[..., None]
-    product = torch.zeros_like(targets)
-    twins = torch.zeros_like(codes)
-    ridges = ridges.to(rows)
+    with ranks.together():
+        widest = max(len(block.classes) for block in blocks)  # a column too many: a target of zeros
+        codes = torch.stack([block.codes for block in blocks]).to(rows.device)
+        targets = one_hot(codes, widest).to(rows.dtype)
+        weighted = targets * weights.to(rows)[..., None]
+        product = torch.zeros_like(targets)
+        twins = torch.zeros_like(codes)
+        ridges = ridges.to(rows)
 
     def fill(start: int, stop: int, out: Tensor) -> None:
         near = gram_tile(rows, start, stop, out)

@@ -34,7 +34,7 @@ def check_fits(needed: int, device: torch.device, what: str, cure: str) -> None:
 def available_on(device: torch.device) -> int | None:
     """Return the bytes left on the CPU or a CUDA device; None where nothing is known."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        return torch.cuda.mem_get_info(device.index)[0]
     if device.type != "cpu" or not _MEMINFO.exists():
         return None
     lines = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())

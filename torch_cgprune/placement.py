@@ -30,12 +30,13 @@ def place_tiles(work: Work, rows: int, folder: str | os.PathLike[str] | None) ->
 
     """
     item, device = work.dtype.itemsize, work.device
-    unit_rows = (len(work.matrix) if work.keeps_unit_rows else rows) * work.matrix.shape[1]
-    working = (numbers(rows, apart=True) + unit_rows) * item
-    whole = (numbers(rows) + unit_rows) * item
+    beside = (len(work.matrix) if work.keeps_unit_rows else rows) * work.matrix.shape[1]
+    beside += 7 * rows * min(rows, len(work.priors))  # targets, solutions and their temporaries
+    working = (numbers(rows, apart=True) + beside) * item
+    whole = (numbers(rows) + beside) * item
     if work.options["method"] == "exact" and work.ranks.size > 1:  # each holds its share of tiles
-        whole = min(whole, (numbers(rows) // work.ranks.size + unit_rows) * item + working)
-    sharing = _ranks_on(device, work)
+        whole = min(whole, numbers(rows) // work.ranks.size * item + working)
+    sharing = work.ranks.beside if device.type == "cpu" else 1
     room = available_on(device)
     if room is None or whole * sharing <= room:
         return None
@@ -48,13 +49,7 @@ def place_tiles(work: Work, rows: int, folder: str | os.PathLike[str] | None) ->
         check_fits(whole * sharing, device, what, cure)
     check_fits(working * sharing, device, f"{what}, with tiles of the matrix elsewhere,", cure)
     if folder is None:
-        check_fits(whole * sharing, _CPU, what, cure)
+        # Page-locked memory is handed out in powers of two.
+        check_fits(2 * whole * work.ranks.beside, _CPU, what, cure)
     # What a process can take of the memory is never all that is reported free.
     return Storage(int(0.8 * (room / sharing - working)), folder)
-
-
-def _ranks_on(device: torch.device, work: Work) -> int:
-    """Return how many ranks share the device's memory."""
-    if device.type != "cpu" or work.ranks.size == 1:
-        return 1
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun

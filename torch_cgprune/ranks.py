@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import pickle
+import socket
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -16,18 +17,20 @@ from torch import Tensor
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Ranks:
     """One process among those that do the same work; alone, every exchange is a no-op.
 
     Attributes:
         rank: which of them, from 0.
         size: how many there are.
+        beside: how many run on this machine, this one included.
 
     """
 
     rank: int = 0
     size: int = 1
+    beside: int = 1
 
     def mine(self, items: Iterable[Item]) -> Iterator[Item]:
         """Take every ``size``-th item, from ``rank`` on."""
@@ -106,12 +109,16 @@ ALONE = Ranks()
 def current_ranks() -> Ranks:
     """Return the ranks of the default process group, or this process alone where none is up."""
     if dist.is_available() and dist.is_initialized():
-        return Ranks(dist.get_rank(), dist.get_world_size())
+        ranks = Ranks(dist.get_rank(), dist.get_world_size())
+        hosts = ranks._gather(socket.gethostname())  # noqa: SLF001 (our own)
+        return dataclasses.replace(ranks, beside=hosts.count(socket.gethostname()))
     return ALONE
 
 
 def _carry(tensor: Tensor, exchange: Callable[[Tensor], object]) -> None:
     """Exchange a tensor in place, over the GPU where the group has no other way (NCCL)."""
+    if not tensor.numel():
+        return
     by_gpu = tensor.device.type == "cpu" and "cpu:" not in dist.get_backend_config()
     wire = tensor.cuda() if by_gpu else tensor.contiguous()
     exchange(wire)

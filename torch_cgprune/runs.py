@@ -18,6 +18,7 @@ from torch_cgprune.blocks import Solved, solve_blocks
 from torch_cgprune.checkpoint import Checkpoint
 from torch_cgprune.copies import Copies
 from torch_cgprune.kernel import unit_rows
+from torch_cgprune.memory import available_on
 from torch_cgprune.plans import Block, Plan
 from torch_cgprune.ranks import ALONE, Ranks
 from torch_cgprune.solver import flops, numbers
@@ -30,7 +31,7 @@ CONFLICT_RIDGE = 1e-3
 UNIT_ROWS_UP_TO = 2**28
 
 # Blocks of equal size are solved in batches of up to this many numbers. Two cores are busy with one
-# block of 2,048 rows (batches of 4 MB gain on smaller ones); a GPU takes 1 GB of float32.
+# block of 2,048 rows (batches of 17 MB gain on smaller ones); a GPU takes 1 GB of float32.
 BATCH_ON_CPU, BATCH_ON_GPU = 2**22, 2**28
 
 
@@ -108,7 +109,9 @@ class Work:
 
     def _share_tiles(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
         """Solve one block after the other, each with all ranks."""
-        ranks, sums = self.ranks, self.sums()
+        ranks = self.ranks
+        with ranks.together():
+            sums = self.sums()
         for block in blocks:
             with ranks.together():
                 rows = self.rows(block)[None]  # as a batch of one, without a copy
@@ -119,8 +122,9 @@ class Work:
 
     def _share_blocks(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
         """Solve this rank's share of the blocks by itself."""
-        ranks, sums = self.ranks, self.sums()
+        ranks = self.ranks
         with ranks.together():
+            sums = self.sums()
             for batch in _batches(ranks.mine(blocks), self._blocks_at_once):
                 rows = torch.stack([self.rows(block) for block in batch])
                 solved = self._solve(rows, batch, lambda done: advance(done * ranks.size), ALONE)
@@ -133,12 +137,14 @@ class Work:
     def _solve(
         self, rows: Tensor, batch: list[Block], advance: Callable[[int], object], ranks: Ranks
     ) -> list[Solved]:
-        of = torch.stack([block.rows for block in batch])
+        with ranks.together():
+            of = torch.stack([block.rows for block in batch])
+            ridges, weights = self.ridges[of], self.weights[of]
         return solve_blocks(
             rows,
             batch,
-            self.ridges[of],
-            self.weights[of],
+            ridges,
+            weights,
             storage=self.storage,
             ranks=ranks,
             advance=advance,
@@ -146,8 +152,15 @@ class Work:
 
     def _blocks_at_once(self, size: int) -> int:
         """Return how many blocks of ``size`` rows make a batch."""
-        limit = BATCH_ON_CPU if self.device.type == "cpu" else BATCH_ON_GPU
-        return max(1, limit // (numbers(size) + size * self.matrix.shape[1]))
+        return max(1, self._batch_limit // (numbers(size) + size * self.matrix.shape[1]))
+
+    @functools.cached_property
+    def _batch_limit(self) -> int:
+        """Numbers in a batch; a quarter of what a GPU has left, since there are temporaries."""
+        if self.device.type == "cpu":
+            return BATCH_ON_CPU
+        room = available_on(self.device)
+        return BATCH_ON_GPU if room is None else min(BATCH_ON_GPU, room // 4 // self.dtype.itemsize)
 
     @property
     def keeps_unit_rows(self) -> bool:

@@ -63,6 +63,7 @@ def cg_scores(
 
     Where a ``torch.distributed`` process group is up, all its ranks must call this with the same
     data; they share the work, and all return the same scores. An error on one is raised on all.
+    With NCCL, ``torch.cuda.set_device`` must have given each rank its own GPU.
 
     Args:
         features: (n, ...) real numbers, tensor or array; trailing axes are flattened, rows scaled
@@ -126,16 +127,18 @@ def cg_scores(
             )
             _log_choices(options, method=method, runs=runs, n=len(codes))
             unit_digests, sketch = _survey(matrix, seed if options["method"] == "local" else None)
-            copies = find_copies(unit_digests, codes)
             digests = row_digests(matrix)
+            job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
+        ranks.check_same(job, "features, labels and options")
+        for tensor in (unit_digests, sketch):  # other processors may round otherwise
+            ranks.broadcast(tensor, 0)
+        with ranks.together():
+            copies = find_copies(unit_digests, codes)
             metadata = {
-                "options": options,
+                **job,
                 "library_version": version("torch-cgprune"),
-                "fingerprint": fingerprint(digests, codes, classes),
                 "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
             }
-        ranks.check_same(metadata, "features, labels and options")
-        with ranks.together():
             plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
             place = _pick_device(device, matrix)
             work = Work(matrix, copies, codes, options, dtype, place, ranks=ranks)

@@ -47,15 +47,16 @@ def flops(n: int) -> int:
 
 
 def numbers(n: int, *, apart: bool = False) -> int:
-    """Return how many numbers a sweep over ``n`` rows works on: the tiles and the panel.
+    """Return how many numbers a sweep over ``n`` rows takes: the tiles and the panel.
 
     Args:
         n: rows of the matrix.
-        apart: do not count the tiles, but what of them is in work at a time.
+        apart: do not count the tiles, but what of them is in work at a time: three buffers, the
+            pivot and its product, the panel.
 
     """
     height = min(default_tile_rows(n, apart=apart), n)
-    return 5 * n * height if apart else n**2 // 2 + 3 * n * height // 2
+    return 6 * n * height if apart else n**2 // 2 + 3 * n * height // 2
 
 
 def _done(stop: int, n: int) -> int:
@@ -106,6 +107,7 @@ def sweep(
     batch = targets.reshape(-1, *targets.shape[-2:])
     b, n, k = batch.shape
     height = min(tile_rows or default_tile_rows(n, apart=storage is not None), n)
+    height = ranks.tell(height)  # ranks may have different room, but must have the same tiles
     bounds = [(start, min(start + height, n)) for start in range(0, n, height)]
     with ranks.together():
         tiles = Tiles(ranks.mine(bounds), fill, batch, storage)
@@ -134,8 +136,9 @@ def sweep(
             for first, last, tile in tiles.each():
                 _eliminate(tile, pivot, panel[:, : last - stop])
                 rest[:, first:last].baddbmm_(panel[:, first - stop : last - stop], solved, alpha=-1)
-        if advance:
-            advance(b * (_done(stop, n) - _done(start, n)))
+            del pivot
+            if advance:
+                advance(b * (_done(stop, n) - _done(start, n)))
     ranks.sum(alpha)
     ranks.sum(diagonal)
     return Solution(alpha.view_as(targets), diagonal.view(targets.shape[:-1]))

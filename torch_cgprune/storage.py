@@ -166,17 +166,19 @@ class Tiles:
     def _fetch(self, tile: Tile) -> tuple[Tensor, Tensor]:
         buffer, shape = self._free.get(), self._shape(tile.start, tile.stop)
         values = buffer[: math.prod(shape)].view(shape)
+        home = tile.home()  # mapped until the copy is done
         with self._copying():
-            values.copy_(tile.home(), non_blocking=True)
+            values.copy_(home, non_blocking=True)
         return buffer, values
 
     def _store(
         self, tile: Tile, buffer: Tensor, values: Tensor, computed: Callable[[], None]
     ) -> None:
-        computed()
         try:
+            computed()
+            home = tile.home()
             with self._copying():
-                tile.home().copy_(values, non_blocking=True)
+                home.copy_(values, non_blocking=True)
         finally:
             self._free.put(buffer)
 

@@ -14,7 +14,7 @@ from measuring import clustered
 
 from torch_cgprune import cg_scores
 
-JOBS = {"exact": 12_000, "local": 40_000, "stochastic": 12_000}
+JOBS = {"exact": 20_000, "local": 40_000, "stochastic": 12_000}
 
 
 def score() -> None:
