@@ -130,8 +130,10 @@ def sweep(
         ranks.broadcast(solved, owner)
         panel = panels[: b * (n - stop) * (stop - start)].view(b, n - stop, stop - start)
         with ranks.together():
-            _fill_panel(panel, tiles, pivot, alone=ranks.size == 1)
-        ranks.sum(panel)
+            for first, last, columns in tiles.columns(start, stop):
+                panel[:, first - stop : last - stop] = columns @ pivot[..., start:].mT
+        for later, (first, last) in enumerate(bounds[step + 1 :], step + 1):
+            ranks.broadcast(panel[:, first - stop : last - stop], later % ranks.size)
         with ranks.together():
             for first, last, tile in tiles.each():
                 _eliminate(tile, pivot, panel[:, : last - stop])
@@ -169,19 +171,6 @@ def _inverse_factor(blocks: Tensor, start: int) -> Tensor:
             "dtype=torch.float64, or leave the copies out."
         )
     return inverses
-
-
-def _fill_panel(panel: Tensor, tiles: Tiles, pivot: Tensor, *, alone: bool) -> None:
-    """Write the column block of the Cholesky factor below the pivot, (B, n - stop, p).
-
-    Rows of tiles that other ranks own are 0, so that the sum over ranks is the whole.
-    """
-    height, stop = pivot.shape[1:]
-    if not alone:
-        panel.zero_()
-    for first, last, columns in tiles.columns(stop - height, stop):
-        factor_inverse = pivot[..., stop - height :]
-        panel[:, first - stop : last - stop] = columns @ factor_inverse.mT
 
 
 def _eliminate(tile: Tensor, pivot: Tensor, panel: Tensor) -> None:
