@@ -8,14 +8,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import torch
-from measuring import machine, measured
+from measuring import machine, measured, read_images
 from scipy.stats import spearmanr
-from torch.utils.data import Subset
 from torchvision.datasets import FashionMNIST, ImageFolder
 
 from torch_cgprune import CGScores, cg_scores
-from torch_cgprune.reading import read_dataset
 
 
 def main() -> None:
@@ -36,10 +33,7 @@ def main() -> None:
         if args.data == "fashion-mnist"
         else ImageFolder(Path(args.data) / "train")
     )
-    codes = torch.as_tensor(images.targets)
-    chosen = [(codes == c).nonzero().flatten()[: args.per_class] for c in codes.unique()]
-    features, _ = read_dataset(Subset(images, torch.cat(chosen).tolist()))
-    labels = codes[torch.cat(chosen)]
+    features, labels = read_images(images, args.per_class)
 
     def score(**options: Any) -> tuple[CGScores, float, int]:
         return measured(lambda: cg_scores(features, labels, **options))

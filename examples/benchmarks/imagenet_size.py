@@ -4,7 +4,6 @@
 temporary folder, deleted afterwards). Prints the time and the memory beyond the mapped file.
 """
 
-import re
 import sys
 import tempfile
 import threading
@@ -12,7 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
+from measuring import machine, memory
 
 from torch_cgprune import cg_scores
 
@@ -36,8 +35,7 @@ def write(path: Path) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
 
 def anonymous_memory() -> int:
     """Return the process's memory in bytes without the pages of mapped files."""
-    status = Path("/proc/self/status").read_text()
-    return 1024 * sum(int(kb) for kb in re.findall(r"Rss(?:Anon|Shmem):\s+(\d+)", status))
+    return memory("RssAnon") + memory("RssShmem")
 
 
 def main() -> None:
@@ -62,8 +60,7 @@ def main() -> None:
         print(scores)
         print(
             f"{ROWS} x {FEATURES} float16, {CLASSES} classes: {seconds / 60:.1f} minutes, "
-            f"{(peak - before) / 1e9:.2f} GB beyond the mapped file; torch {torch.__version__}, "
-            f"{torch.get_num_threads()} threads"
+            f"{(peak - before) / 1e9:.2f} GB beyond the mapped file; {machine()}"
         )
 
 

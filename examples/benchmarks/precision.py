@@ -7,23 +7,17 @@ import sys
 from pathlib import Path
 
 import torch
-from measuring import machine, measured
+from measuring import machine, measured, read_images
 from scipy.stats import spearmanr
-from torch.utils.data import Subset
 from torchvision.datasets import ImageFolder
 
 from torch_cgprune import CGScores, cg_scores
-from torch_cgprune.reading import read_dataset
 
 
 def main() -> None:
     n = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
     images = ImageFolder(Path(sys.argv[1]) / "train")
-    codes = torch.tensor(images.targets)
-    each = n // len(images.classes)
-    chosen = torch.cat([(codes == c).nonzero().flatten()[:each] for c in codes.unique()])
-    features, _ = read_dataset(Subset(images, chosen.tolist()))
-    labels = codes[chosen]
+    features, labels = read_images(images, n // len(images.classes))
 
     def score(dtype: torch.dtype) -> tuple[CGScores, float, int]:
         return measured(lambda: cg_scores(features, labels, method="exact", dtype=dtype))
