@@ -9,11 +9,11 @@ import torch_cgprune
 
 LAYERS = [
     {"copies", "errors", "kernel", "memory", "plans", "ranks", "settings", "storage", "views"},
-    {"files", "labels", "options", "solver"},
-    {"blocks", "digests", "features", "policies", "scores"},
-    {"averages", "cache", "reading", "samplers"},
-    {"checkpoint"},
-    {"runs"},
+    {"files", "labels", "options", "schedules", "selection", "solver"},
+    {"blocks", "digests", "distributed", "features", "quotas", "scores"},
+    {"averages", "cache", "policies", "reading"},
+    {"checkpoint", "choosing"},
+    {"runs", "samplers"},
     {"placement"},
     {"scoring"},
     {"dataset"},

@@ -7,15 +7,23 @@
 from importlib.metadata import version
 
 from torch_cgprune.dataset import CGScoredDataset
+from torch_cgprune.distributed import DistributedSelectionSampler
 from torch_cgprune.errors import (
     CacheError,
     CacheMismatchError,
     NotPositiveDefiniteError,
     UnstableDatasetError,
 )
-from torch_cgprune.samplers import PrunedSampler, SelectionSampler, WindowSampler
+from torch_cgprune.samplers import (
+    DistributedPrunedSampler,
+    DistributedWindowSampler,
+    PrunedSampler,
+    WindowSampler,
+)
+from torch_cgprune.schedules import LinearSchedule
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring import cg_scores
+from torch_cgprune.selection import SelectionSampler
 
 __version__ = version("torch-cgprune")
 
@@ -24,6 +32,10 @@ __all__ = [
     "CGScores",
     "CacheError",
     "CacheMismatchError",
+    "DistributedPrunedSampler",
+    "DistributedSelectionSampler",
+    "DistributedWindowSampler",
+    "LinearSchedule",
     "NotPositiveDefiniteError",
     "PrunedSampler",
     "SelectionSampler",

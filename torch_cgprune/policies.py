@@ -15,6 +15,15 @@ from torch import Tensor
 
 from torch_cgprune.errors import check_integer, check_real
 from torch_cgprune.labels import Labels, encode_labels
+from torch_cgprune.quotas import (
+    checked,
+    even_shares,
+    groups_of,
+    places,
+    shares_below,
+    take,
+    total_kept,
+)
 
 
 def low_first(values: Any, labels: Labels, keep: float, *, balanced: bool = True) -> Tensor:
@@ -40,8 +49,9 @@ def low_first(values: Any, labels: Labels, keep: float, *, balanced: bool = True
         tensor([0, 3])
 
     """
-    ranking, codes = _ranked(values, labels, descending=True)
-    return _take(ranking, codes, _total("low_first", keep, codes), balanced=balanced)
+    scores, codes = checked(values, labels)
+    hardest_first = scores.argsort(descending=True, stable=True)
+    return take(hardest_first, codes, total_kept("low_first", keep, codes), balanced=balanced)
 
 
 def high_first(values: Any, labels: Labels, keep: float, *, balanced: bool = True) -> Tensor:
@@ -54,8 +64,9 @@ def high_first(values: Any, labels: Labels, keep: float, *, balanced: bool = Tru
         tensor([1, 2])
 
     """
-    ranking, codes = _ranked(values, labels)
-    return _take(ranking, codes, _total("high_first", keep, codes), balanced=balanced)
+    scores, codes = checked(values, labels)
+    easiest_first = scores.argsort(stable=True)
+    return take(easiest_first, codes, total_kept("high_first", keep, codes), balanced=balanced)
 
 
 def random(labels: Labels, keep: float, *, balanced: bool = True, seed: int = 0) -> Tensor:
@@ -79,9 +90,8 @@ def random(labels: Labels, keep: float, *, balanced: bool = True, seed: int = 0)
 
     """
     codes, _ = encode_labels(labels)
-    rng = np.random.default_rng(check_integer("seed", "random", seed, minimum=0))
-    order = torch.from_numpy(rng.permutation(len(codes)))
-    return _take(order, codes, _total("random", keep, codes), balanced=balanced)
+    order = torch.from_numpy(_generator("random", seed).permutation(len(codes)))
+    return take(order, codes, total_kept("random", keep, codes), balanced=balanced)
 
 
 def window(
@@ -118,21 +128,14 @@ def window(
             f"The 'start' and 'width' parameters of window must add up to 1 at most. "
             f"Got {start} + {width} instead."
         )
-    ranking, codes = _ranked(values, labels)
-    total = _total("window", width, codes)
-    if balanced:
-        counts = codes.bincount()
-        sizes, places, groups = _quotas(counts, total), _places(ranking, codes), codes[ranking]
-    else:
-        counts, sizes = (
-            torch.tensor([len(codes)], device="cpu"),
-            torch.tensor([total], device="cpu"),
-        )
-        places, groups = torch.arange(len(codes), device="cpu"), torch.zeros_like(codes)
+    scores, codes = checked(values, labels)
+    ranking = scores.argsort(stable=True)
+    total = total_kept("window", width, codes, name="width")
+    groups, counts, sizes = groups_of(codes, total, balanced=balanced)
     first = torch.minimum((start * counts).round().long(), counts - sizes)
-    twice_from_centre = (2 * places - (2 * first + sizes - 1)[groups]).abs()
-    nearest = ranking[twice_from_centre.argsort(stable=True)]
-    return _take(nearest, codes, total, balanced=balanced)
+    centre = (2 * first + sizes - 1)[groups[ranking]]
+    nearest = ranking[(2 * places(ranking, groups) - centre).abs().argsort(stable=True)]
+    return take(nearest, codes, total, balanced=balanced)
 
 
 def noise_filter(suspicion: Any, labels: Labels, *, balanced: bool = False) -> Tensor:
@@ -160,69 +163,130 @@ def noise_filter(suspicion: Any, labels: Labels, *, balanced: bool = False) -> T
         tensor([0, 2, 3])
 
     """
-    ranking, codes = _ranked(suspicion, labels)
-    clean = _numbers(suspicion)[ranking] <= 0
+    suspicions, codes = checked(suspicion, labels)
+    ranking = suspicions.argsort(stable=True)
+    clean = suspicions[ranking] <= 0
     if balanced:
-        return _take(ranking, codes, max(int(clean.sum()), int(codes.max()) + 1), balanced=True)
-    return ranking[clean | (_places(ranking, codes) == 0)].sort().values
+        return take(ranking, codes, max(int(clean.sum()), int(codes.max()) + 1), balanced=True)
+    return ranking[clean | (places(ranking, codes) == 0)].sort().values
 
 
-def _ranked(values: Any, labels: Labels, *, descending: bool = False) -> tuple[Tensor, Tensor]:
-    """Return all indices ordered by value, ties by index, and the class codes."""
-    codes, _ = encode_labels(labels)
-    numbers = _numbers(values)
-    if numbers.shape != codes.shape:
-        raise ValueError(
-            f"The scores must be one per label. Got shape {tuple(numbers.shape)} for {len(codes)} "
-            "labels instead."
-        )
-    if not torch.isfinite(numbers).all():
-        i = int((~torch.isfinite(numbers)).nonzero()[0])
-        raise ValueError(f"The scores must be finite. Got {float(numbers[i])} for example {i}.")
-    return numbers.argsort(descending=descending, stable=True), codes
+def stratified(
+    values: Any,
+    labels: Labels,
+    keep: float,
+    *,
+    cut: float = 0.1,
+    strata: int = 50,
+    balanced: bool = True,
+    seed: int = 0,
+) -> Tensor:
+    """Cut the hardest examples, then draw as many from every stratum of the scores.
 
+    Keeps the coverage that low-first loses where most of the data goes: strata of equal width get
+    equal shares of the budget, and what a small one cannot use goes to the others.
 
-def _numbers(values: Any) -> Tensor:
-    if isinstance(values, np.ndarray):
-        values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
-    return torch.as_tensor(values, device="cpu").detach()
+    Args:
+        values: (n,) finite scores, higher for harder.
+        labels: n integers or strings.
+        keep: share of the examples to keep, in (0, 1].
+        cut: share of the examples dropped for being hardest, in [0, 1); never more than has to go.
+        strata: number of them between the lowest and the highest score left, at least 1.
+        balanced: inside every class, or over all examples.
+        seed: of the draws.
 
+    Returns:
+        (m,) int64 sorted indices, ``m = max(round(keep n), k)``.
 
-def _total(owner: str, keep: float, codes: Tensor) -> int:
-    keep = check_real("width" if owner == "window" else "keep", owner, keep, "(0, 1]")
-    return max(round(keep * len(codes)), int(codes.max()) + 1)
+    Raises:
+        TypeError, ValueError: scores that are not finite or not one per label, or a bad option.
 
+    References:
+        Zheng, Liu, Lai, Prakash (ICLR 2023), "Coverage-centric coreset selection for high pruning
+        rates", Algorithm 1.
 
-def _quotas(counts: Tensor, total: int) -> Tensor:
-    """Split ``total`` over classes in proportion, by largest remainder, at least one each."""
-    shares = total * counts
-    quotas, remainders = shares // counts.sum(), shares % counts.sum()
-    left = total - int(quotas.sum())
-    quotas[remainders.argsort(descending=True, stable=True)[:left]] += 1
-    for c in (quotas == 0).nonzero().flatten().tolist():
-        quotas[quotas.argmax()] -= 1
-        quotas[c] = 1
-    return quotas
+    Example:
+        >>> stratified(range(8), [0] * 8, keep=0.5, cut=0.25, strata=2, seed=1)
+        tensor([0, 1, 4, 5])
 
-
-def _places(order: Tensor, codes: Tensor) -> Tensor:
-    """Return for every entry of ``order`` how many of its class come before it."""
-    classes = codes[order]
-    by_class = classes.argsort(stable=True)
-    counts = codes.bincount()
-    places = torch.empty_like(order)
-    places[by_class] = (
-        torch.arange(len(order), device="cpu") - (counts.cumsum(0) - counts)[classes[by_class]]
+    """
+    cut = check_real("cut", "stratified", cut, "[0, 1)")
+    strata = check_integer("strata", "stratified", strata, minimum=1)
+    scores, codes = checked(values, labels)
+    total = total_kept("stratified", keep, codes)
+    groups, sizes, quotas = groups_of(codes, total, balanced=balanced)
+    drawn = torch.from_numpy(_generator("stratified", seed).permutation(len(codes)))
+    by_group = drawn[groups[drawn].argsort(stable=True)].split(sizes.tolist())
+    chosen = torch.cat(
+        [
+            _from_strata(members, scores[members].double(), quota, cut, strata)
+            for members, quota in zip(by_group, quotas.tolist(), strict=True)
+        ]
     )
-    return places
+    others = torch.ones(len(codes), dtype=torch.bool, device="cpu").index_fill(
+        0, chosen, value=False
+    )
+    return take(torch.cat([chosen, drawn[others[drawn]]]), codes, total, balanced=balanced)
 
 
-def _take(order: Tensor, codes: Tensor, total: int, *, balanced: bool) -> Tensor:
-    """Take ``total`` indices from the front of ``order``: in every class its quota, or one."""
-    places = _places(order, codes)
-    if balanced:
-        chosen = order[places < _quotas(codes.bincount(), total)[codes[order]]]
-    else:
-        first, others = order[places == 0], order[places > 0]
-        chosen = torch.cat([first, others[: total - len(first)]])
-    return chosen.sort().values
+def soft(
+    values: Any,
+    labels: Labels,
+    keep: float,
+    *,
+    balanced: bool = True,
+    seed: int = 0,
+    epoch: int = 0,
+) -> Tensor:
+    """Draw a share without replacement, harder examples more likely, another one every epoch.
+
+    An example's weight is the share of its class (of all examples, if not ``balanced``) that is no
+    harder than it. So any score will do, whatever its scale, every example has its chance, and the
+    epochs together cover more and more of the data.
+
+    Args:
+        values: (n,) finite scores, higher for harder.
+        labels: n integers or strings.
+        keep: share of the examples to keep, in (0, 1].
+        balanced: inside every class, or over all examples.
+        seed: of the draws.
+        epoch: which draw.
+
+    Returns:
+        (m,) int64 sorted indices, ``m = max(round(keep n), k)``.
+
+    Raises:
+        TypeError, ValueError: scores that are not finite or not one per label, or a bad option.
+
+    References:
+        Efraimidis, Spirakis (2006), "Weighted random sampling with a reservoir": the m smallest of
+        exponential times over weights.
+
+    Example:
+        >>> [soft(range(8), [0] * 8, keep=0.25, epoch=epoch).tolist() for epoch in range(3)]
+        [[2, 3], [4, 7], [3, 6]]
+
+    """
+    scores, codes = checked(values, labels)
+    total = total_kept("soft", keep, codes)
+    groups, sizes, _ = groups_of(codes, total, balanced=balanced)
+    epoch = check_integer("epoch", "soft", epoch, minimum=0)
+    times = torch.from_numpy(_generator("soft", seed, epoch).exponential(size=len(codes)))
+    drawn = (times / shares_below(scores, groups, sizes)).argsort(stable=True)
+    return take(drawn, codes, total, balanced=balanced)
+
+
+def _generator(owner: str, seed: int, *more: int) -> np.random.Generator:
+    return np.random.default_rng([check_integer("seed", owner, seed, minimum=0), *more])
+
+
+def _from_strata(members: Tensor, scores: Tensor, quota: int, cut: float, strata: int) -> Tensor:
+    """Take ``quota`` of the members, which are in random order, as :func:`stratified` does."""
+    dropped = min(int(cut * len(members)), len(members) - quota)
+    easy = scores.argsort(stable=True)[: len(members) - dropped].sort().values
+    members, scores = members[easy], scores[easy]
+    low, high = scores.aminmax()
+    heights = (scores - low) / (high - low).clamp(min=torch.finfo(scores.dtype).tiny)
+    stratum = (heights * strata).long().clamp(max=strata - 1)
+    shares = even_shares(stratum.bincount(), quota)
+    return members[places(torch.arange(len(members), device="cpu"), stratum) < shares[stratum]]

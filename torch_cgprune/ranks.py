@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import pickle
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -106,9 +107,25 @@ class Ranks:
 ALONE = Ranks()
 
 
+def group_is_up() -> bool:
+    """Return whether a torch.distributed process group is initialised."""
+    return dist.is_available() and dist.is_initialized()
+
+
+def group_size() -> int:
+    """Return the number of ranks of the default process group, 1 where none is up."""
+    return dist.get_world_size() if group_is_up() else 1
+
+
+def accelerate_is_up() -> bool:
+    """Return whether accelerate is in charge, as it is under the Trainer of transformers."""
+    state = sys.modules.get("accelerate.state")  # imported by nobody, it does nothing
+    return state is not None and bool(state.is_initialized())
+
+
 def current_ranks() -> Ranks:
     """Return the ranks of the default process group, or this process alone where none is up."""
-    if dist.is_available() and dist.is_initialized():
+    if group_is_up():
         ranks = Ranks(dist.get_rank(), dist.get_world_size())
         hosts = ranks._gather(socket.gethostname())  # noqa: SLF001 (our own)
         return dataclasses.replace(ranks, beside=hosts.count(socket.gethostname()))

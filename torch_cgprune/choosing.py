@@ -1,0 +1,121 @@
+"""From a sampler's arguments to the selection it goes through, in every epoch."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from torch import Tensor
+
+from torch_cgprune import policies
+from torch_cgprune.errors import check_choice
+from torch_cgprune.quotas import checked
+from torch_cgprune.schedules import Share, share_at
+from torch_cgprune.scores import CGScores
+from torch_cgprune.selection import Selection
+
+POLICIES = ("low-first", "high-first", "random", "stratified", "soft", "noise-filter")
+
+
+def pruned(
+    source: Any,
+    keep: Share | None,
+    policy: str,
+    *,
+    balanced: bool | None,
+    higher_is_harder: bool,
+    seed: int,
+) -> Selection:
+    """Return what a policy keeps; see ``PrunedSampler`` for arguments and errors."""
+    check_choice("policy", "PrunedSampler", policy, POLICIES)
+    if (keep is None) != (policy == "noise-filter"):
+        wanted = "in (0, 1]" if keep is None else "None"
+        raise ValueError(
+            f"The 'keep' parameter of PrunedSampler must be {wanted} for the policy "
+            f"{policy!r}. Got {keep!r} instead."
+        )
+    if keep is None:
+        return _unsuspected(source, balanced=bool(balanced), higher_is_harder=higher_is_harder)
+    values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
+    kept = functools.partial(
+        _kept, values, codes, keep, policy, balanced=balanced is not False, seed=seed
+    )
+    return kept if callable(keep) or policy == "soft" else kept(0)
+
+
+def windowed(
+    source: Any, start: Share, width: Share, *, balanced: bool, higher_is_harder: bool
+) -> Selection:
+    """Return the examples in a window; see ``WindowSampler`` for arguments and errors."""
+    values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
+    inside = functools.partial(_inside, values, codes, start, width, balanced=balanced)
+    return inside if callable(start) or callable(width) else inside(0)
+
+
+def _kept(
+    values: Tensor,
+    codes: Tensor,
+    keep: Share,
+    policy: str,
+    epoch: int,
+    *,
+    balanced: bool,
+    seed: int,
+) -> Tensor:
+    share = share_at(keep, epoch)
+    if policy == "low-first":
+        return policies.low_first(values, codes, share, balanced=balanced)
+    if policy == "high-first":
+        return policies.high_first(values, codes, share, balanced=balanced)
+    if policy == "random":
+        return policies.random(codes, share, balanced=balanced, seed=seed)
+    if policy == "stratified":
+        return policies.stratified(values, codes, share, balanced=balanced, seed=seed)
+    return policies.soft(values, codes, share, balanced=balanced, seed=seed, epoch=epoch)
+
+
+def _inside(
+    values: Tensor, codes: Tensor, start: Share, width: Share, epoch: int, *, balanced: bool
+) -> Tensor:
+    first, share = share_at(start, epoch), share_at(width, epoch)
+    return policies.window(values, codes, first, share, balanced=balanced)
+
+
+def _unsuspected(source: Any, *, balanced: bool, higher_is_harder: bool) -> Tensor:
+    scores = _scores(source)
+    if scores is None:
+        raise TypeError(
+            "The policy 'noise-filter' needs a CGScoredDataset or CGScores as 'source'. For "
+            "scores of another method, pass the indices that policies.noise_filter gives to "
+            "SelectionSampler."
+        )
+    _check_direction(higher_is_harder=higher_is_harder)
+    return policies.noise_filter(scores.suspicion, scores.labels, balanced=balanced)
+
+
+def _harder_is_higher(source: Any, *, higher_is_harder: bool) -> tuple[Tensor, Tensor]:
+    """Return (n,) scores that are higher for harder examples, and class codes."""
+    scores = _scores(source)
+    if scores is not None:
+        _check_direction(higher_is_harder=higher_is_harder)
+        return scores.values, scores.labels
+    if not (isinstance(source, tuple) and len(source) == 2):
+        raise TypeError(
+            "The 'source' of a sampler must be a CGScoredDataset, CGScores, or a tuple "
+            f"(scores, labels). Got {type(source).__name__} instead."
+        )
+    values, codes = checked(*source)
+    return (values if higher_is_harder else -values.double()), codes
+
+
+def _scores(source: Any) -> CGScores | None:
+    scores = getattr(source, "scores", source)
+    return scores if isinstance(scores, CGScores) else None
+
+
+def _check_direction(*, higher_is_harder: bool) -> None:
+    if not higher_is_harder:
+        raise ValueError(
+            "The 'higher_is_harder' parameter of a sampler must be True for CG-scores, which are "
+            "higher for harder examples. Got False; it is for a pair (scores, labels)."
+        )

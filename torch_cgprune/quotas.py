@@ -1,0 +1,104 @@
+"""How many of every class, and which of an order: the arithmetic that all policies share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from torch_cgprune.errors import check_real
+from torch_cgprune.labels import Labels, encode_labels
+
+
+def checked(values: Any, labels: Labels) -> tuple[Tensor, Tensor]:
+    """Return scores and class codes as (n,) tensors.
+
+    Raises:
+        TypeError, ValueError: scores that are not finite or not one per label.
+
+    """
+    codes, _ = encode_labels(labels)
+    if isinstance(values, np.ndarray):
+        values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    scores = torch.as_tensor(values, device="cpu").detach()
+    if scores.shape != codes.shape:
+        raise ValueError(
+            f"The scores must be one per label. Got shape {tuple(scores.shape)} for {len(codes)} "
+            "labels instead."
+        )
+    if not torch.isfinite(scores).all():
+        i = int((~torch.isfinite(scores)).nonzero()[0])
+        raise ValueError(f"The scores must be finite. Got {float(scores[i])} for example {i}.")
+    return scores, codes
+
+
+def total_kept(owner: str, keep: float, codes: Tensor, *, name: str = "keep") -> int:
+    """Return how many of the n examples are kept: their share, at least one of each class."""
+    keep = check_real(name, owner, keep, "(0, 1]")
+    return max(round(keep * len(codes)), int(codes.max()) + 1)
+
+
+def class_quotas(counts: Tensor, total: int) -> Tensor:
+    """Split ``total`` over classes in proportion, by largest remainder, at least one each."""
+    shares = total * counts
+    quotas, remainders = shares // counts.sum(), shares % counts.sum()
+    left = total - int(quotas.sum())
+    quotas[remainders.argsort(descending=True, stable=True)[:left]] += 1
+    for c in (quotas == 0).nonzero().flatten().tolist():
+        quotas[quotas.argmax()] -= 1
+        quotas[c] = 1
+    return quotas
+
+
+def places(order: Tensor, groups: Tensor) -> Tensor:
+    """Return for every entry of ``order`` how many of its group come before it."""
+    members = groups[order]
+    by_group = members.argsort(stable=True)
+    counts = groups.bincount()
+    found = torch.empty_like(order)
+    found[by_group] = (
+        torch.arange(len(order), device="cpu") - (counts.cumsum(0) - counts)[members[by_group]]
+    )
+    return found
+
+
+def take(order: Tensor, codes: Tensor, total: int, *, balanced: bool) -> Tensor:
+    """Take ``total`` indices from the front of ``order``: in every class its quota, or one."""
+    place = places(order, codes)
+    if balanced:
+        chosen = order[place < class_quotas(codes.bincount(), total)[codes[order]]]
+    else:
+        first, others = order[place == 0], order[place > 0]
+        chosen = torch.cat([first, others[: total - len(first)]])
+    return chosen.sort().values
+
+
+def groups_of(codes: Tensor, total: int, *, balanced: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the groups a policy is applied in: each example's, their sizes, their quotas."""
+    if balanced:
+        counts = codes.bincount()
+        return codes, counts, class_quotas(counts, total)
+    sizes = torch.tensor([[len(codes)], [total]], device="cpu")
+    return torch.zeros_like(codes), sizes[0], sizes[1]
+
+
+def even_shares(sizes: Tensor, quota: int) -> Tensor:
+    """Split ``quota`` over strata evenly, the smallest first: what it cannot use goes on."""
+    shares = torch.zeros_like(sizes)
+    ascending = sizes.argsort(stable=True).tolist()
+    for waiting, stratum in zip(range(len(ascending), 0, -1), ascending, strict=True):
+        shares[stratum] = min(int(sizes[stratum]), quota // waiting)
+        quota -= int(shares[stratum])
+    return shares
+
+
+def shares_below(scores: Tensor, groups: Tensor, sizes: Tensor) -> Tensor:
+    """Return for every example the share of its group that scores no higher."""
+    _, levels = scores.unique(return_inverse=True)
+    _, members, counts = (groups * (int(levels.max()) + 1) + levels).unique(
+        return_inverse=True, return_counts=True
+    )
+    before = (sizes.cumsum(0) - sizes)[groups]
+    return torch.div(counts.cumsum(0)[members] - before, sizes[groups])
