@@ -75,6 +75,7 @@ class SelectionSampler(Sampler[int]):
         self.seed = check_integer("seed", owner, seed, minimum=0)
         self._choose(0)
         self._place(0)
+        self._asked: int | None = None  # by set_epoch, and not begun since
 
     def __len__(self) -> int:
         return self.num_samples
@@ -93,7 +94,7 @@ class SelectionSampler(Sampler[int]):
         if epoch != self.epoch:
             self._choose(epoch)
             self._place(0)
-        self._begun = False
+        self._begun, self._asked = False, epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Return seed, epoch, position and the selection's fingerprint: a few bytes, at any n."""
@@ -144,16 +145,27 @@ class SelectionSampler(Sampler[int]):
         """Return the indices of an iteration that is asked for the first of them."""
         self._warn_of_ranks()
         if iteration is not self._latest:  # else it was told where to resume
-            if self._begun and self._advances:
-                self._choose(self.epoch + 1)
+            if self._next_epoch != self.epoch:
+                self._choose(self._next_epoch)
             iteration.epoch, iteration.ahead = self.epoch, self._resume_at
             self._latest = iteration
         self._begun, self._resume_at = True, 0
+        if self._asked == self.epoch:
+            self._asked = None
         return self._order()[iteration.ahead :]
+
+    @property
+    def _next_epoch(self) -> int:
+        """The epoch of the next iteration."""
+        if not self._begun:
+            return self.epoch
+        if self._asked is not None:  # before a state was loaded, whose epoch turned out to be over
+            return self._asked
+        return self.epoch + self._advances
 
     def _upcoming(self) -> tuple[int, int]:
         """Return epoch and position of the next iteration."""
-        return self.epoch + (self._begun and self._advances), self._resume_at
+        return self._next_epoch, self._resume_at
 
     def _take_up(self, iteration: _Iteration, epoch: int) -> None:
         """Let an iteration of ``epoch`` that knows its place be the latest."""
@@ -179,7 +191,7 @@ class SelectionSampler(Sampler[int]):
 
     @functools.cached_property
     def _fingerprint(self) -> str:
-        content = hashlib.sha256(memoryview(self.selection.numpy()))
+        content = hashlib.sha256(self.selection.numpy().data)
         content.update(self._options.encode())
         return content.hexdigest()[:16]
 
