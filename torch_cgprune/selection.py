@@ -75,7 +75,7 @@ class SelectionSampler(Sampler[int]):
         self.seed = check_integer("seed", owner, seed, minimum=0)
         self._choose(0)
         self._place(0)
-        self._asked: int | None = None  # by set_epoch, and not begun since
+        self._asked: int | None = None  # by set_epoch, with no iteration since
 
     def __len__(self) -> int:
         return self.num_samples
@@ -94,7 +94,7 @@ class SelectionSampler(Sampler[int]):
         if epoch != self.epoch:
             self._choose(epoch)
             self._place(0)
-        self._begun, self._asked = False, epoch
+        self._next_epoch = self._asked = epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Return seed, epoch, position and the selection's fingerprint: a few bytes, at any n."""
@@ -136,9 +136,8 @@ class SelectionSampler(Sampler[int]):
         self.num_samples = self._in_all
 
     def _place(self, position: int) -> None:
-        """Let the next iteration of the present epoch start at ``position``."""
-        self._resume_at = position
-        self._begun = False  # whether the epoch was iterated since it was chosen or loaded
+        """Let the next iteration be of the present epoch, from ``position`` on."""
+        self._next_epoch, self._resume_at = self.epoch, position
         self._latest: _Iteration | None = None  # the one whose place is the sampler's
 
     def _begin(self, iteration: _Iteration) -> Tensor:
@@ -149,30 +148,25 @@ class SelectionSampler(Sampler[int]):
                 self._choose(self._next_epoch)
             iteration.epoch, iteration.ahead = self.epoch, self._resume_at
             self._latest = iteration
-        self._begun, self._resume_at = True, 0
-        if self._asked == self.epoch:
-            self._asked = None
+        if self._next_epoch == self.epoch:
+            self._next_epoch += self._advances
+        self._resume_at, self._asked = 0, None
         return self._order()[iteration.ahead :]
-
-    @property
-    def _next_epoch(self) -> int:
-        """The epoch of the next iteration."""
-        if not self._begun:
-            return self.epoch
-        if self._asked is not None:  # before a state was loaded, whose epoch turned out to be over
-            return self._asked
-        return self.epoch + self._advances
-
-    def _upcoming(self) -> tuple[int, int]:
-        """Return epoch and position of the next iteration."""
-        return self._next_epoch, self._resume_at
 
     def _take_up(self, iteration: _Iteration, epoch: int) -> None:
         """Let an iteration of ``epoch`` that knows its place be the latest."""
         if epoch != self.epoch:
             self._choose(epoch)
         self._place(0)
-        self._begun, self._latest = True, iteration
+        # Loaders load when they are iterated. If they find that epoch over, they begin another
+        # iteration at once: the epoch asked for before, or else the next, also on ranks.
+        self._latest, self._next_epoch = iteration, epoch + 1
+        if self._asked not in (None, epoch):
+            self._next_epoch = self._asked
+
+    def _upcoming(self) -> tuple[int, int]:
+        """Return epoch and position of the next iteration."""
+        return self._next_epoch, self._resume_at
 
     def _warn_of_ranks(self) -> None:
         if group_size() > 1 and not accelerate_is_up():
