@@ -22,6 +22,7 @@ from torch_cgprune.ranks import current_ranks
 from torch_cgprune.reading import read_dataset, read_labels, read_rows
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring import cg_scores
+from torch_cgprune.views import column_view
 
 _log = logging.getLogger(__name__)
 
@@ -40,13 +41,15 @@ class CGScoredDataset(Dataset[Any]):
     looks at the cache and writes it, the scoring is shared, and all have the same scores.
 
     Args:
-        dataset: n items ``(image, label, ...)``; images are PIL, numpy or tensors, of one size.
+        dataset: n items ``(image, label, ...)``; images are PIL, numpy or tensors, of one size. Or
+            mappings, as a ``datasets.Dataset`` has them; then name two columns as ``features`` and
+            ``labels``. Such a table is read without its format or transform.
         cache: a file to load the scores from if it exists, and to write them to if not; replaced
             only as a whole. None computes them at every start. Beside it, in ``<cache>.partial``,
             the finished runs of an interrupted scoring wait to be taken up.
         features: what to score instead of the dataset's own items: an (n, ...) tensor or array, or
-            another map-style dataset (the same one without augmentation, say).
-        labels: n integers or strings, instead of the dataset's own.
+            another map-style dataset (the same one without augmentation, say), or a column's name.
+        labels: n integers or strings, instead of the dataset's own, or a column's name.
         transform: from an image to what is scored, deterministic; for a torchvision dataset (also
             inside ``Subset`` or ``ConcatDataset``) it takes the place of the training transform,
             for any other it follows the dataset's own. None scores images as they are.
@@ -90,7 +93,7 @@ class CGScoredDataset(Dataset[Any]):
         *,
         cache: str | os.PathLike[str] | None = None,
         features: Any = None,
-        labels: Labels | None = None,
+        labels: Labels | str | None = None,
         transform: Callable[[Any], Any] | None = None,
         num_workers: int | None = None,
         verify: str = "sample",
@@ -154,16 +157,20 @@ class _Data:
         self,
         dataset: Any,
         features: Any,
-        labels: Labels | None,
+        labels: Labels | str | None,
         transform: Callable[[Any], Any] | None,
         num_workers: int | None,
         *,
         progress: bool,
     ) -> None:
+        check_map_style(dataset)
+        if isinstance(features, str) or isinstance(labels, str):
+            image, features = (features, None) if isinstance(features, str) else (None, features)
+            label, labels = (labels, None) if isinstance(labels, str) else (None, labels)
+            dataset = column_view(dataset, image, label)
         self.dataset, self.transform = dataset, transform
         self.source = dataset if features is None else features
         self.num_workers, self.progress = num_workers, progress
-        check_map_style(dataset)
         check_map_style(self.source)
         self._check_length("features", self.source, "row")
         self.carried = find_labels(dataset) if labels is None else None

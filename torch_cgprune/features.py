@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,11 @@ def flat_row(image: Any, index: int) -> Tensor:
         image = np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
     if isinstance(image, np.ndarray):
         image = _as_tensor(image)
+    if isinstance(image, Mapping):
+        raise TypeError(
+            f"Item {index} of the dataset is a mapping with {sorted(image)}. Name two of its "
+            "columns, as features='image', labels='label'."
+        )
     if not isinstance(image, Tensor):
         raise TypeError(
             f"Item {index} of the dataset must start with a PIL image, array or tensor. "

@@ -1,11 +1,12 @@
-"""Datasets as the score must see them: without random augmentation."""
+"""Datasets as the score must see them: pairs of image and label, without random augmentation."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from torch.utils.data import ConcatDataset, Dataset, Subset
 from torchvision.datasets import VisionDataset
 from torchvision.datasets.vision import StandardTransform
@@ -42,6 +43,80 @@ def deterministic_view(dataset: Any, transform: Callable[[Any], Any] | None) -> 
         view.transforms = StandardTransform(transform, target_transform)
         return view
     return dataset if transform is None else _Transformed(dataset, transform)
+
+
+def column_view(dataset: Any, image: str | None, label: str | None) -> Any:
+    """Return a view of a dataset of mappings whose items are ``(image, label)``.
+
+    A ``datasets.Dataset`` of Hugging Face, also inside ``Subset`` and ``ConcatDataset``, is read
+    without its format or transform, those columns only; it is neither selected from nor touched.
+
+    Args:
+        dataset: a map-style dataset whose items are mappings.
+        image: the column to score; None where something else is scored.
+        label: the column of labels; None where they come from elsewhere.
+
+    Returns:
+        A dataset of the same length.
+
+    Raises:
+        TypeError: the items are no mappings.
+        ValueError: they have no such column.
+
+    """
+    if is_plain(dataset, Subset):
+        return Subset(column_view(dataset.dataset, image, label), dataset.indices)
+    if is_plain(dataset, ConcatDataset):
+        return ConcatDataset([column_view(part, image, label) for part in dataset.datasets])
+    return _Columns(dataset, image, label)
+
+
+class _Columns(Dataset[Any]):
+    """Two columns of a dataset of mappings, as pairs."""
+
+    def __init__(self, dataset: Any, image: str | None, label: str | None) -> None:
+        names = [name for name in (image, label) if name is not None]
+        _check_columns(dataset, names)
+        if _is_table(dataset):  # other columns may hold images, slow to decode
+            dataset = dataset.with_format(None).select_columns(names)
+            if label is not None:
+                self.targets = [*dataset.select_columns([label])[:][label]]
+        self.dataset, self.image, self.label = dataset, image, label
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        item = self.dataset[index]
+        image = None if self.image is None else item[self.image]
+        if isinstance(image, list):  # as tables give arrays
+            image = np.asarray(image)
+        return (image,) if self.label is None else (image, item[self.label])
+
+
+def _is_table(dataset: Any) -> bool:
+    """Return whether this is a ``datasets.Dataset``, which need not be installed."""
+    return all(hasattr(dataset, name) for name in ("with_format", "select_columns", "column_names"))
+
+
+def _check_columns(dataset: Any, names: list[str]) -> None:
+    columns = dataset.column_names if _is_table(dataset) else _keys(dataset)
+    for name in names:
+        if name not in columns:
+            raise ValueError(
+                f"The dataset has no column {name!r}: pass one of {sorted(columns)} as 'features' "
+                "or 'labels'."
+            )
+
+
+def _keys(dataset: Any) -> list[str]:
+    item = dataset[0]
+    if not isinstance(item, Mapping):
+        raise TypeError(
+            "Columns by name ('features' or 'labels' as a string) need a dataset of mappings. Got "
+            f"items of type {type(item).__name__}."
+        )
+    return [*item]
 
 
 class _Transformed(Dataset[Any]):

@@ -1,0 +1,63 @@
+"""Train with the Trainer of transformers: `run_trainer.py FOLDER STEPS RESUME`.
+
+Every rank records the examples of every step. STEPS ends the run (and saves there); RESUME is the
+checkpoint to go on from (-: none).
+"""
+
+import sys
+
+import datasets
+import torch
+from contract import LABELS
+from processes import write_record
+from transformers import Trainer, TrainingArguments
+
+from torch_cgprune import CGScoredDataset, PrunedSampler
+
+
+class Pruned(Trainer):
+    def _get_train_sampler(self, train_dataset=None):
+        return PrunedSampler(train_dataset or self.train_dataset, keep=0.61)
+
+
+class Model(torch.nn.Module):
+    """Softmax regression on pixels; it keeps the numbers of the examples that it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(12, 4)
+        self.seen = []
+
+    def forward(self, pixels, labels, number):
+        self.seen.append(number.tolist())
+        logits = self.layer(pixels.float())
+        return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
+
+
+def images():
+    pixels = torch.randn(100, 12, generator=torch.Generator().manual_seed(0))
+    columns = {"pixels": pixels.tolist(), "labels": LABELS.tolist(), "number": list(range(100))}
+    return datasets.Dataset.from_dict(columns).with_format("torch")
+
+
+if __name__ == "__main__":
+    folder, steps, resume = sys.argv[1:]
+    torch.set_num_threads(1)
+    train = CGScoredDataset(images(), features="pixels", labels="labels", progress=False)
+    arguments = TrainingArguments(
+        output_dir=folder,
+        per_device_train_batch_size=4,
+        num_train_epochs=2,
+        max_steps=int(steps),
+        save_strategy="steps",
+        save_steps=5,
+        report_to=[],
+        use_cpu=True,
+        disable_tqdm=True,
+    )
+    model = Model()
+    trainer = Pruned(model, arguments, train_dataset=train)
+    trainer.train(resume_from_checkpoint=None if resume == "-" else resume)
+    selected = PrunedSampler(train, keep=0.61).selection.tolist()
+    record = {"seen": model.seen, "selected": selected, "loss": trainer.state.log_history[-1]}
+    write_record(folder, trainer.args.process_index, record)

@@ -1,0 +1,31 @@
+"""The Trainer of transformers, by the recipe of README: ``_get_train_sampler`` overridden."""
+
+import pytest
+from processes import records
+
+
+def train(folder, processes, steps=-1, resume="-"):
+    ranks, said = records("run_trainer.py", processes, folder, steps, resume)
+    assert "torch_cgprune" not in said  # no warning
+    return ranks
+
+
+@pytest.mark.parametrize("processes", [None, 2])
+def test_every_epoch_is_the_selection(processes, tmp_path):
+    ranks = train(tmp_path, processes)
+    steps = 16 // (processes or 1)  # of 61 examples, by fours
+    for rank in ranks:
+        assert len(rank["seen"]) == 2 * steps
+        assert len(rank["selected"]) == 61
+    for epoch in range(2):
+        batches = [b for rank in ranks for b in rank["seen"][epoch * steps : (epoch + 1) * steps]]
+        assert sorted({i for batch in batches for i in batch}) == ranks[0]["selected"]
+    assert ranks[0]["seen"][:steps] != ranks[0]["seen"][steps:]
+
+
+@pytest.mark.parametrize("stop", [10, 20])
+def test_resumes_in_mid_epoch(stop, tmp_path):
+    [whole] = train(tmp_path / "whole", None)
+    [begun] = train(tmp_path / "run", None, steps=stop)
+    [ended] = train(tmp_path / "run", None, resume=tmp_path / "run" / f"checkpoint-{stop}")
+    assert begun["seen"] + ended["seen"] == whole["seen"]
