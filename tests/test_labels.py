@@ -37,6 +37,18 @@ def test_codes_and_sorted_classes(labels, classes, codes):
     assert got.tolist() == codes
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int64, np.uint64])
+@pytest.mark.parametrize("values", [[100, 3, 3, 7], [0, 1, 2, 2], [5] * 9, [*range(120, 0, -1)]])
+def test_dense_and_sparse_integers_as_numpy_has_them(values, dtype):
+    array = np.array(values, dtype)
+    signed = np.concatenate([array, -array])  # unsigned: from the other end of the range
+    for labels in (array, signed, np.repeat(array, 100), np.repeat(signed, 100)):
+        names, codes = np.unique(labels, return_inverse=True)
+        got, classes = encode_labels(labels)
+        assert classes == tuple(names.tolist())
+        assert got.tolist() == codes.tolist()
+
+
 @pytest.mark.parametrize(
     ("labels", "error", "match"),
     [

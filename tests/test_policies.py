@@ -6,13 +6,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torch_cgprune import policies
+from torch_cgprune import LinearSchedule, policies
 
 POLICIES = {
     "low_first": policies.low_first,
     "high_first": policies.high_first,
     "random": lambda _, labels, keep, **o: policies.random(labels, keep, **o),
     "window": lambda values, labels, keep, **o: policies.window(values, labels, 0.0, keep, **o),
+    "stratified": policies.stratified,
+    "soft": policies.soft,
 }
 
 examples = st.lists(
@@ -204,3 +206,108 @@ def test_scores_that_are_none(values, labels, match):
 def test_a_window_that_does_not_fit(start, width, match):
     with pytest.raises(ValueError, match=match):
         policies.window([1.0, 2.0], [0, 1], start, width)
+
+
+def strata_of(values, strata):
+    """Number the strata of equal width naively, from the definition."""
+    low, high = min(values), max(values)
+    width = (high - low) / strata
+    return [min(int((v - low) / width), strata - 1) if width else 0 for v in values]
+
+
+@given(
+    values=st.lists(st.integers(0, 1000), min_size=4, max_size=80),
+    keep=keeps,
+    cut=st.floats(0, 0.9),
+    strata=st.integers(1, 12),
+    seed=st.integers(0, 3),
+)
+def test_stratified_cuts_the_hardest_and_draws_evenly(values, keep, cut, strata, seed):
+    n = len(values)
+    labels = [0] * n
+    kept = policies.stratified(values, labels, keep, cut=cut, strata=strata, seed=seed).tolist()
+    total = max(round(keep * n), 1)
+    left = sorted(values)[: n - min(int(cut * n), n - total)]
+    assert max(values[i] for i in kept) <= left[-1]
+    sizes = np.bincount(strata_of(left, strata), minlength=strata)
+    # the drawn, by the strata of what was left: every stratum has its even share or all it has
+    stratum = dict(zip(left, strata_of(left, strata), strict=True))
+    drawn = np.bincount([stratum[values[i]] for i in kept], minlength=strata)
+    short = drawn < sizes
+    if short.any():
+        assert drawn[short].max() - drawn[short].min() <= 1
+        assert (drawn[~short] <= drawn[short].min() + 1).all()
+    assert drawn.sum() == total
+
+
+def test_stratified_by_hand():
+    values = torch.tensor([*range(20), 50.0, 51.0, 99.0, 100.0])  # strata of 20, 2 and, cut, 2
+    labels = [0] * 24
+    kept = policies.stratified(values, labels, 0.25, cut=0.1, strata=2)
+    assert kept[-2:].tolist() == [20, 21]
+    assert len(kept) == 6
+    # no more is cut than has to go, and another seed draws others
+    assert len(policies.stratified(values, labels, 1.0, cut=0.9)) == 24
+    draws = {
+        tuple(policies.stratified(values, labels, 0.25, strata=2, seed=s).tolist())
+        for s in range(9)
+    }
+    assert len(draws) > 5
+
+
+def test_soft_draws_by_rank_and_covers_more_every_epoch():
+    n, m, draws = 12, 4, 6000
+    values = torch.arange(n).double().exp()  # only their order may count
+    counts = torch.zeros(n)
+    for epoch in range(draws):
+        kept = policies.soft(values, [0] * n, m / n, seed=5, epoch=epoch)
+        counts[kept] += 1
+    # naively: one after the other, by weight, without putting back
+    rng = np.random.default_rng(0)
+    weights = np.arange(1, n + 1) / (n * (n + 1) / 2)
+    expected = torch.zeros(n)
+    for _ in range(draws):
+        expected[rng.choice(n, m, replace=False, p=weights)] += 1
+    torch.testing.assert_close(counts / draws, expected / draws, rtol=0, atol=0.03)
+    assert (counts > 0).all()
+    assert len({tuple(policies.soft(values, [0] * n, 0.3, seed=s).tolist()) for s in range(9)}) > 5
+
+
+def test_soft_gives_equal_scores_equal_chances():
+    values, labels = [0.0] * 50 + [1.0] * 50, [0] * 100
+    counts = torch.zeros(100)
+    for epoch in range(400):
+        counts[policies.soft(values, labels, 0.2, epoch=epoch)] += 1
+    assert abs(counts[:25].sum() - counts[25:50].sum()) < 0.15 * counts[:50].sum()
+    assert 1.5 < counts[50:].sum() / counts[:50].sum() < 2.1  # weights 1 and 1/2
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (
+            lambda: policies.stratified([1.0], [0], 0.5, cut=1),
+            r"'cut' .* in \[0, 1\). Got 1 instead",
+        ),
+        (lambda: policies.stratified([1.0], [0], 0.5, strata=0), r"'strata' .* at least 1. Got 0"),
+        (lambda: policies.stratified([1.0], [0], 0.5, seed=-1), r"'seed' parameter of stratified"),
+        (lambda: policies.stratified([torch.nan], [0], 0.5), "must be finite. Got nan"),
+        (lambda: policies.soft([1.0], [0], 0.5, epoch=-1), r"'epoch' parameter of soft"),
+        (lambda: policies.soft([1.0], [0], 1.5), r"'keep' parameter of soft .* Got 1.5"),
+        (lambda: LinearSchedule(0.5, 1.5, 3), r"'last' parameter of LinearSchedule .* Got 1.5"),
+        (lambda: LinearSchedule(0.5, 1.0, 1), r"'epochs' .* at least 2. Got 1 instead"),
+    ],
+)
+def test_bad_options_of_draws_and_schedules(call, match):
+    with pytest.raises(ValueError, match=match):
+        call()
+
+
+@given(first=st.floats(0, 1), last=st.floats(0, 1), epochs=st.integers(2, 50))
+def test_a_linear_schedule_goes_from_first_to_last_and_stays(first, last, epochs):
+    schedule = LinearSchedule(first, last, epochs)
+    shares = [schedule(epoch) for epoch in range(epochs + 3)]
+    assert shares[0] == first
+    assert shares[epochs - 1 :] == [last] * 4
+    np.testing.assert_allclose(np.diff(shares[:epochs]), (last - first) / (epochs - 1), atol=1e-9)
+    assert all(0 <= share <= 1 for share in shares)

@@ -1,13 +1,32 @@
+"""The contract that every sampler has to keep by itself; the stacks have modules of their own."""
+
 import itertools
 import pickle
+import random
+import re
+from pathlib import Path
 
+import contract
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, TensorDataset
+from contract import LABELS, PAIR, VALUES
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    RandomSampler,
+    SequentialSampler,
+    TensorDataset,
+)
 
 from torch_cgprune import (
     CGScoredDataset,
+    DistributedPrunedSampler,
+    DistributedSelectionSampler,
     PrunedSampler,
     SelectionSampler,
     WindowSampler,
@@ -15,46 +34,77 @@ from torch_cgprune import (
     policies,
 )
 
-LABELS = torch.arange(100) % 4
-VALUES = torch.rand(100, generator=torch.Generator().manual_seed(3))
-PAIR = (VALUES, LABELS)
 
-MAKE = {
-    "selection": lambda **o: SelectionSampler(torch.arange(3, 63), **o),
-    "pruned": lambda **o: PrunedSampler(PAIR, keep=0.6, **o),
-    "window": lambda **o: WindowSampler(PAIR, start=0.2, width=0.6, **o),
-}
+@pytest.fixture(params=contract.ALL)
+def any_make(request):
+    return contract.ALL[request.param]
 
 
-@pytest.fixture(params=MAKE)
+@pytest.fixture(params=contract.CONSTANT)
 def make(request):
-    return MAKE[request.param]
+    return contract.CONSTANT[request.param]
 
 
-def test_an_epoch_is_the_selection_once_in_another_order(make):
-    sampler = make()
-    first, second = list(sampler), list(sampler)
-    assert len(sampler) == len(first) == 60
-    assert sorted(first) == sorted(second) == sampler.selection.tolist()
-    assert first != second
-    assert all(type(index) is int for index in first)
+@pytest.fixture(params=[name for name in contract.ALL if "distributed" not in name])
+def agnostic_make(request):
+    return contract.ALL[request.param]
 
 
-def test_the_order_is_of_seed_and_epoch_alone(make):
-    before = torch.random.get_rng_state()
-    one, two, other = make(seed=1), make(seed=1), make(seed=2)
-    epochs = [list(one) for _ in range(3)]
-    two.set_epoch(2)
-    assert list(two) == epochs[2]
-    two.set_epoch(0)
-    assert list(two) == epochs[0]
-    assert list(other) not in epochs
-    assert torch.equal(torch.random.get_rng_state(), before)
+def epochs_of(sampler, numbers):
+    """Return the indices of some epochs, chosen by number."""
+    found = []
+    for number in numbers:
+        sampler.set_epoch(number)
+        found.append(list(sampler))
+    return found
 
 
-def test_unshuffled_is_ascending(make):
-    sampler = make(shuffle=False)
-    assert list(sampler) == list(sampler) == sampler.selection.tolist()
+def test_an_epoch_is_its_selection_once_in_an_order_of_its_own(any_make):
+    sampler = any_make()
+    orders = []
+    for epoch in range(4):
+        sampler.set_epoch(epoch)
+        length, selection = len(sampler), sampler.selection.tolist()
+        assert sampler.num_samples == length == len(selection)
+        iterator = iter(sampler)
+        indices = [next(iterator)]
+        assert len(sampler) == length
+        indices += iterator
+        assert len(sampler) == length
+        assert sorted(indices) == selection
+        assert all(type(index) is int for index in indices)
+        orders.append(indices)
+    assert len({tuple(indices) for indices in orders}) == 4
+
+
+def global_states():
+    numpy = np.random.get_state()  # noqa: NPY002
+    return torch.random.get_rng_state().tolist(), numpy[1].tolist(), random.getstate()
+
+
+def test_the_order_is_of_seed_and_epoch_alone(any_make):
+    states = global_states()
+    epochs = epochs_of(any_make(seed=1), range(3))
+    assert epochs_of(any_make(seed=1), [2, 0, 1]) == [epochs[2], epochs[0], epochs[1]]
+    assert all(order not in epochs for order in epochs_of(any_make(seed=2), range(3)))
+    assert global_states() == states
+
+
+def test_without_set_epoch_every_iteration_is_the_next(agnostic_make):
+    sampler, chosen = agnostic_make(), agnostic_make()
+    assert [list(sampler) for _ in range(4)] == epochs_of(chosen, range(4))
+
+
+def test_ranks_go_on_by_set_epoch_alone():
+    sampler = contract.ALL["distributed pruned"]()
+    assert list(sampler) == list(sampler)
+
+
+def test_unshuffled_is_ascending(any_make):
+    sampler = any_make(shuffle=False)
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        assert list(sampler) == sampler.selection.tolist()
 
 
 @pytest.mark.parametrize("num_samples", [1, 59, 60, 61, 150, 240])
@@ -69,36 +119,61 @@ def test_whole_passes_then_the_rest_of_one(make, num_samples):
     assert len({tuple(p) for p in passes}) == len(passes)
 
 
+def test_as_many_samples_an_epoch_as_asked_for_whatever_is_selected(any_make):
+    sampler = any_make(num_samples=100)
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        indices = list(sampler)
+        assert len(indices) == 100
+        assert {*indices} == {*sampler.selection.tolist()}
+
+
 @pytest.mark.parametrize("position", [0, 1, 37, 149, 150])
 @pytest.mark.parametrize("epoch", [0, 1])
-def test_a_resumed_epoch_is_the_rest_of_the_uninterrupted_one(make, position, epoch):
-    whole = make(num_samples=150, seed=4)
-    epochs = [list(whole) for _ in range(epoch + 2)]
-    stopped = make(num_samples=150, seed=4)
+def test_a_resumed_epoch_is_the_rest_of_the_uninterrupted_one(any_make, position, epoch):
+    options = {"num_samples": 150, "seed": 4}
+    epochs = epochs_of(any_make(**options), range(epoch + 2))
+    stopped = any_make(**options)
     stopped.set_epoch(epoch)
     iterator = iter(stopped)
     assert [next(iterator) for _ in range(position)] == epochs[epoch][:position]
     state = stopped.state_dict()
 
-    resumed = make(num_samples=150, seed=99)
+    resumed = any_make(**options)
     iter(resumed)  # loaders call this before they load
     resumed.load_state_dict(state)
     resumed.set_epoch(epoch)  # the same epoch keeps the place
     assert len(resumed) == 150
     assert resumed.state_dict() == state
     assert list(resumed) == epochs[epoch][position:]
+    resumed.set_epoch(epoch + 1)
     assert list(resumed) == epochs[epoch + 1]
 
 
+def test_a_state_brings_its_seed(make):
+    state = make(seed=4).state_dict()
+    resumed = make(seed=99)
+    resumed.load_state_dict(state)
+    assert list(resumed) == list(make(seed=4))
+
+
+def test_a_redrawn_selection_of_another_seed_is_refused():
+    state = contract.ALL["soft"](seed=4).state_dict()
+    other = contract.ALL["soft"](seed=5)
+    before = list(contract.ALL["soft"](seed=5))
+    with pytest.raises(ValueError, match="state is of another"):
+        other.load_state_dict({**state, "epoch": 3})
+    assert list(other) == before
+
+
 @pytest.mark.parametrize("choose", [True, False])
-def test_a_state_taken_after_the_end_resumes_at_the_end(make, choose):
-    whole = make(seed=4)
-    epochs = [list(whole) for _ in range(2)]
-    finished = make(seed=4)
+def test_a_state_taken_after_the_end_resumes_at_the_end(agnostic_make, choose):
+    epochs = epochs_of(agnostic_make(seed=4), range(2))
+    finished = agnostic_make(seed=4)
     list(finished)
-    resumed = make(seed=4)
+    resumed = agnostic_make(seed=4)
     resumed.load_state_dict(finished.state_dict())
-    assert resumed.state_dict()["position"] == 60
+    assert resumed.state_dict()["position"] == len(epochs[0])
     if choose:
         resumed.set_epoch(0)
     assert list(resumed) == []
@@ -107,23 +182,68 @@ def test_a_state_taken_after_the_end_resumes_at_the_end(make, choose):
     assert list(resumed) == epochs[1]
 
 
-def test_an_iteration_cut_short_was_an_epoch(make):
-    sampler = make()
+def test_an_iteration_cut_short_was_an_epoch():
+    sampler = contract.ALL["pruned"]()
     seen = [tuple(itertools.islice(iter(sampler), 15)) for _ in range(20)]
     assert len({*seen}) == 20
     assert len({index for part in seen for index in part}) > 45
 
 
-def test_choosing_the_same_epoch_repeats_it(make):
-    sampler = make()
+def test_choosing_the_same_epoch_repeats_it(any_make):
+    sampler = any_make()
     first = list(sampler)
     sampler.set_epoch(0)
     assert list(sampler) == first
 
 
+def test_a_second_resume_in_one_epoch_adds_up(any_make):
+    whole = list(any_make(seed=4))
+    state = any_make(seed=4).state_dict()
+    got = []
+    for part in (10, 0, 20, 1000):
+        sampler = any_make(seed=4)
+        sampler.load_state_dict(state)
+        got += itertools.islice(iter(sampler), part)
+        state = sampler.state_dict()
+    assert got == whole
+
+
+def test_another_epoch_clears_the_place(any_make):
+    sampler = any_make()
+    sampler.load_state_dict({**sampler.state_dict(), "position": 30})
+    sampler.set_epoch(5)
+    assert len(list(sampler)) == len(sampler.selection)
+
+
+def test_the_state_is_small_and_a_foreign_one_refused(make):
+    sampler = make()
+    assert len(pickle.dumps(sampler.state_dict())) < 300
+    foreign = SelectionSampler if not contract.is_distributed(sampler) else alone
+    for other in (make(num_samples=61), make(shuffle=False), foreign(torch.arange(9))):
+        with pytest.raises(ValueError, match="state is of another"):
+            sampler.load_state_dict(other.state_dict())
+
+
+def test_samplers_pickle(any_make):
+    sampler = any_make()
+    next(iter(sampler))
+    assert epochs_of(pickle.loads(pickle.dumps(sampler)), range(3)) == epochs_of(
+        any_make(), range(3)
+    )
+
+
+def test_what_trainers_replace_or_fill_is_not_there(any_make):
+    sampler = any_make()
+    assert not isinstance(sampler, RandomSampler | SequentialSampler)
+    assert not hasattr(sampler, "generator")
+    assert isinstance(sampler.selection, torch.Tensor)
+    assert isinstance(sampler, DistributedSampler) == contract.is_distributed(sampler)
+
+
 @pytest.mark.parametrize("selection", [[5, 3, 9], np.array([9, 5, 3], dtype=np.int32)])
 def test_a_selection_of_any_kind_is_sorted(selection):
     assert SelectionSampler(selection).selection.tolist() == [3, 5, 9]
+    assert SelectionSampler(lambda _: selection).selection.tolist() == [3, 5, 9]
 
 
 @pytest.mark.parametrize(
@@ -136,55 +256,130 @@ def test_a_selection_of_any_kind_is_sorted(selection):
     ],
 )
 def test_a_selection_that_is_none(selection, error, match):
-    with pytest.raises(error, match=match):
-        SelectionSampler(selection)
+    for given_as in (selection, lambda _: selection):
+        with pytest.raises(error, match=match):
+            SelectionSampler(given_as)
 
 
-def test_a_second_resume_in_one_epoch_adds_up(make):
-    whole = list(make(seed=4))
-    state = make(seed=4).state_dict()
-    got = []
-    for _ in range(3):
-        sampler = make(seed=4)
-        sampler.load_state_dict(state)
-        iterator = iter(sampler)
-        got += [next(iterator) for _ in range(20)]
-        state = sampler.state_dict()
-    assert got == whole
+# In a DataLoader
 
 
-def test_another_epoch_clears_the_place(make):
-    sampler = make()
-    sampler.load_state_dict({**sampler.state_dict(), "position": 30})
-    sampler.set_epoch(5)
-    assert len(list(sampler)) == 60
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument is set as true but")
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"num_workers": 2}, {"num_workers": 2, "persistent_workers": True, "pin_memory": True}],
+)
+def test_in_a_dataloader(any_make, options, drop_last):
+    sampler = any_make()
+    data = TensorDataset(torch.arange(100))
+    loader = DataLoader(data, batch_size=7, sampler=sampler, drop_last=drop_last, **options)
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        batches = [x for (x,) in loader]
+        kept = len(sampler.selection)
+        assert len(loader) == len(batches) == (kept // 7 if drop_last else -(-kept // 7))
+        seen = torch.cat(batches)
+        if drop_last:
+            assert {*seen.tolist()} <= {*sampler.selection.tolist()}
+        else:
+            assert seen.sort().values.equal(sampler.selection)
 
 
-def test_the_state_is_small_and_a_foreign_one_refused(make):
-    sampler = make()
-    assert len(pickle.dumps(sampler.state_dict())) < 300
-    for other in (make(num_samples=61), make(shuffle=False), SelectionSampler(torch.arange(9))):
-        with pytest.raises(ValueError, match="state is of another"):
-            sampler.load_state_dict(other.state_dict())
+@pytest.mark.parametrize("workers", [0, 2])
+def test_inside_a_batch_sampler(any_make, workers):
+    sampler = any_make()
+    batches = BatchSampler(sampler, 7, drop_last=False)
+    data = TensorDataset(torch.arange(100))
+    loader = DataLoader(data, batch_sampler=batches, num_workers=workers)
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        seen = [x for (x,) in loader]
+        assert len(seen) == len(loader)
+        assert torch.cat(seen).sort().values.equal(sampler.selection)
 
 
-def test_what_trainers_replace_or_fill_is_not_there(make):
-    sampler = make()
-    assert not isinstance(sampler, RandomSampler | SequentialSampler)
-    assert not hasattr(sampler, "generator")
-    assert isinstance(sampler.selection, torch.Tensor)
+class PrivateMemory(Dataset):
+    """Items are the bytes that the process has for itself."""
+
+    def __len__(self):
+        return 1_000_000
+
+    def __getitem__(self, index):
+        return 0
+
+    def __getitems__(self, indices):
+        sizes = re.findall(r"Private_\w+:\s+(\d+)", Path("/proc/self/smaps_rollup").read_text())
+        return [1024 * sum(map(int, sizes))] * len(indices)
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_in_a_dataloader(make, num_workers):
-    dataset = TensorDataset(torch.arange(100))
-    sampler = make()
-    loader = DataLoader(dataset, batch_size=8, sampler=sampler, num_workers=num_workers)
-    assert len(loader) == 8
-    seen = torch.cat([x for (x,) in loader])
-    assert seen.sort().values.tolist() == sampler.selection.tolist()
-    twin = pickle.loads(pickle.dumps(make(seed=3)))
-    assert list(twin) == list(make(seed=3))
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux")
+def test_the_memory_of_a_worker_does_not_grow_over_an_epoch():
+    sampler = SelectionSampler(torch.arange(1_000_000))
+    loader = DataLoader(PrivateMemory(), batch_size=2048, sampler=sampler, num_workers=2)
+    used = [int(batch[0]) for batch in loader]
+    assert max(used) - used[len(used) // 4] < 2e6  # beyond what a worker needs to get going
+
+
+# On ranks
+
+
+def alone(selection, **options):
+    return DistributedSelectionSampler(selection, **{**contract.ALONE, **options})
+
+
+@given(
+    kept=st.integers(1, 40),
+    ranks=st.integers(1, 9),
+    num_samples=st.none() | st.integers(1, 90),
+    drop_last=st.booleans(),
+    shuffle=st.booleans(),
+    seed=st.integers(0, 3),
+)
+def test_ranks_share_one_order(kept, ranks, num_samples, drop_last, shuffle, seed):
+    selection = torch.arange(100, 100 + kept)
+    order = {"num_samples": num_samples, "shuffle": shuffle, "seed": seed}
+    whole = list(SelectionSampler(selection, **order))
+    torchs = DistributedSampler(range(len(whole)), ranks, 0, drop_last=drop_last)
+    if not len(torchs):
+        with pytest.raises(ValueError, match="nothing would be left"):
+            alone(selection, num_replicas=ranks, drop_last=drop_last, **order)
+        return
+    parts = []
+    for rank in range(ranks):
+        sampler = alone(selection, num_replicas=ranks, rank=rank, drop_last=drop_last, **order)
+        assert (len(sampler), sampler.num_samples) == (len(torchs), torchs.num_samples)
+        assert sampler.total_size == torchs.total_size
+        parts.append(list(sampler))
+        assert len(parts[-1]) == len(sampler)
+    together = [index for row in zip(*parts, strict=True) for index in row]
+    padded = (whole * ranks)[: len(together)]
+    assert together == (whole[: len(together)] if drop_last else padded)
+
+
+def test_a_state_of_other_ranks_is_refused():
+    two = alone(torch.arange(9), num_replicas=2)
+    with pytest.raises(ValueError, match=r"state is of 1 ranks, and here are 2: .*as many ranks"):
+        two.load_state_dict(alone(torch.arange(9)).state_dict())
+    with pytest.raises(ValueError, match=r"state is of no ranks, and here are 2"):
+        two.load_state_dict(SelectionSampler(torch.arange(9)).state_dict())
+    with pytest.raises(ValueError, match="state is of another SelectionSampler"):
+        SelectionSampler(torch.arange(9)).load_state_dict(two.state_dict())
+    with pytest.raises(ValueError, match="state is of another"):
+        two.load_state_dict(alone(torch.arange(9), num_replicas=2, drop_last=True).state_dict())
+    two.load_state_dict(alone(torch.arange(9), num_replicas=2, rank=1).state_dict())
+
+
+def test_ranks_that_cannot_be():
+    with pytest.raises(RuntimeError, match=r"must know its ranks.*init_process_group"):
+        DistributedPrunedSampler(PAIR, keep=0.5)
+    with pytest.raises(RuntimeError, match=r"num_replicas=\.\.\. and rank="):
+        DistributedPrunedSampler(PAIR, keep=0.5, rank=0)
+    with pytest.raises(ValueError, match="Invalid rank 2"):
+        DistributedPrunedSampler(PAIR, keep=0.5, rank=2, num_replicas=2)
+
+
+# What is selected
 
 
 def scored():
@@ -223,6 +418,56 @@ def test_every_kind_of_source_selects_the_same():
         assert torch.equal(
             PrunedSampler(source, 0.5).selection, PrunedSampler(train, 0.5).selection
         )
+
+
+@pytest.mark.parametrize("policy", ["low-first", "high-first", "random", "stratified", "soft"])
+def test_a_schedule_is_the_policy_at_the_share_of_the_epoch(policy):
+    growing = PrunedSampler(PAIR, contract.GROWING, policy, seed=3)
+    shared = DistributedPrunedSampler(PAIR, contract.GROWING, policy, seed=3, **contract.ALONE)
+    for epoch, keep in enumerate((0.3, 0.6, 0.9, 0.9)):
+        constant = PrunedSampler(PAIR, keep, policy, seed=3)
+        for sampler in (constant, growing, shared):
+            sampler.set_epoch(epoch)
+            assert len(sampler) == round(100 * keep)
+        assert growing.selection.equal(constant.selection)
+        assert shared.selection.equal(constant.selection)
+
+
+def test_a_window_may_slide():
+    sliding = WindowSampler(PAIR, start=lambda epoch: 0.1 * epoch, width=0.4)
+    for epoch in range(4):
+        sliding.set_epoch(epoch)
+        assert sliding.selection.equal(policies.window(VALUES, LABELS, 0.1 * epoch, 0.4))
+
+
+def test_a_schedule_that_goes_astray():
+    sampler = PrunedSampler(PAIR, keep=lambda epoch: 0.5 + 0.3 * epoch)
+    sampler.set_epoch(1)
+    with pytest.raises(ValueError, match=r"'keep' .* must be in \(0, 1\]. Got 1.1 instead"):
+        sampler.set_epoch(2)
+    assert len(list(sampler)) == 80  # still the epoch before
+    with pytest.raises(ValueError, match=r"must be in \(0, 1\]. Got 0 instead"):
+        PrunedSampler(PAIR, keep=lambda _: 0)
+
+
+def test_scores_that_are_lower_for_harder_examples():
+    for kind in (torch.tensor, np.array, list):
+        consistency = kind((1 - VALUES).tolist())
+        for policy in ("low-first", "high-first", "stratified", "soft"):
+            ours = PrunedSampler(PAIR, 0.3, policy, seed=2)
+            theirs = PrunedSampler(
+                (consistency, LABELS), 0.3, policy, seed=2, higher_is_harder=False
+            )
+            assert theirs.selection.equal(ours.selection)
+        window = WindowSampler((consistency, LABELS), 0.1, 0.4, higher_is_harder=False)
+        assert window.selection.equal(WindowSampler(PAIR, 0.1, 0.4).selection)
+    counts = torch.arange(100, dtype=torch.uint8)  # as of forgetting events
+    kept = PrunedSampler((counts, [0] * 100), 0.3, higher_is_harder=False).selection
+    assert kept.tolist() == [*range(30)]
+    for policy in ("low-first", "noise-filter"):
+        keep = 0.5 if policy == "low-first" else None
+        with pytest.raises(ValueError, match=r"'higher_is_harder' .* must be True for CG-scores"):
+            PrunedSampler(scored(), keep, policy, higher_is_harder=False)
 
 
 @pytest.mark.parametrize(

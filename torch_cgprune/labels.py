@@ -49,9 +49,23 @@ def encode_labels(labels: Labels) -> tuple[Tensor, tuple[ClassName, ...]]:
             "The 'labels' must be all integers or all strings. "
             f"Got {_kinds(labels, array)} instead; convert them first, e.g. by int(label)."
         )
-    names, codes = np.unique(array, return_inverse=True)
+    names, codes = _unique(array)
     classes = tuple(str(name) if array.dtype.kind == "U" else int(name) for name in names)
     return torch.from_numpy(codes.astype(np.int64, copy=False)), classes
+
+
+def _unique(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Do as ``numpy.unique`` with its inverse, without a sort where the integers are dense."""
+    if array.dtype.kind in "iu":
+        low = array.min()
+        if int(array.max()) - int(low) <= len(array):
+            # Bytes with a sign would overflow, and large numbers without one in 64 bits with it.
+            wide = array.astype(np.int64) if array.dtype.kind == "i" else array
+            offsets = (wide - low).astype(np.int64)
+            present = np.bincount(offsets) > 0
+            names = present.nonzero()[0].astype(wide.dtype) + low
+            return names, (present.cumsum() - 1)[offsets]
+    return np.unique(array, return_inverse=True)
 
 
 def _as_array(labels: Labels) -> np.ndarray[Any, Any]:

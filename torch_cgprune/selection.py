@@ -267,4 +267,6 @@ def _checked(selection: Any, owner: str) -> Tensor:
         )
     if tensor.min() < 0:
         raise ValueError(f"The 'selection' of {owner} must be at least 0. Got {int(tensor.min())}.")
-    return tensor.long().sort().values
+    indices = tensor.long()
+    # Those of a policy are sorted already, and may be millions. A copy: the caller's may change.
+    return indices.clone() if bool((indices.diff() >= 0).all()) else indices.sort().values
