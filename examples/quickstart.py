@@ -3,7 +3,7 @@
 Trains the same small CNN for the same number of steps on all data, on the share with the highest
 CG-scores, on a random share of the same size; then, with corrupted labels, on everything and on
 what the noise filter leaves. More: --data fashion-mnist, or --data FOLDER with FOLDER/train/<class>
-and FOLDER/test/<class>.
+and FOLDER/test/<class>; --policies for others; --noise 0 for the first part alone.
 """
 
 import argparse
@@ -26,6 +26,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", default="digits", help="digits, fashion-mnist or a folder")
     parser.add_argument("--root", type=Path, default=Path("data"), help="where Fashion-MNIST lies")
     parser.add_argument("--keep", type=float, nargs="+", default=[0.6, 0.3])
+    parser.add_argument("--policies", nargs="+", default=["low-first", "random"])
     parser.add_argument("--noise", type=float, default=0.2, help="share of corrupted labels")
     parser.add_argument("--method", default="auto", help="of cg_scores")
     parser.add_argument("--ridge", type=float, default=0.1, help="of the noise filter's scores")
@@ -105,6 +106,19 @@ def score(dataset: TensorDataset, name: str, ridge: float, args: Any) -> CGScore
     return scored
 
 
+def score_noisy(images: Tensor, labels: Tensor, args: Any) -> CGScoredDataset:
+    """Corrupt labels, score again, and say how many of them are suspected."""
+    wrong = corrupt(labels, args.noise)
+    noisy = score(TensorDataset(images, wrong), "noisy-labels", args.ridge, args)
+    flagged, flipped = noisy.scores.suspects, wrong != labels
+    caught = int((flagged & flipped).sum())
+    print(
+        f"{int(flipped.sum())} labels corrupted; {int(flagged.sum())} suspected, {caught} of them "
+        f"rightly: precision {caught / flagged.sum():.3f}, recall {caught / flipped.sum():.3f}\n"
+    )
+    return noisy
+
+
 def main() -> None:
     args = parse()
     if args.scores:
@@ -115,7 +129,6 @@ def main() -> None:
     )
     images, labels = clean.tensors
     args.classes = int(labels.max()) + 1
-    wrong = corrupt(labels, args.noise)
     print(f"{args.data}: {len(clean)} training, {len(test)} test images; torch {torch.__version__}")
     print(
         f"{platform.machine()}, {torch.get_num_threads()} threads; {args.steps} steps of "
@@ -123,22 +136,16 @@ def main() -> None:
     )
 
     scored = score(clean, "clean-labels", 0.0, args)
-    noisy = score(TensorDataset(images, wrong), "noisy-labels", args.ridge, args)
-    flagged, flipped = noisy.scores.suspects, wrong != labels
-    caught = int((flagged & flipped).sum())
-    print(
-        f"{int(flipped.sum())} labels corrupted; {int(flagged.sum())} suspected, {caught} of them "
-        f"rightly: precision {caught / flagged.sum():.3f}, recall {caught / flipped.sum():.3f}\n"
-    )
+    noisy = score_noisy(images, labels, args) if args.noise else None
 
     print("| trained on                       |   kept | test acc. (%) | a run   |")
     print("|----------------------------------|-------:|--------------:|--------:|")
     trial("all", scored, {"keep": 1.0}, test, args)
-    for keep in args.keep:
-        for policy, label in (("low-first", "CG-score"), ("random", "random")):
-            trial(f"{keep:.0%} by {label}", scored, {"keep": keep, "policy": policy}, test, args)
-    trial(f"all, {args.noise:.0%} labels wrong", noisy, {"keep": 1.0}, test, args)
-    trial("the same, noise-filtered", noisy, {"policy": "noise-filter"}, test, args)
+    for keep, policy in itertools.product(args.keep, args.policies):
+        trial(f"{keep:.0%} by {policy}", scored, {"keep": keep, "policy": policy}, test, args)
+    if noisy:
+        trial(f"all, {args.noise:.0%} labels wrong", noisy, {"keep": 1.0}, test, args)
+        trial("the same, noise-filtered", noisy, {"policy": "noise-filter"}, test, args)
 
 
 if __name__ == "__main__":

@@ -3,16 +3,48 @@
 import re
 from pathlib import Path
 
+import lightning
+import pytest
+import torch
+
 README = Path(__file__).parents[1] / "README.md"
 
 
+class Learner(lightning.LightningModule):
+    """What a reader has already: a model that looks at its batches."""
+
+    def __init__(self, seen):
+        super().__init__()
+        self.layer, self.seen = torch.nn.Linear(1, 1), seen
+
+    def training_step(self, batch, _):
+        images, labels = batch
+        self.seen.append(len(labels))
+        return self.layer(images.mean((1, 2, 3))[:, None]).mean()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 1e-3)
+
+
+# The stacks warn of what is none of ours: the number of workers, no GPU, names of theirs.
+@pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")
+@pytest.mark.filterwarnings("ignore:::lightning")
 def test_the_blocks_of_readme_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost"}.items():
+        monkeypatch.setenv(name, value)  # as torchrun sets them
+    monkeypatch.setenv("MASTER_PORT", "0")
+    model, seen = torch.nn.Linear(1, 1), []
+    namespace = {
+        "your_lightning_module": Learner(seen),
+        "your_model": model,
+        "your_optimizer": torch.optim.SGD(model.parameters(), 1e-3),
+    }
     blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
     assert blocks
-    namespace: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), namespace)
+    assert sum(seen) == 2 * 120
 
 
 def test_readme_has_exactly_the_two_set_up_commands():
