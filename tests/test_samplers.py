@@ -163,6 +163,7 @@ def test_a_redrawn_selection_of_another_seed_is_refused():
     before = list(contract.ALL["soft"](seed=5))
     with pytest.raises(ValueError, match="state is of another"):
         other.load_state_dict({**state, "epoch": 3})
+    assert (other.epoch, other.seed) == (0, 5)
     assert list(other) == before
 
 

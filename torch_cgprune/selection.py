@@ -75,7 +75,6 @@ class SelectionSampler(Sampler[int]):
         self.seed = check_integer("seed", owner, seed, minimum=0)
         self._choose(0)
         self._place(0)
-        self._asked: int | None = None  # by set_epoch, with no iteration since
 
     def __len__(self) -> int:
         return self.num_samples
@@ -94,7 +93,7 @@ class SelectionSampler(Sampler[int]):
         if epoch != self.epoch:
             self._choose(epoch)
             self._place(0)
-        self._next_epoch = self._asked = epoch
+        self._next_epoch = epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Return seed, epoch, position and the selection's fingerprint: a few bytes, at any n."""
@@ -150,7 +149,7 @@ class SelectionSampler(Sampler[int]):
             self._latest = iteration
         if self._next_epoch == self.epoch:
             self._next_epoch += self._advances
-        self._resume_at, self._asked = 0, None
+        self._resume_at = 0
         return self._order()[iteration.ahead :]
 
     def _take_up(self, iteration: _Iteration, epoch: int) -> None:
@@ -158,11 +157,9 @@ class SelectionSampler(Sampler[int]):
         if epoch != self.epoch:
             self._choose(epoch)
         self._place(0)
-        # Loaders load when they are iterated. If they find that epoch over, they begin another
-        # iteration at once: the epoch asked for before, or else the next, also on ranks.
+        # A loader loads when it is iterated. If it finds that epoch over, it begins another
+        # iteration at once, before any set_epoch: that of the next epoch, also on ranks.
         self._latest, self._next_epoch = iteration, epoch + 1
-        if self._asked not in (None, epoch):
-            self._next_epoch = self._asked
 
     def _upcoming(self) -> tuple[int, int]:
         """Return epoch and position of the next iteration."""
