@@ -6,6 +6,7 @@ from pathlib import Path
 import lightning
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -42,8 +43,11 @@ def test_the_blocks_of_readme_run(tmp_path, monkeypatch):
     }
     blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
     assert blocks
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), namespace)
+    try:
+        for block in blocks:
+            exec(compile(block, "README.md", "exec"), namespace)
+    finally:  # else other tests would run under accelerate
+        AcceleratorState._reset_state(reset_partial_state=True)
     assert sum(seen) == 2 * 120
 
 
