@@ -22,6 +22,11 @@ def run_script(script, processes, *arguments):
     )
 
 
+def warned(said):
+    """Whether a sampler said on stderr that it is of the wrong kind."""
+    return "knows nothing of ranks" in said or "gives each rank its share" in said
+
+
 def write_record(folder, rank, record):
     (Path(folder) / f"{rank}.json").write_text(json.dumps(record))
 

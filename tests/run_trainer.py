@@ -59,5 +59,4 @@ if __name__ == "__main__":
     trainer = Pruned(model, arguments, train_dataset=train)
     trainer.train(resume_from_checkpoint=None if resume == "-" else resume)
     selected = PrunedSampler(train, keep=0.61).selection.tolist()
-    record = {"seen": model.seen, "selected": selected, "loss": trainer.state.log_history[-1]}
-    write_record(folder, trainer.args.process_index, record)
+    write_record(folder, trainer.args.process_index, {"seen": model.seen, "selected": selected})
