@@ -1,12 +1,9 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import ranked
 import torch
 import torch.distributed as dist
 import workers
+from processes import run_script
 
 from torch_cgprune import CGScoredDataset, CGScores, cg_scores
 from torch_cgprune.ranks import ALONE, Ranks, current_ranks
@@ -16,24 +13,9 @@ pytestmark = pytest.mark.skipif(not dist.is_available(), reason="torch without d
 NAMES = ("values", "terms", "cg_prime", "complexity", "bound", "suspicion", "conflicts")
 
 
-def torchrun(processes, *arguments):
-    """Run the script with as many real processes."""
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            f"--nproc-per-node={processes}",
-            *(Path(ranked.__file__), *arguments),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_ranks_share_the_work_to_the_same_scores(processes, tmp_path):
-    done = torchrun(processes, tmp_path, "score")
+    done = run_script("ranked.py", processes, tmp_path, "score")
     assert done.returncode == 0, done.stderr
     for name, options in ranked.METHODS.items():
         expected = cg_scores(*ranked.data(), **options, **ranked.OPTIONS)
@@ -47,7 +29,7 @@ def test_ranks_share_the_work_to_the_same_scores(processes, tmp_path):
 
 
 def test_a_dataset_is_scored_together_and_written_once(tmp_path):
-    done = torchrun(2, tmp_path, "wrap")
+    done = run_script("ranked.py", 2, tmp_path, "wrap")
     assert done.returncode == 0, done.stderr
     expected = CGScoredDataset(workers.small_dataset(), progress=False).scores
     for name in ("cache", "loaded.0", "loaded.1"):
@@ -57,7 +39,7 @@ def test_a_dataset_is_scored_together_and_written_once(tmp_path):
 
 
 def test_the_error_of_one_rank_is_raised_on_all(tmp_path):
-    done = torchrun(2, tmp_path, "fail")
+    done = run_script("ranked.py", 2, tmp_path, "fail")
     assert done.returncode == 0, done.stderr
     both = [(tmp_path / f"errors.{rank}").read_text().splitlines() for rank in range(2)]
     assert both[0] == both[1]
@@ -68,7 +50,7 @@ def test_the_error_of_one_rank_is_raised_on_all(tmp_path):
 
 
 def test_a_script_ends_with_the_error_instead_of_hanging(tmp_path):
-    done = torchrun(2, tmp_path, "crash")
+    done = run_script("ranked.py", 2, tmp_path, "crash")
     assert done.returncode != 0
     assert "Got 401 labels for 400 rows" in done.stderr
 

@@ -113,8 +113,8 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
 
     def _order(self) -> Tensor:
         order = super()._order()
-        order = order.repeat(-(-self.total_size // len(order)))[: self.total_size]
-        return order[self.rank :: self.num_replicas].clone()
+        places = torch.arange(self.rank, self.total_size, self.num_replicas, device="cpu")
+        return order[places % len(order)]  # what pads is taken from the front
 
     def _warn_of_ranks(self) -> None:
         if self.num_replicas > 1 and accelerate_is_up():

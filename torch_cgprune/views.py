@@ -32,17 +32,7 @@ def deterministic_view(dataset: Any, transform: Callable[[Any], Any] | None) -> 
         A dataset of the same length and labels.
 
     """
-    if is_plain(dataset, Subset):
-        return Subset(deterministic_view(dataset.dataset, transform), dataset.indices)
-    if is_plain(dataset, ConcatDataset):
-        return ConcatDataset([deterministic_view(part, transform) for part in dataset.datasets])
-    if isinstance(dataset, VisionDataset):
-        view = copy.copy(dataset)
-        target_transform = getattr(dataset, "target_transform", None)
-        view.transform = transform
-        view.transforms = StandardTransform(transform, target_transform)
-        return view
-    return dataset if transform is None else _Transformed(dataset, transform)
+    return _inside(dataset, lambda part: _transformed(part, transform))
 
 
 def column_view(dataset: Any, image: str | None, label: str | None) -> Any:
@@ -64,11 +54,16 @@ def column_view(dataset: Any, image: str | None, label: str | None) -> Any:
         ValueError: they have no such column.
 
     """
+    return _inside(dataset, lambda part: _Columns(part, image, label))
+
+
+def _inside(dataset: Any, view: Callable[[Any], Any]) -> Any:
+    """Return a view of the datasets inside ``Subset`` and ``ConcatDataset``, put together again."""
     if is_plain(dataset, Subset):
-        return Subset(column_view(dataset.dataset, image, label), dataset.indices)
+        return Subset(_inside(dataset.dataset, view), dataset.indices)
     if is_plain(dataset, ConcatDataset):
-        return ConcatDataset([column_view(part, image, label) for part in dataset.datasets])
-    return _Columns(dataset, image, label)
+        return ConcatDataset([_inside(part, view) for part in dataset.datasets])
+    return view(dataset)
 
 
 class _Columns(Dataset[Any]):
@@ -80,7 +75,7 @@ class _Columns(Dataset[Any]):
         if _is_table(dataset):  # other columns may hold images, slow to decode
             dataset = dataset.with_format(None).select_columns(names)
             if label is not None:
-                self.targets = [*dataset.select_columns([label])[:][label]]
+                self.targets = dataset.select_columns([label])[:][label]
         self.dataset, self.image, self.label = dataset, image, label
 
     def __len__(self) -> int:
@@ -117,6 +112,16 @@ def _keys(dataset: Any) -> list[str]:
             f"items of type {type(item).__name__}."
         )
     return [*item]
+
+
+def _transformed(dataset: Any, transform: Callable[[Any], Any] | None) -> Any:
+    if isinstance(dataset, VisionDataset):
+        view = copy.copy(dataset)
+        target_transform = getattr(dataset, "target_transform", None)
+        view.transform = transform
+        view.transforms = StandardTransform(transform, target_transform)
+        return view
+    return dataset if transform is None else _Transformed(dataset, transform)
 
 
 class _Transformed(Dataset[Any]):

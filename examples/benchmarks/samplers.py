@@ -4,8 +4,8 @@
 
 Every sampler hands out 60 % of N examples in random order. It is given what it wants (a tensor, a
 list, weights), built, and iterated to its end; "of ours" is the time for both beside that of
-SelectionSampler, memory the peak beyond what it was given. Then the private memory of two loader
-workers, at their first and their last batch of an epoch.
+SelectionSampler, memory the peak beyond what it was given. Then the private memory of a loader
+worker, at the second and the last batch of an epoch.
 """
 
 import re
