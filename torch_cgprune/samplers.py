@@ -68,7 +68,7 @@ class PrunedSampler(SelectionSampler):
 
 
 class DistributedPrunedSampler(DistributedSelectionSampler):
-    """A :class:`PrunedSampler` for the ranks of plain DDP, Lightning or Fabric.
+    """A :class:`PrunedSampler` for the ranks of plain DDP or Lightning.
 
     Args:
         source: see :class:`PrunedSampler`, as are ``keep``, ``policy``, ``balanced`` and
@@ -167,7 +167,7 @@ class WindowSampler(SelectionSampler):
 
 
 class DistributedWindowSampler(DistributedSelectionSampler):
-    """A :class:`WindowSampler` for the ranks of plain DDP, Lightning or Fabric.
+    """A :class:`WindowSampler` for the ranks of plain DDP or Lightning.
 
     Args:
         source: see :class:`WindowSampler`, as are ``start``, ``width``, ``balanced`` and

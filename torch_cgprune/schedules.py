@@ -22,6 +22,9 @@ def share_at(share: Share, epoch: int) -> float:
 class LinearSchedule:
     """A share that goes in equal steps from ``first``, in epoch 0, to ``last``, and stays there.
 
+    Trainers that fix the length of all epochs by the first one (Lightning, the Trainer of
+    transformers) cut the later ones short: give the sampler a constant ``num_samples`` there.
+
     Args:
         first: share of epoch 0, in [0, 1].
         last: share from epoch ``epochs - 1`` on, in [0, 1].

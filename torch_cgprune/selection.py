@@ -107,8 +107,12 @@ class SelectionSampler(Sampler[int]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where ``state`` was taken: the next iteration yields the rest of its epoch.
 
+        The place is that of the last index handed out: a loader with workers is ahead of its
+        batches, and wants torchdata's ``StatefulDataLoader``.
+
         Raises:
-            ValueError: the state is of another selection, ``num_samples`` or ``shuffle``.
+            ValueError: the state is of another selection in its epoch, ``num_samples`` or
+                ``shuffle``.
 
         """
         before = self.epoch
