@@ -19,8 +19,8 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
     """Hand every rank its share of a selection: for plain DDP and Lightning.
 
     All ranks go through one order, rank r taking every ``num_replicas``-th index from the r-th on,
-    as torch's ``DistributedSampler``; as there, call :meth:`set_epoch` for another order, also after
-    a resume.
+    as torch's ``DistributedSampler``; as there, call :meth:`set_epoch` for another order, also
+    after a resume.
 
     Args:
         selection: see :class:`SelectionSampler`, as are ``num_samples`` (those of all ranks
@@ -115,7 +115,7 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
     def _order(self) -> Tensor:
         order = super()._order()
         places = torch.arange(self.rank, self.total_size, self.num_replicas, device="cpu")
-        return order[places % len(order)]  # what pads is taken from the front
+        return order[places.remainder_(len(order))]  # what pads is taken from the front
 
     def _warn_of_ranks(self) -> None:
         if self.num_replicas > 1 and accelerate_is_up():
