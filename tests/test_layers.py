@@ -8,10 +8,21 @@ import pytest
 import torch_cgprune
 
 LAYERS = [
-    {"copies", "errors", "kernel", "memory", "plans", "ranks", "settings", "storage", "views"},
-    {"files", "labels", "options", "schedules", "selection", "solver"},
-    {"blocks", "digests", "distributed", "features", "quotas", "scores"},
-    {"averages", "cache", "policies", "reading"},
+    {
+        "arrays",
+        "copies",
+        "errors",
+        "kernel",
+        "memory",
+        "ranks",
+        "seeds",
+        "settings",
+        "storage",
+        "views",
+    },
+    {"features", "files", "labels", "plans", "schedules", "selection", "solver"},
+    {"blocks", "digests", "distributed", "options", "quotas", "reading", "scores"},
+    {"averages", "cache", "policies"},
     {"checkpoint", "choosing"},
     {"runs", "samplers"},
     {"placement"},

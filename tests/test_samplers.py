@@ -4,10 +4,12 @@ import itertools
 import pickle
 import random
 import re
+import weakref
 from pathlib import Path
 
 import contract
 import numpy as np
+import pandas
 import pytest
 import torch
 from contract import LABELS, PAIR, VALUES
@@ -27,6 +29,8 @@ from torch_cgprune import (
     CGScoredDataset,
     DistributedPrunedSampler,
     DistributedSelectionSampler,
+    DistributedWindowSampler,
+    LinearSchedule,
     PrunedSampler,
     SelectionSampler,
     WindowSampler,
@@ -98,6 +102,10 @@ def test_without_set_epoch_every_iteration_is_the_next(agnostic_make):
 def test_ranks_go_on_by_set_epoch_alone():
     sampler = contract.ALL["distributed pruned"]()
     assert list(sampler) == list(sampler)
+    resumed = contract.ALL["distributed pruned"]()
+    resumed.load_state_dict({**sampler.state_dict(), "position": 20})
+    assert list(resumed) == list(sampler)[20:]
+    assert list(resumed) == list(sampler)  # the whole epoch again, until set_epoch says more
 
 
 def test_unshuffled_is_ascending(any_make):
@@ -241,7 +249,80 @@ def test_what_trainers_replace_or_fill_is_not_there(any_make):
     assert isinstance(sampler, DistributedSampler) == contract.is_distributed(sampler)
 
 
-@pytest.mark.parametrize("selection", [[5, 3, 9], np.array([9, 5, 3], dtype=np.int32)])
+@pytest.mark.parametrize("position", [0, 7, 60])
+def test_a_sampler_keeps_no_order_in_memory(position):
+    sampler = SelectionSampler(torch.arange(60))
+    iteration = iter(sampler)
+    list(itertools.islice(iteration, position))
+    gone = weakref.ref(iteration)
+    del iteration
+    assert gone() is None  # at once: no cycle that waits for the collector
+    assert sampler.state_dict()["position"] == position
+
+
+def test_an_iteration_told_its_place_after_it_has_begun():
+    whole = epochs_of(contract.ALL["pruned"](), range(3))
+    sampler = contract.ALL["pruned"]()
+    iteration = iter(sampler)
+    list(itertools.islice(iteration, 5))
+    iteration.load_state_dict({"epoch": 1, "position": 50})
+    assert list(iteration) == whole[1][50:]
+    assert list(sampler) == whole[2]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ({"position": -5}, ValueError, r"'state\['position'\]' .* at least 0. Got -5"),
+        ({"position": 61}, ValueError, "state is of another"),
+        ({"seed": 0.5}, TypeError, r"state\['seed'\].* Got 0.5"),
+        ({"epoch": None}, TypeError, r"state\['epoch'\].* Got None"),
+        ({"fingerprint": None}, ValueError, "state is of another"),
+    ],
+)
+def test_no_state_of_such_a_sampler(make, change, error, match):
+    sampler = make(seed=3)
+    state = sampler.state_dict()
+    match = match.replace("'state", "['\"]state").replace("]'", "]['\"]")
+    for bad in ({**state, **change}, {k: v for k, v in state.items() if k not in change}):
+        with pytest.raises(
+            error if bad.keys() == state.keys() else (TypeError, ValueError)
+        ) as said:
+            sampler.load_state_dict(bad)
+        if bad.keys() == state.keys():
+            said.match(match)
+        assert sampler.state_dict() == state
+
+
+def test_the_same_selection_under_a_schedule_is_another():
+    state = PrunedSampler(PAIR, keep=0.3).state_dict()
+    with pytest.raises(ValueError, match="state is of another"):
+        PrunedSampler(PAIR, keep=contract.GROWING).load_state_dict(state)
+
+
+def test_large_seeds_have_orders_of_their_own():
+    seeds = (0, 1, 2**32, 2**32 + 1, 2**64, 2**64 + 2**32)
+    orders = [tuple(order) for seed in seeds for order in epochs_of(alone_of(seed), range(3))]
+    assert len({*orders}) == 3 * len(seeds)
+
+
+def alone_of(seed):
+    return SelectionSampler(torch.arange(60), seed=seed)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        [5, 3, 9],
+        np.array([9, 5, 3], dtype=np.int32),
+        np.array([3, 5, 9])[::-1],
+        np.array([3, 5, 9], dtype=">i8"),
+        np.array([9, 5, 3], dtype=np.uint16),
+        np.array([9, 5, 3], dtype=np.uint64),
+        torch.tensor([9, 5, 3], dtype=torch.uint32),
+        [torch.tensor(9), torch.tensor(5), torch.tensor(3)],
+    ],
+)
 def test_a_selection_of_any_kind_is_sorted(selection):
     assert SelectionSampler(selection).selection.tolist() == [3, 5, 9]
     assert SelectionSampler(lambda _: selection).selection.tolist() == [3, 5, 9]
@@ -451,6 +532,33 @@ def test_a_schedule_that_goes_astray():
         PrunedSampler(PAIR, keep=lambda _: 0)
 
 
+def test_a_schedule_that_leaves_nothing_to_a_rank():
+    shrinking = {"num_replicas": 30, "rank": 0, "drop_last": True}
+    sampler = DistributedPrunedSampler(PAIR, LinearSchedule(0.6, 0.2, epochs=2), **shrinking)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="nothing would be left"):
+            sampler.set_epoch(1)
+        assert (len(sampler), sampler.epoch, len(list(sampler))) == (2, 0, 2)
+
+
+def test_a_linear_schedule_is_looked_at_to_its_end():
+    falling = LinearSchedule(1, 0, epochs=5)
+    with pytest.raises(ValueError, match=r"'keep' .* of PrunedSampler .* Got 0"):
+        PrunedSampler(PAIR, falling)
+    for start, width in ((0.5, LinearSchedule(0.5, 0.6, 3)), (LinearSchedule(0, 0.6, 9), 0.5)):
+        with pytest.raises(ValueError, match=r"of WindowSampler must add up to 1 at most"):
+            WindowSampler(PAIR, start, width)
+
+
+def test_errors_name_the_class_that_was_called():
+    for sampler in (PrunedSampler, DistributedPrunedSampler):
+        for policy, keep in (("low-first", 2), ("best", 0.5), ("soft", None)):
+            with pytest.raises(ValueError, match=f"of {sampler.__name__} "):
+                sampler(PAIR, keep, policy, **(contract.ALONE if "D" in sampler.__name__ else {}))
+    with pytest.raises(ValueError, match="of DistributedWindowSampler must be in"):
+        DistributedWindowSampler(PAIR, 0.1, 0, **contract.ALONE)
+
+
 def test_scores_that_are_lower_for_harder_examples():
     for kind in (torch.tensor, np.array, list):
         consistency = kind((1 - VALUES).tolist())
@@ -489,6 +597,35 @@ def test_scores_that_are_lower_for_harder_examples():
 def test_bad_arguments(arguments, error, match):
     with pytest.raises(error, match=match):
         PrunedSampler(PAIR, **arguments)
+
+
+def test_scores_keep_their_precision():
+    near = [0.1 + 1e-12 * i for i in (3, 1, 0, 2)]
+    for scores in (near, tuple(near), np.array(near), [torch.tensor(x).double() for x in near]):
+        assert PrunedSampler((scores, [0] * 4), keep=0.5).selection.tolist() == [0, 3]
+    series = pandas.Series([0.3, 9, 0.1, 0.2])
+    filtered = series[series < 1]
+    assert PrunedSampler((filtered, [0] * 3), keep=0.4).selection.tolist() == [0]
+    unsigned = np.array([7, 5, 6], dtype=np.uint32)
+    assert PrunedSampler((unsigned, [0] * 3), keep=0.4).selection.tolist() == [0]
+    for scores in (["a", "b"], [1j, 2], torch.tensor([1j, 2])):
+        with pytest.raises(TypeError, match=r"The scores must be real numbers. Got dtype"):
+            PrunedSampler((scores, [0, 0]), keep=0.5)
+
+
+def test_torchs_default_dtype_changes_nothing():
+    values, codes = torch.rand(5000).double(), torch.arange(5000) % 2
+    makes = (
+        lambda: PrunedSampler((values, codes), 0.3, "soft"),
+        lambda: WindowSampler((values, codes), 0.2501, 0.3),
+    )
+    for make in makes:
+        expected = make().selection
+        torch.set_default_dtype(torch.float16)
+        try:
+            assert make().selection.equal(expected)
+        finally:
+            torch.set_default_dtype(torch.float32)
 
 
 def test_bad_sources_and_empty_selections():

@@ -133,4 +133,5 @@ print((peak() - before) * 1024 - 4 * x.numel())
         [sys.executable, "-c", script], capture_output=True, check=True, text=True
     )
     promised = 4 * 0.55 * 6000**2
-    assert 0.8 * promised < int(done.stdout) < promised + 6e6  # and what libraries keep
+    # And what libraries keep, 2 to 8 MB; the whole matrix would take 1.8 times as much.
+    assert 0.8 * promised < int(done.stdout) < 1.3 * promised

@@ -113,6 +113,20 @@ def test_a_batch_sampler_of_torch_is_wound_forward(name):
     assert [x.tolist() for (x,) in resumed] == whole[3:]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("name", ["pruned", "scheduled", "distributed pruned"])
+def test_after_an_epoch_the_one_asked_for_comes_next(name, workers):
+    make = contract.ALL[name]
+    finished = loader_of(make(seed=4), workers)
+    list(finished)
+    resumed = loader_of(make(seed=4), workers)
+    resumed.load_state_dict(finished.state_dict())
+    resumed.sampler.set_epoch(5)
+    chosen = loader_of(make(seed=4), workers)
+    chosen.sampler.set_epoch(5)
+    assert [x.tolist() for (x,) in resumed] == [x.tolist() for (x,) in chosen]
+
+
 def test_without_batches():
     check_resumes(contract.ALL["pruned"], (0, 1, 30, -2, -1), batch_size=None)
 

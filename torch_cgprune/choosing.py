@@ -8,9 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from torch_cgprune import policies
-from torch_cgprune.errors import check_choice
-from torch_cgprune.quotas import checked
-from torch_cgprune.schedules import Share, share_at
+from torch_cgprune.errors import check_choice, check_integer, check_real
+from torch_cgprune.quotas import checked, checked_window
+from torch_cgprune.schedules import Share, share_at, turning_points
 from torch_cgprune.scores import CGScores
 from torch_cgprune.selection import Selection
 
@@ -18,6 +18,7 @@ POLICIES = ("low-first", "high-first", "random", "stratified", "soft", "noise-fi
 
 
 def pruned(
+    owner: str,
     source: Any,
     keep: Share | None,
     policy: str,
@@ -26,33 +27,43 @@ def pruned(
     higher_is_harder: bool,
     seed: int,
 ) -> Selection:
-    """Return what a policy keeps; see ``PrunedSampler`` for arguments and errors."""
-    check_choice("policy", "PrunedSampler", policy, POLICIES)
+    """Return what a policy keeps; see ``PrunedSampler`` for arguments; errors name the owner."""
+    check_choice("policy", owner, policy, POLICIES)
+    seed = check_integer("seed", owner, seed, minimum=0)
     if (keep is None) != (policy == "noise-filter"):
         wanted = "in (0, 1]" if keep is None else "None"
         raise ValueError(
-            f"The 'keep' parameter of PrunedSampler must be {wanted} for the policy "
+            f"The 'keep' parameter of {owner} must be {wanted} for the policy "
             f"{policy!r}. Got {keep!r} instead."
         )
     if keep is None:
         return _unsuspected(source, balanced=bool(balanced), higher_is_harder=higher_is_harder)
+    for epoch in turning_points(keep):
+        _share(owner, keep, epoch)
     values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
     kept = functools.partial(
-        _kept, values, codes, keep, policy, balanced=balanced is not False, seed=seed
+        _kept, owner, values, codes, keep, policy, balanced=balanced is not False, seed=seed
     )
     return kept if callable(keep) or policy == "soft" else kept(0)
 
 
 def windowed(
-    source: Any, start: Share, width: Share, *, balanced: bool, higher_is_harder: bool
+    owner: str, source: Any, start: Share, width: Share, *, balanced: bool, higher_is_harder: bool
 ) -> Selection:
-    """Return the examples in a window; see ``WindowSampler`` for arguments and errors."""
+    """Return the examples in a window; see ``WindowSampler``; errors name the owner."""
+    for epoch in turning_points(start, width):
+        checked_window(owner, share_at(start, epoch), share_at(width, epoch))
     values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
-    inside = functools.partial(_inside, values, codes, start, width, balanced=balanced)
+    inside = functools.partial(_inside, owner, values, codes, start, width, balanced=balanced)
     return inside if callable(start) or callable(width) else inside(0)
 
 
+def _share(owner: str, keep: Share, epoch: int) -> float:
+    return check_real("keep", owner, share_at(keep, epoch), "(0, 1]")
+
+
 def _kept(
+    owner: str,
     values: Tensor,
     codes: Tensor,
     keep: Share,
@@ -62,7 +73,7 @@ def _kept(
     balanced: bool,
     seed: int,
 ) -> Tensor:
-    share = share_at(keep, epoch)
+    share = _share(owner, keep, epoch)
     if policy == "low-first":
         return policies.low_first(values, codes, share, balanced=balanced)
     if policy == "high-first":
@@ -75,9 +86,16 @@ def _kept(
 
 
 def _inside(
-    values: Tensor, codes: Tensor, start: Share, width: Share, epoch: int, *, balanced: bool
+    owner: str,
+    values: Tensor,
+    codes: Tensor,
+    start: Share,
+    width: Share,
+    epoch: int,
+    *,
+    balanced: bool,
 ) -> Tensor:
-    first, share = share_at(start, epoch), share_at(width, epoch)
+    first, share = checked_window(owner, share_at(start, epoch), share_at(width, epoch))
     return policies.window(values, codes, first, share, balanced=balanced)
 
 

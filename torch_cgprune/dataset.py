@@ -167,6 +167,11 @@ class _Data:
         if isinstance(features, str) or isinstance(labels, str):
             image, features = (features, None) if isinstance(features, str) else (None, features)
             label, labels = (labels, None) if isinstance(labels, str) else (None, labels)
+            if image is None and features is None:
+                raise ValueError(
+                    f"The 'features' must name a column too, as 'labels' does ({label!r}), or hold "
+                    "what is to be scored."
+                )
             dataset = column_view(dataset, image, label)
         self.dataset, self.transform = dataset, transform
         self.source = dataset if features is None else features

@@ -103,14 +103,17 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
 
     def _choose(self, epoch: int) -> None:
         super()._choose(epoch)
-        each, rest = divmod(self._in_all, self.num_replicas)
-        self.num_samples = each + (rest > 0 and not self.drop_last)
         self.total_size = self.num_samples * self.num_replicas
-        if not self.num_samples:
+
+    def _share_of(self, in_all: int) -> int:
+        each, rest = divmod(in_all, self.num_replicas)
+        share = each + (rest > 0 and not self.drop_last)
+        if not share:
             raise ValueError(
                 f"The 'drop_last' parameter of {type(self).__name__} must be False for "
-                f"{self._in_all} indices on {self.num_replicas} ranks: nothing would be left."
+                f"{in_all} indices on {self.num_replicas} ranks: nothing would be left."
             )
+        return share
 
     def _order(self) -> Tensor:
         order = super()._order()
@@ -120,8 +123,9 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
     def _warn_of_ranks(self) -> None:
         if self.num_replicas > 1 and accelerate_is_up():
             warnings.warn(
-                f"{type(self).__name__} gives each rank its share, and accelerate shares out the "
-                "batches of a prepared loader again: most examples would be lost. Use "
-                f"{type(self).__name__.removeprefix('Distributed')} instead.",
+                f"{type(self).__name__} gives each rank its share, and accelerate is up. If it has "
+                "prepared the loader, it shares out the batches again, and most examples are "
+                f"lost: use {type(self).__name__.removeprefix('Distributed')} there. For a loader "
+                "never prepared this sampler is right.",
                 stacklevel=5,
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,8 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 from torch.utils.data import IterableDataset
+
+from torch_cgprune.arrays import as_tensor
 
 
 def as_matrix(features: Any) -> Tensor:
@@ -28,7 +29,7 @@ def as_matrix(features: Any) -> Tensor:
         )
     if isinstance(features, np.ndarray) and features.dtype.kind not in "biuf":
         raise TypeError(f"The 'features' must be real numbers. Got dtype {features.dtype} instead.")
-    tensor = _as_tensor(features).detach()
+    tensor = as_tensor(features).detach()
     if tensor.is_complex():
         raise TypeError(f"The 'features' must be real numbers. Got dtype {tensor.dtype} instead.")
     if tensor.ndim < 2 or tensor.numel() == 0:
@@ -51,6 +52,11 @@ def check_map_style(dataset: Any) -> None:
         TypeError: an iterable-style dataset, or no dataset at all.
 
     """
+    if isinstance(dataset, Mapping) and any(isinstance(key, str) for key in dataset):
+        raise TypeError(
+            f"The dataset must be map-style, with items by number. Got {type(dataset).__name__}, with "
+            f"the keys {[*dataset]}; pass one of its values (of a DatasetDict, a split)."
+        )
     sized = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     if isinstance(dataset, IterableDataset) or not sized:
         raise TypeError(
@@ -69,7 +75,7 @@ def flat_row(image: Any, index: int) -> Tensor:
     if isinstance(image, Image):
         image = np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
     if isinstance(image, np.ndarray):
-        image = _as_tensor(image)
+        image = as_tensor(image)
     if isinstance(image, Mapping):
         raise TypeError(
             f"Item {index} of the dataset is a mapping with {sorted(image)}. Name two of its "
@@ -81,15 +87,6 @@ def flat_row(image: Any, index: int) -> Tensor:
             f"Got {type(image).__name__}; pass a 'transform' that makes one, or 'features'."
         )
     return _unit_range(image.detach()).flatten()
-
-
-def _as_tensor(array: Tensor | np.ndarray[Any, Any]) -> Tensor:
-    if isinstance(array, Tensor):
-        return array
-    with warnings.catch_warnings():
-        # A read-only array is fine: nothing here writes to features.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
 
 
 def _unit_range(image: Tensor) -> Tensor:

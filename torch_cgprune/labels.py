@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
+from torch_cgprune.arrays import plain
 from torch_cgprune.views import is_plain
 
 ClassName: TypeAlias = int | str
@@ -134,14 +135,3 @@ def _is_floating(labels: Any) -> bool:
     return (
         bool(labels.is_floating_point()) if isinstance(labels, Tensor) else labels.dtype.kind == "f"
     )
-
-
-def plain(label: Any) -> Any:
-    """Turn a tensor, an array or a numpy scalar of one element into the int or str it holds."""
-    if isinstance(label, Tensor | np.ndarray | np.generic):
-        return (
-            label.item()
-            if (label.numel() if isinstance(label, Tensor) else label.size) == 1
-            else label
-        )
-    return label

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torch_cgprune.seeds import stream
+
 
 @dataclass(frozen=True)
 class Block:
@@ -118,7 +120,7 @@ def local(sketch: Tensor, codes: Tensor, *, block_size: int, runs: int, seed: in
 
 
 def _rng(*seeds: int) -> np.random.Generator:
-    return np.random.default_rng(seeds)
+    return np.random.default_rng(stream(*seeds))
 
 
 def _halve(

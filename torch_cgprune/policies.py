@@ -17,6 +17,7 @@ from torch_cgprune.errors import check_integer, check_real
 from torch_cgprune.labels import Labels, encode_labels
 from torch_cgprune.quotas import (
     checked,
+    checked_window,
     even_shares,
     groups_of,
     places,
@@ -24,6 +25,7 @@ from torch_cgprune.quotas import (
     take,
     total_kept,
 )
+from torch_cgprune.seeds import stream
 
 
 def low_first(values: Any, labels: Labels, keep: float, *, balanced: bool = True) -> Tensor:
@@ -121,18 +123,12 @@ def window(
         tensor([1, 2])
 
     """
-    start = check_real("start", "window", start, "[0, 1)")
-    width = check_real("width", "window", width, "(0, 1]")
-    if start + width > 1 + 1e-9:
-        raise ValueError(
-            f"The 'start' and 'width' parameters of window must add up to 1 at most. "
-            f"Got {start} + {width} instead."
-        )
+    start, width = checked_window("window", start, width)
     scores, codes = checked(values, labels)
     ranking = scores.argsort(stable=True)
     total = total_kept("window", width, codes, name="width")
     groups, counts, sizes = groups_of(codes, total, balanced=balanced)
-    first = torch.minimum((start * counts).round().long(), counts - sizes)
+    first = torch.minimum((start * counts.double()).round().long(), counts - sizes)
     centre = (2 * first + sizes - 1)[groups[ranking]]
     nearest = ranking[(2 * places(ranking, groups) - centre).abs().argsort(stable=True)]
     return take(nearest, codes, total, balanced=balanced)
@@ -277,7 +273,8 @@ def soft(
 
 
 def _generator(owner: str, seed: int, *more: int) -> np.random.Generator:
-    return np.random.default_rng([check_integer("seed", owner, seed, minimum=0), *more])
+    seed = check_integer("seed", owner, seed, minimum=0)
+    return np.random.default_rng(stream(seed, *more))
 
 
 def _from_strata(members: Tensor, scores: Tensor, quota: int, cut: float, strata: int) -> Tensor:

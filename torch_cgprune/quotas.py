@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from torch_cgprune.arrays import real_numbers
 from torch_cgprune.errors import check_real
 from torch_cgprune.labels import Labels, encode_labels
 
@@ -16,13 +16,11 @@ def checked(values: Any, labels: Labels) -> tuple[Tensor, Tensor]:
     """Return scores and class codes as (n,) tensors.
 
     Raises:
-        TypeError, ValueError: scores that are not finite or not one per label.
+        TypeError, ValueError: scores that are no finite numbers or not one per label.
 
     """
     codes, _ = encode_labels(labels)
-    if isinstance(values, np.ndarray):
-        values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
-    scores = torch.as_tensor(values, device="cpu").detach()
+    scores = real_numbers(values, "The scores")
     if scores.shape != codes.shape:
         raise ValueError(
             f"The scores must be one per label. Got shape {tuple(scores.shape)} for {len(codes)} "
@@ -32,6 +30,18 @@ def checked(values: Any, labels: Labels) -> tuple[Tensor, Tensor]:
         i = int((~torch.isfinite(scores)).nonzero()[0])
         raise ValueError(f"The scores must be finite. Got {float(scores[i])} for example {i}.")
     return scores, codes
+
+
+def checked_window(owner: str, start: float, width: float) -> tuple[float, float]:
+    """Return the shares below and in a window, both inside the data."""
+    start = check_real("start", owner, start, "[0, 1)")
+    width = check_real("width", owner, width, "(0, 1]")
+    if start + width > 1 + 1e-9:
+        raise ValueError(
+            f"The 'start' and 'width' parameters of {owner} must add up to 1 at most. "
+            f"Got {start} + {width} instead."
+        )
+    return start, width
 
 
 def total_kept(owner: str, keep: float, codes: Tensor, *, name: str = "keep") -> int:
@@ -103,4 +113,5 @@ def shares_below(scores: Tensor, groups: Tensor, sizes: Tensor) -> Tensor:
         return_inverse=True, return_counts=True
     )
     before = (sizes.cumsum(0) - sizes)[groups]
-    return torch.div(counts.cumsum(0)[members] - before, sizes[groups])
+    no_higher = counts.cumsum(0)[members] - before
+    return torch.div(no_higher.double(), sizes[groups])

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 
+from torch_cgprune.arrays import plain
 from torch_cgprune.errors import UnstableDatasetError
 from torch_cgprune.features import (
     as_matrix,
@@ -24,7 +25,6 @@ from torch_cgprune.features import (
     is_array,
     stack_rows,
 )
-from torch_cgprune.labels import plain
 from torch_cgprune.views import deterministic_view
 
 Transform: TypeAlias = Callable[[Any], Any] | None

@@ -54,6 +54,7 @@ class PrunedSampler(SelectionSampler):
     ) -> None:
         super().__init__(
             pruned(
+                type(self).__name__,
                 source,
                 keep,
                 policy,
@@ -108,6 +109,7 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
     ) -> None:
         super().__init__(
             pruned(
+                type(self).__name__,
                 source,
                 keep,
                 policy,
@@ -159,7 +161,14 @@ class WindowSampler(SelectionSampler):
         seed: int = 0,
     ) -> None:
         super().__init__(
-            windowed(source, start, width, balanced=balanced, higher_is_harder=higher_is_harder),
+            windowed(
+                type(self).__name__,
+                source,
+                start,
+                width,
+                balanced=balanced,
+                higher_is_harder=higher_is_harder,
+            ),
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -207,7 +216,14 @@ class DistributedWindowSampler(DistributedSelectionSampler):
         drop_last: bool = False,
     ) -> None:
         super().__init__(
-            windowed(source, start, width, balanced=balanced, higher_is_harder=higher_is_harder),
+            windowed(
+                type(self).__name__,
+                source,
+                start,
+                width,
+                balanced=balanced,
+                higher_is_harder=higher_is_harder,
+            ),
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,

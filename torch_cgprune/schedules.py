@@ -18,6 +18,11 @@ def share_at(share: Share, epoch: int) -> float:
     return share(epoch) if callable(share) else share
 
 
+def turning_points(*shares: Share | None) -> list[int]:
+    """Return the epochs to look at before training: linear shares go straight between them."""
+    return sorted({0} | {s.epochs - 1 for s in shares if isinstance(s, LinearSchedule)})
+
+
 @dataclasses.dataclass(frozen=True)
 class LinearSchedule:
     """A share that goes in equal steps from ``first``, in epoch 0, to ``last``, and stays there.

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from torch_cgprune.arrays import real_numbers
 from torch_cgprune.errors import check_integer
 from torch_cgprune.ranks import accelerate_is_up, group_size
+from torch_cgprune.seeds import stream
 
 # The indices, or what gives those of an epoch: sorted here in both cases.
 Selection: TypeAlias = Tensor | Callable[[int], Tensor]
@@ -73,8 +75,9 @@ class SelectionSampler(Sampler[int]):
         )
         self.shuffle = shuffle
         self.seed = check_integer("seed", owner, seed, minimum=0)
+        self._asked: int | None = None  # by set_epoch, with no iteration since
         self._choose(0)
-        self._place(0)
+        self._start(0)
 
     def __len__(self) -> int:
         return self.num_samples
@@ -92,15 +95,16 @@ class SelectionSampler(Sampler[int]):
         epoch = check_integer("epoch", type(self).__name__, epoch, minimum=0)
         if epoch != self.epoch:
             self._choose(epoch)
-            self._place(0)
+            self._start(0)
         self._next_epoch = epoch
+        self._asked = epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Return seed, epoch, position and the selection's fingerprint: a few bytes, at any n."""
         return {
             "seed": self.seed,
             "epoch": self.epoch,
-            "position": self._resume_at if self._latest is None else self._latest.position,
+            "position": self._place.position,
             "fingerprint": self._fingerprint,
         }
 
@@ -111,63 +115,76 @@ class SelectionSampler(Sampler[int]):
         batches, and wants torchdata's ``StatefulDataLoader``.
 
         Raises:
-            ValueError: the state is of another selection in its epoch, ``num_samples`` or
-                ``shuffle``.
+            TypeError, ValueError: no state of such a sampler, or of another selection in its epoch,
+                ``num_samples`` or ``shuffle``.
 
         """
+        owner = type(self).__name__
+        seed, epoch, position = (
+            check_integer(f"state[{name!r}]", owner, state.get(name), minimum=0)
+            for name in ("seed", "epoch", "position")
+        )
         before = self.epoch
-        self._choose(state["epoch"])
-        if state["fingerprint"] != self._fingerprint:
+        self._choose(epoch)
+        if state.get("fingerprint") != self._fingerprint or position > self.num_samples:
             ours = self._fingerprint
             self._choose(before)
             raise ValueError(
-                f"The state is of another {type(self).__name__}: selection, num_samples or shuffle "
-                f"differ (fingerprint {state['fingerprint']}, here {ours}). Build the sampler from "
+                f"The state is of another {owner}: selection, num_samples or shuffle differ "
+                f"(fingerprint {state.get('fingerprint')}, here {ours}). Build the sampler from "
                 "the same scores with the same arguments, or start anew."
             )
-        self.seed = state["seed"]
-        self._place(state["position"])
+        self.seed = seed
+        self._start(position)
 
     def _choose(self, epoch: int) -> None:
-        """Make ``epoch`` the present one, with its selection."""
-        if callable(self._select):
-            self.selection = _checked(self._select(epoch), type(self).__name__)
+        """Make ``epoch`` the present one, with its selection; an error leaves all as it was."""
+        selection = self._select
+        if callable(selection):
+            selection = _checked(selection(epoch), type(self).__name__)
             self.__dict__.pop("_fingerprint", None)
-        else:
-            self.selection = self._select
-        self.epoch = epoch
-        self.num_samples = self._in_all
+        in_all = len(selection) if self._wanted is None else self._wanted
+        self.num_samples = self._share_of(in_all)
+        self.selection, self.epoch, self._in_all = selection, epoch, in_all
 
-    def _place(self, position: int) -> None:
+    def _share_of(self, in_all: int) -> int:
+        """Return how many of an epoch's indices are handed out here."""
+        return in_all
+
+    def _start(self, position: int) -> None:
         """Let the next iteration be of the present epoch, from ``position`` on."""
-        self._next_epoch, self._resume_at = self.epoch, position
-        self._latest: _Iteration | None = None  # the one whose place is the sampler's
+        self._next_epoch, self._place = self.epoch, _Place(self.epoch, position)
+        self._resuming = True  # the next iteration takes this place up
+        self._asked = None
 
-    def _begin(self, iteration: _Iteration) -> Tensor:
+    def _begin(self, place: _Place) -> Tensor:
         """Return the indices of an iteration that is asked for the first of them."""
         self._warn_of_ranks()
-        if iteration is not self._latest:  # else it was told where to resume
+        if place is not self._place:  # else it was told where to resume
+            ahead = self._place.position if self._resuming else 0
             if self._next_epoch != self.epoch:
                 self._choose(self._next_epoch)
-            iteration.epoch, iteration.ahead = self.epoch, self._resume_at
-            self._latest = iteration
+            place.epoch, place.ahead = self.epoch, ahead
+            self._place = place
         if self._next_epoch == self.epoch:
             self._next_epoch += self._advances
-        self._resume_at = 0
-        return self._order()[iteration.ahead :]
+        self._resuming = False
+        self._asked = None
+        return self._order()[place.ahead :]
 
-    def _take_up(self, iteration: _Iteration, epoch: int) -> None:
+    def _take_up(self, place: _Place, epoch: int) -> None:
         """Let an iteration of ``epoch`` that knows its place be the latest."""
+        asked = self._asked
         if epoch != self.epoch:
             self._choose(epoch)
-        self._place(0)
         # A loader loads when it is iterated. If it finds that epoch over, it begins another
-        # iteration at once, before any set_epoch: that of the next epoch, also on ranks.
-        self._latest, self._next_epoch = iteration, epoch + 1
+        # iteration at once: of the epoch that set_epoch asked for before, or else the next.
+        self._next_epoch = epoch + 1 if asked in (None, epoch) else asked
+        self._place, self._resuming = place, False
 
-    def _upcoming(self) -> tuple[int, int]:
-        """Return epoch and position of the next iteration."""
-        return self._next_epoch, self._resume_at
+    def _upcoming(self) -> _Place:
+        """Return the place where the next iteration begins."""
+        return _Place(self._next_epoch, self._place.position if self._resuming else 0)
 
     def _warn_of_ranks(self) -> None:
         if group_size() > 1 and not accelerate_is_up():
@@ -179,11 +196,6 @@ class SelectionSampler(Sampler[int]):
                 stacklevel=5,
             )
 
-    @property
-    def _in_all(self) -> int:
-        """Indices of this epoch, those of all ranks."""
-        return len(self.selection) if self._wanted is None else self._wanted
-
     @functools.cached_property
     def _fingerprint(self) -> str:
         content = hashlib.sha256(self.selection.numpy().data)
@@ -193,7 +205,7 @@ class SelectionSampler(Sampler[int]):
     @property
     def _options(self) -> str:
         """All but selection, seed and epoch that the order depends on."""
-        return f"{self._in_all} {self.shuffle}"
+        return f"{self._in_all} {self.shuffle} {callable(self._select)}"
 
     def _order(self) -> Tensor:
         passes = -(-self._in_all // len(self.selection))
@@ -202,11 +214,23 @@ class SelectionSampler(Sampler[int]):
     def _pass(self, number: int) -> Tensor:
         if not self.shuffle:
             return self.selection
-        # Mixed by SeedSequence: seed 0 in epoch 1 has nothing in common with seed 1 in epoch 0.
-        entropy = np.random.SeedSequence([self.seed, self.epoch, number])
-        seed = int(entropy.generate_state(1, np.uint64)[0]) >> 1
-        rng = torch.Generator("cpu").manual_seed(seed)
+        state = stream(self.seed, self.epoch, number).generate_state(1, np.uint64)
+        rng = torch.Generator("cpu").manual_seed(int(state[0]) >> 1)
         return self.selection[torch.randperm(len(self.selection), generator=rng, device="cpu")]
+
+
+class _Place:
+    """How far an iteration is: apart from it, so that a sampler holds no order in memory."""
+
+    def __init__(self, epoch: int | None = None, ahead: int = 0) -> None:
+        self.epoch = epoch  # None before the iteration is begun
+        self.ahead = ahead  # place in the epoch at the end of the chunk
+        self.chunk: Iterator[int] = iter([])
+
+    @property
+    def position(self) -> int:
+        """Indices of the epoch handed out so far."""
+        return self.ahead - operator.length_hint(self.chunk)
 
 
 class _Iteration(Iterator[int]):
@@ -218,56 +242,50 @@ class _Iteration(Iterator[int]):
 
     def __init__(self, sampler: SelectionSampler) -> None:
         self._sampler = sampler
+        self._place = _Place()
         self._rest: Tensor | None = None  # of the indices; None before the first is asked for
-        self._chunk: Iterator[int] = iter([])
-        self.epoch: int | None = None  # None before it is begun
-        self.ahead = 0  # place in the epoch at the end of the chunk
-
-    @property
-    def position(self) -> int:
-        """Indices of the epoch handed out so far."""
-        return self.ahead - operator.length_hint(self._chunk)
 
     def __next__(self) -> int:
-        for index in self._chunk:
+        for index in self._place.chunk:
             return index
         self._refill()
-        return next(self._chunk)
+        return next(self._place.chunk)
 
     def _refill(self) -> None:
         if self._rest is None:
-            self._rest = self._sampler._begin(self)  # noqa: SLF001 (its own sampler)
+            self._rest = self._sampler._begin(self._place)  # noqa: SLF001 (its own sampler)
         chunk = self._rest[:_CHUNK].tolist()
         # At the end, a tensor of its own: a view would keep the whole order in memory.
         self._rest = self._rest[_CHUNK:] if len(self._rest) > _CHUNK else self._rest.new_empty(0)
-        self.ahead += len(chunk)
-        self._chunk = iter(chunk)
+        self._place.ahead += len(chunk)
+        self._place.chunk = iter(chunk)
 
     def state_dict(self) -> dict[str, Any]:
         """Return epoch and position: of an iteration not begun, those it would begin with."""
-        if self.epoch is None:
-            epoch, position = self._sampler._upcoming()  # noqa: SLF001 (its own sampler)
-            return {"epoch": epoch, "position": position}
-        return {"epoch": self.epoch, "position": self.position}
+        begun = self._place.epoch is not None
+        place = self._place if begun else self._sampler._upcoming()  # noqa: SLF001 (its own sampler)
+        return {"epoch": place.epoch, "position": place.position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Begin where ``state`` was taken; the sampler's next iteration is the one after this."""
-        self.epoch, self.ahead = state["epoch"], state["position"]
-        self._sampler._take_up(self, state["epoch"])  # noqa: SLF001 (its own sampler)
+        self._place, self._rest = _Place(state["epoch"], state["position"]), None
+        self._sampler._take_up(self._place, state["epoch"])  # noqa: SLF001 (its own sampler)
 
 
 def _checked(selection: Any, owner: str) -> Tensor:
-    tensor = torch.as_tensor(selection, device="cpu")
+    tensor = real_numbers(selection, f"The 'selection' of {owner}")
     if tensor.numel() == 0:
         raise ValueError(f"The 'selection' of {owner} is empty: there is nothing to sample.")
-    kind = tensor.dtype
-    if tensor.ndim != 1 or kind == torch.bool or kind.is_floating_point or kind.is_complex:
+    if tensor.ndim != 1 or tensor.dtype == torch.bool or tensor.is_floating_point():
         raise TypeError(
-            f"The 'selection' of {owner} must be indices, integers in one dimension. Got {kind} of "
-            f"shape {tuple(tensor.shape)} instead; for a mask pass mask.nonzero().flatten()."
+            f"The 'selection' of {owner} must be indices, integers in one dimension. Got "
+            f"{tensor.dtype} of shape {tuple(tensor.shape)} instead; for a mask pass "
+            "mask.nonzero().flatten()."
         )
-    if tensor.min() < 0:
-        raise ValueError(f"The 'selection' of {owner} must be at least 0. Got {int(tensor.min())}.")
     indices = tensor.long()
+    if indices.min() < 0:
+        raise ValueError(
+            f"The 'selection' of {owner} must be at least 0. Got {int(indices.min())}."
+        )
     # Those of a policy are sorted already, and may be millions. A copy: the caller's may change.
     return indices.clone() if bool((indices.diff() >= 0).all()) else indices.sort().values

@@ -51,7 +51,7 @@ def column_view(dataset: Any, image: str | None, label: str | None) -> Any:
 
     Raises:
         TypeError: the items are no mappings.
-        ValueError: they have no such column.
+        ValueError: they have no such column, or there are none.
 
     """
     return _inside(dataset, lambda part: _Columns(part, image, label))
@@ -105,6 +105,8 @@ def _check_columns(dataset: Any, names: list[str]) -> None:
 
 
 def _keys(dataset: Any) -> list[str]:
+    if len(dataset) == 0:
+        raise ValueError("The dataset is empty: there is nothing to score.")
     item = dataset[0]
     if not isinstance(item, Mapping):
         raise TypeError(
