@@ -1,5 +1,8 @@
 """Train with Lightning: `run_lightning.py FOLDER KIND WORKERS STOP RESUME`.
 
+KIND is "agnostic", "distributed", or "scheduled": distributed, with a share that grows and as many
+samples in every epoch.
+
 Every rank records the examples of every batch, by epoch. The run is killed after STOP batches
 (epoch: at the end of the first; -: never), with a checkpoint; RESUME is the one to go on from (-:
 none).
@@ -11,7 +14,7 @@ import sys
 from pathlib import Path
 
 import torch
-from contract import PAIR
+from contract import GROWING, PAIR
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from processes import write_record
@@ -29,11 +32,13 @@ class Data(LightningDataModule):
         self.kind, self.workers = kind, workers
 
     def train_dataloader(self):
-        if self.kind == "distributed":
-            ranks = {"num_replicas": self.trainer.world_size, "rank": self.trainer.global_rank}
+        ranks = {"num_replicas": self.trainer.world_size, "rank": self.trainer.global_rank}
+        if self.kind == "agnostic":
+            sampler = PrunedSampler(PAIR, keep=0.61)
+        elif self.kind == "distributed":
             sampler = DistributedPrunedSampler(PAIR, keep=0.61, **ranks)
         else:
-            sampler = PrunedSampler(PAIR, keep=0.61)
+            sampler = DistributedPrunedSampler(PAIR, keep=GROWING, num_samples=60, **ranks)
         return StatefulDataLoader(
             TensorDataset(torch.arange(100)),
             batch_size=8,

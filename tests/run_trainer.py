@@ -1,14 +1,15 @@
-"""Train with the Trainer of transformers: `run_trainer.py FOLDER STEPS RESUME`.
+"""Train with the Trainer of transformers: `run_trainer.py FOLDER STEPS RESUME KIND`.
 
 Every rank records the examples of every step. STEPS ends the run (and saves there); RESUME is the
-checkpoint to go on from (-: none).
+checkpoint to go on from (-: none). KIND is "constant", or "scheduled" for a share that grows and as
+many samples in every epoch.
 """
 
 import sys
 
 import datasets
 import torch
-from contract import LABELS
+from contract import GROWING, LABELS
 from processes import write_record
 from transformers import Trainer, TrainingArguments
 
@@ -18,6 +19,12 @@ from torch_cgprune import CGScoredDataset, PrunedSampler
 class Pruned(Trainer):
     def _get_train_sampler(self, train_dataset=None):
         return PrunedSampler(train_dataset or self.train_dataset, keep=0.61)
+
+
+class Scheduled(Trainer):
+    def _get_train_sampler(self, train_dataset=None):
+        source = train_dataset or self.train_dataset
+        return PrunedSampler(source, keep=GROWING, num_samples=60)
 
 
 class Model(torch.nn.Module):
@@ -41,7 +48,7 @@ def images():
 
 
 if __name__ == "__main__":
-    folder, steps, resume = sys.argv[1:]
+    folder, steps, resume, kind = sys.argv[1:]
     torch.set_num_threads(1)
     train = CGScoredDataset(images(), features="pixels", labels="labels", progress=False)
     arguments = TrainingArguments(
@@ -56,7 +63,7 @@ if __name__ == "__main__":
         disable_tqdm=True,
     )
     model = Model()
-    trainer = Pruned(model, arguments, train_dataset=train)
+    trainer = (Pruned if kind == "constant" else Scheduled)(model, arguments, train_dataset=train)
     trainer.train(resume_from_checkpoint=None if resume == "-" else resume)
     selected = PrunedSampler(train, keep=0.61).selection.tolist()
     write_record(folder, trainer.args.process_index, {"seen": model.seen, "selected": selected})

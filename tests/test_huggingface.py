@@ -117,7 +117,7 @@ def test_one_of_the_two_may_come_from_elsewhere(options):
             r"is a mapping with .*features='image'",
         ),
         (lambda: [(1, 2)], {}, TypeError, r"need a dataset of mappings. Got items of type tuple"),
-        (lambda: [], {}, ValueError, "The dataset is empty"),
+        (list, {}, ValueError, "The dataset is empty"),
         (table, {"features": None}, ValueError, r"'features' must name a column too"),
         (
             lambda: datasets.DatasetDict(train=table(), test=table()),

@@ -33,6 +33,18 @@ def test_every_selected_example_once_an_epoch(processes, kind, tmp_path):
     assert warned == (kind == "agnostic" and processes == 2)
 
 
+@pytest.mark.parametrize("processes", [None, 2])
+def test_a_schedule_with_a_constant_number_of_samples(processes, tmp_path):
+    """As README has it: Lightning fixes the length of all epochs by that of the first."""
+    ranks, _ = train(tmp_path, processes, "scheduled")
+    growing = PrunedSampler(contract.PAIR, keep=contract.GROWING)
+    for epoch, distinct in enumerate((30, 60, 60)):
+        seen = examples(ranks, epoch)
+        growing.set_epoch(epoch)
+        assert (len(seen), len({*seen})) == (60, distinct)
+        assert {*seen} <= {*growing.selection.tolist()}
+
+
 def train_in_two_parts(folder, processes, stop, workers):
     """Return the batches of every rank in a whole run, and in one that was killed and resumed."""
     whole, _ = train(folder / "whole", processes, "distributed", workers)

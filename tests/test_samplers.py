@@ -9,7 +9,6 @@ from pathlib import Path
 
 import contract
 import numpy as np
-import pandas
 import pytest
 import torch
 from contract import LABELS, PAIR, VALUES
@@ -400,7 +399,8 @@ def test_the_memory_of_a_worker_does_not_grow_over_an_epoch():
     sampler = SelectionSampler(torch.arange(1_000_000))
     loader = DataLoader(PrivateMemory(), batch_size=2048, sampler=sampler, num_workers=2)
     used = [int(batch[0]) for batch in loader]
-    assert max(used) - used[len(used) // 4] < 2e6  # beyond what a worker needs to get going
+    # Beyond what a worker needs to get going; a list of the indices alone would take 8 MB.
+    assert max(used) - used[len(used) // 4] < 6e6
 
 
 # On ranks
@@ -601,9 +601,14 @@ def test_bad_arguments(arguments, error, match):
 
 def test_scores_keep_their_precision():
     near = [0.1 + 1e-12 * i for i in (3, 1, 0, 2)]
-    for scores in (near, tuple(near), np.array(near), [torch.tensor(x).double() for x in near]):
+    for scores in (
+        near,
+        tuple(near),
+        np.array(near),
+        [torch.tensor(x, dtype=torch.float64) for x in near],
+    ):
         assert PrunedSampler((scores, [0] * 4), keep=0.5).selection.tolist() == [0, 3]
-    series = pandas.Series([0.3, 9, 0.1, 0.2])
+    series = pytest.importorskip("pandas").Series([0.3, 9, 0.1, 0.2])
     filtered = series[series < 1]
     assert PrunedSampler((filtered, [0] * 3), keep=0.4).selection.tolist() == [0]
     unsigned = np.array([7, 5, 6], dtype=np.uint32)

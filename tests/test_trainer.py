@@ -4,8 +4,8 @@ import pytest
 from processes import records, warned
 
 
-def train(folder, processes, steps=-1, resume="-"):
-    ranks, said = records("run_trainer.py", processes, folder, steps, resume)
+def train(folder, processes, steps=-1, resume="-", kind="constant"):
+    ranks, said = records("run_trainer.py", processes, folder, steps, resume, kind)
     assert not warned(said)
     return ranks
 
@@ -21,6 +21,17 @@ def test_every_epoch_is_the_selection(processes, tmp_path):
         batches = [b for rank in ranks for b in rank["seen"][epoch * steps : (epoch + 1) * steps]]
         assert sorted({i for batch in batches for i in batch}) == ranks[0]["selected"]
     assert ranks[0]["seen"][:steps] != ranks[0]["seen"][steps:]
+
+
+@pytest.mark.parametrize("processes", [None, 2])
+def test_a_schedule_with_a_constant_number_of_samples(processes, tmp_path):
+    """As README has it: the Trainer counts its steps from the length of the first epoch."""
+    ranks = train(tmp_path, processes, kind="scheduled")
+    for epoch, distinct in enumerate((30, 60)):
+        steps = slice(epoch * 15, epoch * 15 + 15) if processes is None else None
+        steps = steps or slice(epoch * 8, epoch * 8 + 8)
+        seen = [i for rank in ranks for batch in rank["seen"][steps] for i in batch]
+        assert len({*seen}) == distinct
 
 
 @pytest.mark.parametrize("stop", [10, 20])

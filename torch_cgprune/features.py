@@ -54,8 +54,9 @@ def check_map_style(dataset: Any) -> None:
     """
     if isinstance(dataset, Mapping) and any(isinstance(key, str) for key in dataset):
         raise TypeError(
-            f"The dataset must be map-style, with items by number. Got {type(dataset).__name__}, with "
-            f"the keys {[*dataset]}; pass one of its values (of a DatasetDict, a split)."
+            "The dataset must be map-style, with items by number. Got "
+            f"{type(dataset).__name__}, with the keys {[*dataset]}; pass one of its values (of a "
+            "DatasetDict, a split)."
         )
     sized = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     if isinstance(dataset, IterableDataset) or not sized:

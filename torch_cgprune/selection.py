@@ -155,7 +155,6 @@ class SelectionSampler(Sampler[int]):
         """Let the next iteration be of the present epoch, from ``position`` on."""
         self._next_epoch, self._place = self.epoch, _Place(self.epoch, position)
         self._resuming = True  # the next iteration takes this place up
-        self._asked = None
 
     def _begin(self, place: _Place) -> Tensor:
         """Return the indices of an iteration that is asked for the first of them."""
