@@ -96,8 +96,7 @@ class SelectionSampler(Sampler[int]):
         if epoch != self.epoch:
             self._choose(epoch)
             self._start(0)
-        self._next_epoch = epoch
-        self._asked = epoch
+        self._next_epoch = self._asked = epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Return seed, epoch, position and the selection's fingerprint: a few bytes, at any n."""
@@ -167,18 +166,16 @@ class SelectionSampler(Sampler[int]):
             self._place = place
         if self._next_epoch == self.epoch:
             self._next_epoch += self._advances
-        self._resuming = False
-        self._asked = None
+        self._resuming, self._asked = False, None
         return self._order()[place.ahead :]
 
     def _take_up(self, place: _Place, epoch: int) -> None:
         """Let an iteration of ``epoch`` that knows its place be the latest."""
-        asked = self._asked
         if epoch != self.epoch:
             self._choose(epoch)
         # A loader loads when it is iterated. If it finds that epoch over, it begins another
         # iteration at once: of the epoch that set_epoch asked for before, or else the next.
-        self._next_epoch = epoch + 1 if asked in (None, epoch) else asked
+        self._next_epoch = epoch + 1 if self._asked in (None, epoch) else self._asked
         self._place, self._resuming = place, False
 
     def _upcoming(self) -> _Place:
