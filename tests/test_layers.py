@@ -10,6 +10,7 @@ import torch_cgprune
 LAYERS = [
     {
         "arrays",
+        "calibration",
         "copies",
         "errors",
         "kernel",
@@ -22,10 +23,11 @@ LAYERS = [
     },
     {"features", "files", "labels", "plans", "schedules", "selection", "solver"},
     {"blocks", "digests", "distributed", "options", "quotas", "reading", "scores"},
-    {"averages", "cache", "policies"},
-    {"checkpoint", "choosing"},
-    {"runs", "samplers"},
-    {"placement"},
+    {"averages", "cache", "noise_rate", "policies"},
+    {"checkpoint", "rules"},
+    {"filtering", "runs"},
+    {"choosing", "placement", "ridges"},
+    {"samplers"},
     {"scoring"},
     {"dataset"},
     {"__init__"},

@@ -14,6 +14,8 @@ from torch_cgprune.errors import (
     NotPositiveDefiniteError,
     UnstableDatasetError,
 )
+from torch_cgprune.filtering import NoiseReport, noise_report
+from torch_cgprune.noise_rate import NoiseRate, estimate_noise_rate
 from torch_cgprune.samplers import (
     DistributedPrunedSampler,
     DistributedWindowSampler,
@@ -36,10 +38,14 @@ __all__ = [
     "DistributedSelectionSampler",
     "DistributedWindowSampler",
     "LinearSchedule",
+    "NoiseRate",
+    "NoiseReport",
     "NotPositiveDefiniteError",
     "PrunedSampler",
     "SelectionSampler",
     "UnstableDatasetError",
     "WindowSampler",
     "cg_scores",
+    "estimate_noise_rate",
+    "noise_report",
 ]

@@ -38,8 +38,9 @@ def solve_blocks(
     """Solve the one-hot targets of blocks of equal size: every other coding is linear in them.
 
     Args:
-        rows: (B, b, d) unit rows.
-        blocks: which examples these are.
+        rows: (B, b, d) unit rows; (1, b, d) are those of all B, which then share the work of one
+            Gram matrix.
+        blocks: which examples these are, B of them.
         ridges: (B, b) added to the diagonal of the Gram matrix. Near copies of an earlier row get
             at least :func:`~torch_cgprune.kernel.twin_angle`, below which they cannot be told
             apart.
@@ -59,7 +60,8 @@ def solve_blocks(
         ridges = ridges.to(rows)
 
     def fill(start: int, stop: int, out: Tensor) -> None:
-        near = gram_tile(rows, start, stop, out)
+        near = gram_tile(rows, start, stop, out[: len(rows)])
+        out[len(rows) :] = out[:1]
         product[:, start:stop].baddbmm_(out, weighted[:, :stop])
         product[:, :start].baddbmm_(out[..., :start].mT, weighted[:, start:stop])
         own = ridges[:, start:stop]

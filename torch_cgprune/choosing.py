@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import functools
+import logging
+import warnings
 from typing import Any
 
 from torch import Tensor
 
 from torch_cgprune import policies
 from torch_cgprune.errors import check_choice, check_integer, check_real
+from torch_cgprune.filtering import noise_report
 from torch_cgprune.quotas import checked, checked_window
 from torch_cgprune.schedules import Share, share_at, turning_points
 from torch_cgprune.scores import CGScores
 from torch_cgprune.selection import Selection
+
+_log = logging.getLogger(__name__)
 
 POLICIES = ("low-first", "high-first", "random", "stratified", "soft", "noise-filter")
 
@@ -23,6 +28,8 @@ def pruned(
     keep: Share | None,
     policy: str,
     *,
+    rule: str | None,
+    fraction: float | None,
     balanced: bool | None,
     higher_is_harder: bool,
     seed: int,
@@ -37,7 +44,13 @@ def pruned(
             f"{policy!r}. Got {keep!r} instead."
         )
     if keep is None:
-        return _unsuspected(source, balanced=bool(balanced), higher_is_harder=higher_is_harder)
+        _check_direction(source, higher_is_harder=higher_is_harder)
+        return _unsuspected(source, rule, fraction, balanced=bool(balanced))
+    if rule is not None or fraction is not None:
+        raise ValueError(
+            f"The 'rule' and 'fraction' parameters of {owner} are for the policy 'noise-filter'. "
+            f"Got {rule!r} and {fraction!r} for {policy!r}; 'keep' says how much that keeps."
+        )
     for epoch in turning_points(keep):
         _share(owner, keep, epoch)
     values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
@@ -99,7 +112,9 @@ def _inside(
     return policies.window(values, codes, first, share, balanced=balanced)
 
 
-def _unsuspected(source: Any, *, balanced: bool, higher_is_harder: bool) -> Tensor:
+def _unsuspected(
+    source: Any, rule: str | None, fraction: float | None, *, balanced: bool
+) -> Tensor:
     scores = _scores(source)
     if scores is None:
         raise TypeError(
@@ -107,15 +122,23 @@ def _unsuspected(source: Any, *, balanced: bool, higher_is_harder: bool) -> Tens
             "scores of another method, pass the indices that policies.noise_filter gives to "
             "SelectionSampler."
         )
-    _check_direction(higher_is_harder=higher_is_harder)
-    return policies.noise_filter(scores.suspicion, scores.labels, balanced=balanced)
+    report = noise_report(scores, rule, fraction=fraction, balanced=balanced)
+    _log.info("%s", report)
+    most = report.mostly_dropped
+    if most:
+        warnings.warn(
+            f"The noise filter drops more than half of {', '.join(map(repr, most))}. Look at "
+            "noise_report(scores), and pass another 'rule', a 'fraction' or balanced=True.",
+            stacklevel=5,
+        )
+    return report.selection
 
 
 def _harder_is_higher(source: Any, *, higher_is_harder: bool) -> tuple[Tensor, Tensor]:
     """Return (n,) scores that are higher for harder examples, and class codes."""
     scores = _scores(source)
     if scores is not None:
-        _check_direction(higher_is_harder=higher_is_harder)
+        _check_direction(source, higher_is_harder=higher_is_harder)
         return scores.values, scores.labels
     if not (isinstance(source, tuple) and len(source) == 2):
         raise TypeError(
@@ -131,8 +154,8 @@ def _scores(source: Any) -> CGScores | None:
     return scores if isinstance(scores, CGScores) else None
 
 
-def _check_direction(*, higher_is_harder: bool) -> None:
-    if not higher_is_harder:
+def _check_direction(source: Any, *, higher_is_harder: bool) -> None:
+    if _scores(source) is not None and not higher_is_harder:
         raise ValueError(
             "The 'higher_is_harder' parameter of a sampler must be True for CG-scores, which are "
             "higher for harder examples. Got False; it is for a pair (scores, labels)."

@@ -24,7 +24,7 @@ def resolve_options(
     ratio: float = 4,
     runs: int | None = None,
     block_size: int | None = None,
-    ridge: float = 0.0,
+    ridge: float | str = 0.0,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -47,8 +47,13 @@ def resolve_options(
     check_choice("method", "cg_scores", method, METHODS)
     name = str(dtype).removeprefix("torch.")
     check_choice("dtype", "cg_scores", name, _DTYPES)
-    common = {"ridge": check_real("ridge", "cg_scores", ridge, "[0, inf)"), "dtype": name}
+    common: dict[str, Any] = {"ridge": _ridge(ridge), "dtype": name}
     n = sum(counts)
+    if ridge == "auto" and len(counts) == 1:
+        raise ValueError(
+            "ridge='auto' needs labels of two classes at least: one alone leaves nothing to "
+            "predict. Pass a number."
+        )
     if method == "auto":
         method = "exact" if n <= EXACT_UP_TO else "local"
     if method == "exact":
@@ -68,3 +73,9 @@ def resolve_options(
     ratio = check_real("ratio", "cg_scores", ratio, "(0, inf)")
     per_class = [given] * len(counts) if given else recommended_runs(counts, ratio)
     return {"method": method, **common, "ratio": ratio, "runs": per_class, "seed": seed}
+
+
+def _ridge(ridge: object) -> float | str:
+    if isinstance(ridge, str):
+        return check_choice("ridge", "cg_scores", ridge, ("auto",))
+    return check_real("ridge", "cg_scores", ridge, "[0, inf)")

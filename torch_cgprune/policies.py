@@ -16,9 +16,10 @@ from torch import Tensor
 from torch_cgprune.errors import check_integer, check_real
 from torch_cgprune.labels import Labels, encode_labels
 from torch_cgprune.quotas import (
+    check_none_empty,
     checked,
     checked_window,
-    even_shares,
+    from_strata,
     groups_of,
     places,
     shares_below,
@@ -134,22 +135,26 @@ def window(
     return take(nearest, codes, total, balanced=balanced)
 
 
-def noise_filter(suspicion: Any, labels: Labels, *, balanced: bool = False) -> Tensor:
+def noise_filter(
+    evidence: Any, labels: Labels, *, fraction: float | None = None, balanced: bool = False
+) -> Tensor:
     """Drop the examples whose label looks wrong.
 
     Args:
-        suspicion: (n,) finite numbers, positive where the label looks wrong, as
-            :attr:`CGScores.suspicion` gives them.
+        evidence: (n,) finite numbers, larger where the label looks more wrong and positive where a
+            rule says that it is, as :func:`torch_cgprune.rules.evidence` gives them.
         labels: n integers or strings.
-        balanced: False drops exactly the suspects (a class of suspects alone keeps its least
-            suspicious example). True drops as many in all, the most suspicious of every class in
-            proportion to its size, so that class proportions stay.
+        fraction: share of the examples to drop, in (0, 1), whatever the rule says; None drops those
+            with positive evidence.
+        balanced: False drops the worst of all. True drops as many in all, the worst of every class
+            in proportion to its size, so that class proportions stay.
 
     Returns:
         (m,) int64 sorted indices.
 
     Raises:
-        TypeError, ValueError: numbers that are not finite or not one per label.
+        TypeError, ValueError: numbers that are not finite or not one per label; a class of which
+            nothing would be left.
 
     References:
         Ki, Choi, Chung (ICLR 2023), App. B and Table 2, for the sign of the partial score.
@@ -159,12 +164,17 @@ def noise_filter(suspicion: Any, labels: Labels, *, balanced: bool = False) -> T
         tensor([0, 2, 3])
 
     """
-    suspicions, codes = checked(suspicion, labels)
+    suspicions, codes = checked(evidence, labels)
     ranking = suspicions.argsort(stable=True)
-    clean = suspicions[ranking] <= 0
+    clean = int((suspicions <= 0).sum())
+    if fraction is not None:
+        share = check_real("fraction", "noise_filter", fraction, "(0, 1)")
+        clean = len(codes) - round(share * len(codes))
     if balanced:
-        return take(ranking, codes, max(int(clean.sum()), int(codes.max()) + 1), balanced=True)
-    return ranking[clean | (places(ranking, codes) == 0)].sort().values
+        return take(ranking, codes, max(clean, int(codes.max()) + 1), balanced=True)
+    kept = ranking[:clean].sort().values
+    check_none_empty("noise_filter", codes, kept, labels)
+    return kept
 
 
 def stratified(
@@ -215,7 +225,7 @@ def stratified(
     by_group = drawn[groups[drawn].argsort(stable=True)].split(sizes.tolist())
     chosen = torch.cat(
         [
-            _from_strata(members, scores[members].double(), quota, cut, strata)
+            from_strata(members, scores[members].double(), quota, cut, strata)
             for members, quota in zip(by_group, quotas.tolist(), strict=True)
         ]
     )
@@ -275,15 +285,3 @@ def soft(
 def _generator(owner: str, seed: int, *more: int) -> np.random.Generator:
     seed = check_integer("seed", owner, seed, minimum=0)
     return np.random.default_rng(stream(seed, *more))
-
-
-def _from_strata(members: Tensor, scores: Tensor, quota: int, cut: float, strata: int) -> Tensor:
-    """Take ``quota`` of the members, which are in random order, as :func:`stratified` does."""
-    dropped = min(int(cut * len(members)), len(members) - quota)
-    easy = scores.argsort(stable=True)[: len(members) - dropped].sort().values
-    members, scores = members[easy], scores[easy]
-    low, high = scores.aminmax()
-    heights = (scores - low) / (high - low).clamp(min=torch.finfo(scores.dtype).tiny)
-    stratum = (heights * strata).long().clamp(max=strata - 1)
-    shares = even_shares(stratum.bincount(), quota)
-    return members[places(torch.arange(len(members), device="cpu"), stratum) < shares[stratum]]

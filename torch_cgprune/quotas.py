@@ -32,6 +32,27 @@ def checked(values: Any, labels: Labels) -> tuple[Tensor, Tensor]:
     return scores, codes
 
 
+def check_none_empty(owner: str, codes: Tensor, kept: Tensor, labels: Labels) -> None:
+    """Raise ValueError unless every class keeps an example.
+
+    Args:
+        owner: what drops the others, for the message.
+        codes: (n,) int64 class codes.
+        kept: (m,) indices.
+        labels: the n labels that the codes stand for.
+
+    """
+    counts = codes.bincount()
+    left = codes[kept].bincount(minlength=len(counts))
+    if not left.all():
+        c = int((left == 0).nonzero()[0])
+        raise ValueError(
+            f"{owner} would drop all {int(counts[c])} examples of the class "
+            f"{encode_labels(labels)[1][c]!r}. Pass balanced=True, a smaller 'fraction' or another "
+            "'rule'."
+        )
+
+
 def checked_window(owner: str, start: float, width: float) -> tuple[float, float]:
     """Return the shares below and in a window, both inside the data."""
     start = check_real("start", owner, start, "[0, 1)")
@@ -115,3 +136,15 @@ def shares_below(scores: Tensor, groups: Tensor, sizes: Tensor) -> Tensor:
     before = (sizes.cumsum(0) - sizes)[groups]
     no_higher = counts.cumsum(0)[members] - before
     return torch.div(no_higher.double(), sizes[groups])
+
+
+def from_strata(members: Tensor, scores: Tensor, quota: int, cut: float, strata: int) -> Tensor:
+    """Take ``quota`` of the members, which are in random order, as policies.stratified does."""
+    dropped = min(int(cut * len(members)), len(members) - quota)
+    easy = scores.argsort(stable=True)[: len(members) - dropped].sort().values
+    members, scores = members[easy], scores[easy]
+    low, high = scores.aminmax()
+    heights = (scores - low) / (high - low).clamp(min=torch.finfo(scores.dtype).tiny)
+    stratum = (heights * strata).long().clamp(max=strata - 1)
+    shares = even_shares(stratum.bincount(), quota)
+    return members[places(torch.arange(len(members), device="cpu"), stratum) < shares[stratum]]

@@ -75,6 +75,7 @@ class Work:
     options: dict[str, Any]
     dtype: torch.dtype
     device: torch.device
+    ridge: float = 0.0
     storage: Storage | None = None
     ranks: Ranks = ALONE
 
@@ -91,9 +92,8 @@ class Work:
     @functools.cached_property
     def ridges(self) -> Tensor:
         """(m,) the ridge of each kept example: copies in conflict need some."""
-        ridge = self.options["ridge"]
-        ridges = torch.full((len(self.copies.kept),), ridge, dtype=torch.float64)
-        ridges[self.copies.conflicts[self.copies.kept]] = max(ridge, CONFLICT_RIDGE)
+        ridges = torch.full((len(self.copies.kept),), self.ridge, dtype=torch.float64)
+        ridges[self.copies.conflicts[self.copies.kept]] = max(self.ridge, CONFLICT_RIDGE)
         return ridges
 
     def sums(self) -> Sums:

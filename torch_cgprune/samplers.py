@@ -23,10 +23,15 @@ class PrunedSampler(SelectionSampler):
         policy: ``"low-first"`` drops the lowest-scoring (most regular) examples first,
             ``"high-first"`` the highest, ``"stratified"`` keeps coverage where most goes,
             ``"soft"`` draws anew every epoch, harder examples more often, ``"random"`` is the
-            control, ``"noise-filter"`` drops the suspected mislabels (not from a pair). Each is
-            described in :mod:`torch_cgprune.policies`.
+            control, ``"noise-filter"`` drops the suspected mislabels (not from a pair), logs how
+            many of each class, and warns of a class that loses more than half. Each is described
+            in :mod:`torch_cgprune.policies`.
+        rule: (noise-filter) which labels are suspected: ``"centred-sign"`` (None; but for
+            stochastic scores ``"partial-sign"``), ``"partial-sign"``, ``"margin"``, ``"adjusted"``,
+            ``"confident"`` or ``"cleanlab"``; see :func:`torch_cgprune.rules.evidence`.
+        fraction: (noise-filter) drop this share, in (0, 1), of the most suspicious by the rule.
         balanced: apply the policy inside every class, so that class proportions stay. None is True,
-            but False for ``"noise-filter"``, which then drops exactly ``scores.suspects``.
+            but False for ``"noise-filter"``, which then drops exactly what the rule suspects.
         higher_is_harder: False for scores of a pair that are lower for harder, irregular examples,
             as C-scores are.
         num_samples: see :class:`SelectionSampler`, as are ``shuffle`` and errors.
@@ -46,6 +51,8 @@ class PrunedSampler(SelectionSampler):
         keep: Share | None = None,
         policy: str = "low-first",
         *,
+        rule: str | None = None,
+        fraction: float | None = None,
         balanced: bool | None = None,
         higher_is_harder: bool = True,
         num_samples: int | None = None,
@@ -58,6 +65,8 @@ class PrunedSampler(SelectionSampler):
                 source,
                 keep,
                 policy,
+                rule=rule,
+                fraction=fraction,
                 balanced=balanced,
                 higher_is_harder=higher_is_harder,
                 seed=seed,
@@ -72,10 +81,12 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
     """A :class:`PrunedSampler` for the ranks of plain DDP or Lightning.
 
     Args:
-        source: see :class:`PrunedSampler`, as are ``keep``, ``policy``, ``balanced`` and
-            ``higher_is_harder``.
+        source: see :class:`PrunedSampler`, as are ``keep``, ``policy``, ``rule``, ``fraction``,
+            ``balanced`` and ``higher_is_harder``.
         keep: share of the examples to keep.
         policy: which of them.
+        rule: (noise-filter) which labels are suspected.
+        fraction: (noise-filter) share of the examples to drop.
         balanced: inside every class.
         higher_is_harder: False for scores of a pair that are lower for harder examples.
         num_samples: see :class:`DistributedSelectionSampler`, as are the rest and errors.
@@ -98,6 +109,8 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
         keep: Share | None = None,
         policy: str = "low-first",
         *,
+        rule: str | None = None,
+        fraction: float | None = None,
         balanced: bool | None = None,
         higher_is_harder: bool = True,
         num_samples: int | None = None,
@@ -113,6 +126,8 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
                 source,
                 keep,
                 policy,
+                rule=rule,
+                fraction=fraction,
                 balanced=balanced,
                 higher_is_harder=higher_is_harder,
                 seed=seed,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
 
+from torch_cgprune import calibration as calibrating
+from torch_cgprune.calibration import Calibration
 from torch_cgprune.errors import CacheError
 from torch_cgprune.files import read_safetensors, write_safetensors
 from torch_cgprune.labels import ClassName
@@ -106,6 +109,74 @@ class CGScores:
     def suspects(self) -> Tensor:
         """(n,) bool, the examples whose label looks wrong: ``suspicion > 0``."""
         return self.suspicion > 0
+
+    @property
+    def priors(self) -> Tensor:
+        """(k,) float64 share of each class among the given labels."""
+        return self.labels.bincount(minlength=len(self.classes)).double() / len(self)
+
+    @property
+    def suggested_labels(self) -> Tensor:
+        """(n,) int64 class codes that the other examples suggest: the rival's where it wins.
+
+        Raises:
+            ValueError: the method predicts no classes (``stochastic``).
+
+        """
+        margin, rival = (
+            self.needed("suggested_labels", "margin"),
+            self.needed("suggested_labels", "rival"),
+        )
+        return rival.where(margin < 0, self.labels)
+
+    def pred_probs(self) -> Tensor:
+        r"""Return (n, k) float64 class probabilities, each without its own label; rows add up to 1.
+
+        The softmax :math:`P_{ic} \propto p_c \exp(\mu_{ic} / T)` of the leave-one-out predictions
+        ``loo``, with the class shares p and one temperature T, at which the given labels are
+        likeliest. They are of the *given*, possibly noisy labels, as cleanlab wants them.
+
+        Raises:
+            ValueError: the predictions of all classes are not there: the method is
+                ``stochastic``, or n k exceeds 2^27.
+
+        """
+        loo = self.needed("pred_probs", "loo")
+        return calibrating.probabilities(loo, self.priors, self.calibration.temperature)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """The temperature of :meth:`pred_probs`, and their agreement with the given labels.
+
+        Raises:
+            ValueError: as :meth:`pred_probs`.
+
+        """
+        loo = self.needed("calibration", "loo")
+        temperature = calibrating.fit_temperature(loo, self.labels, self.priors)
+        probs = calibrating.probabilities(loo, self.priors, temperature)
+        return calibrating.measure(probs, self.labels, temperature)
+
+    def needed(self, what: str, name: str) -> Tensor:
+        """Return an optional attribute that ``what`` cannot do without.
+
+        Raises:
+            ValueError: it is None; the message says why, and the cure.
+
+        """
+        tensor: Tensor | None = getattr(self, name)
+        if tensor is not None:
+            return tensor
+        method = self.metadata.get("options", {}).get("method")
+        if self.own is None:
+            raise ValueError(
+                f"{what!r} needs predictions of all classes, which the method {method!r} does not "
+                "have: each of its blocks knows one class. Score with method='exact' or 'local'."
+            )
+        raise ValueError(
+            f"{what!r} needs the predictions of all classes, which are kept up to 2^27 numbers; "
+            f"here they would be {len(self)} x {len(self.classes)}. Score fewer examples together."
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all.

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch_cgprune import plans
 from torch_cgprune.averages import finish
 from torch_cgprune.checkpoint import Checkpoint
-from torch_cgprune.copies import Copies, find_copies
+from torch_cgprune.copies import find_copies
 from torch_cgprune.digests import fingerprint, row_digests
 from torch_cgprune.features import as_matrix
 from torch_cgprune.kernel import unit_rows
@@ -24,6 +24,7 @@ from torch_cgprune.options import resolve_options
 from torch_cgprune.placement import place_tiles
 from torch_cgprune.plans import Plan
 from torch_cgprune.ranks import current_ranks
+from torch_cgprune.ridges import choose_ridge
 from torch_cgprune.runs import CONFLICT_RIDGE, Work, sum_runs
 from torch_cgprune.scores import CGScores
 from torch_cgprune.settings import own_settings
@@ -43,7 +44,7 @@ def cg_scores(
     ratio: float = 4,
     runs: int | None = None,
     block_size: int | None = None,
-    ridge: float = 0.0,
+    ridge: float | str = 0.0,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
@@ -79,8 +80,9 @@ def cg_scores(
             class, as many as cover half of the other classes (App. A.3), logged and recorded in
             ``metadata``.
         block_size: (local) rows per block at most; None is 2,048.
-        ridge: :math:`\lambda \ge 0`, added to the diagonal of H. 0 is the paper's score; 0.1 to 0.3
-            ranks mislabels better.
+        ridge: :math:`\lambda \ge 0`, added to the diagonal of H. 0 is the paper's score; wrong
+            labels are told better with some. ``"auto"`` takes the one of seven, from 0.01 to 10, at
+            which the given labels are likeliest, each left out; it is in ``metadata["ridge"]``.
         device: where to compute; None takes the features' own device if that is no CPU, else CUDA
             if there is one, else the CPU.
         dtype: ``torch.float32`` or ``torch.float64``.
@@ -126,7 +128,8 @@ def cg_scores(
                 seed=seed,
             )
             _log_choices(options, method=method, runs=runs, n=len(codes))
-            unit_digests, sketch = _survey(matrix, seed if options["method"] == "local" else None)
+            sketched = options["method"] == "local" or ridge == "auto"
+            unit_digests, sketch = _survey(matrix, options.get("seed", 0) if sketched else None)
             digests = row_digests(matrix)
             job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
         ranks.check_same(job, "features, labels and options")
@@ -139,11 +142,18 @@ def cg_scores(
                 "library_version": version("torch-cgprune"),
                 "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
             }
-            plan = _plan(codes[copies.kept], sketch, copies, len(classes), options)
+            kept = copies.kept
+            points = sketch if len(kept) == len(sketch) else sketch[kept]
+            plan = _plan(codes[kept], points, len(classes), options)
             place = _pick_device(device, matrix)
             work = Work(matrix, copies, codes, options, dtype, place, ranks=ranks)
             largest = max(itertools.chain(*plan.sizes))
             work = dataclasses.replace(work, storage=place_tiles(work, largest, storage))
+        if ridge == "auto":
+            ridge, metadata["ridge"] = choose_ridge(work, points)
+            _log.info("ridge='auto' takes %g", ridge)
+        with ranks.together():
+            work = dataclasses.replace(work, ridge=float(ridge))
             finished = Checkpoint(checkpoint if ranks.rank == 0 else None, metadata)
         total = sum_runs(work, plan, finished, show=progress)
         scores = None
@@ -205,12 +215,11 @@ def _pick_device(device: torch.device | str | None, matrix: Tensor) -> torch.dev
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _plan(codes: Tensor, sketch: Tensor, copies: Copies, k: int, options: dict[str, Any]) -> Plan:
+def _plan(codes: Tensor, points: Tensor, k: int, options: dict[str, Any]) -> Plan:
     method = options["method"]
     if method == "exact":
         return plans.exact(codes, k)
     drawn = {name: options[name] for name in ("runs", "seed")}
     if method == "local":
-        points = sketch if len(copies.kept) == len(sketch) else sketch[copies.kept]
         return plans.local(points, codes, block_size=options["block_size"], **drawn)
     return plans.stochastic(codes, k, ratio=options["ratio"], **drawn)
