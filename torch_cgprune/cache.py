@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
-from torch_cgprune.digests import row_digests
 from torch_cgprune.errors import CacheMismatchError
 from torch_cgprune.labels import ClassName
 from torch_cgprune.scores import CGScores
+
+# Items read to recognise a dataset when a file is loaded.
+_SAMPLE = 32
+
+
+def sample(n: int) -> list[int]:
+    """Return the indices of the examples of ``n`` that are compared with a file."""
+    drawn: list[int] = np.random.default_rng(0).choice(n, min(_SAMPLE, n), replace=False).tolist()
+    return sorted(drawn)
 
 
 def check_options(scores: CGScores, options: dict[str, Any], where: str) -> None:
@@ -45,7 +54,7 @@ def check_labels(
         CacheMismatchError: it names what differs: the number of examples, the classes, the labels.
 
     """
-    check_length(scores, len(labels), where)
+    check_number(len(scores), len(labels), where)
     if scores.classes != classes:
         raise _mismatch(where, f"has the classes {scores.classes}, the data {classes}")
     other = (scores.labels != labels).nonzero().squeeze(1)
@@ -58,15 +67,15 @@ def check_labels(
         )
 
 
-def check_length(scores: CGScores, n: int, where: str) -> None:
-    """Raise unless ``scores`` are of ``n`` examples.
+def check_number(known: int, n: int, where: str, *, at_most: bool = False) -> None:
+    """Raise unless a file is of ``n`` examples, or ``at_most`` of so many.
 
     Raises:
-        CacheMismatchError: they are not.
+        CacheMismatchError: it is not.
 
     """
-    if len(scores) != n:
-        raise _mismatch(where, f"has {len(scores)} examples, the data {n}")
+    if known > n or (known < n and not at_most):
+        raise _mismatch(where, f"has {known} examples, the data {n}")
 
 
 def check_names(scores: CGScores, indices: Sequence[int], names: Sequence[Any], where: str) -> None:
@@ -82,30 +91,41 @@ def check_names(scores: CGScores, indices: Sequence[int], names: Sequence[Any], 
             raise _mismatch(where, f"has the label {cached!r} for example {i}, the data {name!r}")
 
 
-def check_rows(scores: CGScores, indices: Sequence[int], rows: Tensor, where: str) -> None:
-    """Raise unless the features at ``indices`` are the ones that were scored.
+def check_digests(known: Tensor, indices: Sequence[int], digests: Tensor, where: str) -> None:
+    """Raise unless the examples at ``indices`` have the content that they had.
 
     Args:
-        scores: the cached scores.
+        known: (n,) content hashes in the file.
         indices: m indices of examples.
-        rows: (m, d) their features as read now.
+        digests: (m,) their content hashes as read now.
         where: the file, for the message.
 
     Raises:
         CacheMismatchError: it names the first example whose content differs.
 
     """
-    other = (scores.digests[list(indices)] != row_digests(rows)).nonzero().squeeze(1)
+    other = (known[list(indices)] != digests).nonzero().squeeze(1)
     if len(other):
         raise _mismatch(
             where,
             f"is of other features: example {indices[int(other[0])]} differs "
-            f"({len(other)} of {len(rows)} examined do)",
+            f"({len(other)} of {len(digests)} examined do)",
         )
+
+
+def check_encoder(scores: CGScores, identity: str | None, where: str) -> None:
+    """Raise unless ``scores`` are of the features of this encoder, or none.
+
+    Raises:
+        CacheMismatchError: they are not.
+
+    """
+    if scores.metadata.get("encoder") != identity:
+        raise _mismatch(where, "is of features of another encoder, or of none")
 
 
 def _mismatch(where: str, what: str) -> CacheMismatchError:
     return CacheMismatchError(
-        f"The score file {where!r} {what}. Name another file, delete this one, "
+        f"The file {where!r} {what}. Name another file, delete this one, "
         "or pass on_mismatch='recompute'."
     )

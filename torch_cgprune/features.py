@@ -73,6 +73,24 @@ def flat_row(image: Any, index: int) -> Tensor:
         TypeError: no PIL image, array or tensor.
 
     """
+    return _numbers(image, index).flatten()
+
+
+def channels_first(image: Any, index: int) -> Tensor:
+    """Return an image as encoders take it: (c, h, w) numbers, a tensor in the shape it has.
+
+    Raises:
+        TypeError: no PIL image, array or tensor.
+
+    """
+    numbers = _numbers(image, index)
+    if isinstance(image, Tensor):
+        return numbers
+    return numbers[None] if numbers.ndim == 2 else numbers.movedim(-1, 0)
+
+
+def _numbers(image: Any, index: int) -> Tensor:
+    """Return an image's numbers in the shape it has; bytes become [0, 1]."""
     if isinstance(image, Image):
         image = np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
     if isinstance(image, np.ndarray):
@@ -87,7 +105,7 @@ def flat_row(image: Any, index: int) -> Tensor:
             f"Item {index} of the dataset must start with a PIL image, array or tensor. "
             f"Got {type(image).__name__}; pass a 'transform' that makes one, or 'features'."
         )
-    return _unit_range(image.detach()).flatten()
+    return _unit_range(image.detach())
 
 
 def _unit_range(image: Tensor) -> Tensor:
@@ -113,5 +131,15 @@ def check_width(width: int, expected: int, first: int | None) -> None:
         where = "" if first is None else f" (from item {first} on)"
         raise ValueError(
             f"The dataset's images differ in size: {expected} and {width} numbers{where}. "
+            "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
+        )
+
+
+def check_shapes(images: Sequence[Tensor]) -> None:
+    """Raise ValueError unless images are of one shape, which a batch for an encoder has."""
+    shapes = sorted({tuple(image.shape) for image in images})
+    if len(shapes) > 1:
+        raise ValueError(
+            f"The dataset's images differ in shape: {shapes[0]} and {shapes[1]}. "
             "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
         )

@@ -6,7 +6,9 @@ import os
 import stat
 import uuid
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -94,3 +96,35 @@ def read_safetensors(
 
 def _sibling(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def open_matrix(path: str | os.PathLike[str]) -> Any:
+    """Open the features in a ``.npy`` file, memory-mapped, or in a safetensors file.
+
+    A safetensors file holds one tensor, or several of which one is called ``features``.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CacheError: truncated, or without such a tensor.
+        ValueError: another kind of file.
+
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        tensors, _ = read_safetensors(path)
+        if "features" not in tensors and len(tensors) != 1:
+            raise CacheError(
+                f"The file {str(path)!r} must hold one tensor, or one called 'features'. Got "
+                f"{sorted(tensors)} instead."
+            )
+        return tensors.get("features", next(iter(tensors.values())))
+    if path.suffix != ".npy":
+        raise ValueError(
+            f"The 'features' file must be .npy or .safetensors. Got {str(path)!r} instead."
+        )
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise CacheError(
+            f"The file {str(path)!r} is truncated or no .npy file ({error})."
+        ) from error

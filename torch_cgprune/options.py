@@ -49,11 +49,6 @@ def resolve_options(
     check_choice("dtype", "cg_scores", name, _DTYPES)
     common: dict[str, Any] = {"ridge": _ridge(ridge), "dtype": name}
     n = sum(counts)
-    if ridge == "auto" and len(counts) == 1:
-        raise ValueError(
-            "ridge='auto' needs labels of two classes at least: one alone leaves nothing to "
-            "predict. Pass a number."
-        )
     if method == "auto":
         method = "exact" if n <= EXACT_UP_TO else "local"
     if method == "exact":
@@ -76,6 +71,6 @@ def resolve_options(
 
 
 def _ridge(ridge: object) -> float | str:
-    if isinstance(ridge, str):
-        return check_choice("ridge", "cg_scores", ridge, ("auto",))
+    if isinstance(ridge, str) and ridge == "auto":
+        return ridge
     return check_real("ridge", "cg_scores", ridge, "[0, inf)")

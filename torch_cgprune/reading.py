@@ -19,7 +19,9 @@ from torch_cgprune.arrays import plain
 from torch_cgprune.errors import UnstableDatasetError
 from torch_cgprune.features import (
     as_matrix,
+    channels_first,
     check_map_style,
+    check_shapes,
     check_width,
     flat_row,
     is_array,
@@ -37,18 +39,19 @@ _WORKERS_FROM = 4096
 
 
 def read_rows(
-    source: Any, indices: Sequence[int], transform: Transform = None
+    source: Any, indices: Sequence[int], transform: Transform = None, *, images: bool = False
 ) -> tuple[Tensor, list[Any] | None]:
     """Return the (m, d) feature rows at ``indices``, and their labels if the source has any.
 
-    For the few rows that a check needs; :func:`read_dataset` reads a whole dataset.
+    For the few rows that a check needs; :func:`read_dataset` reads a whole dataset. ``images`` asks
+    for the numbers of :func:`read_images`, flattened.
     """
     if is_array(source):
         return as_matrix(source)[list(indices)], None
-    items = _Items(deterministic_view(source, transform))
+    items = (_Images if images else _Items)(deterministic_view(source, transform))
     with _random_state_kept():
         rows, labels = zip(*(items[i] for i in indices), strict=True)
-    return stack_rows(rows), _known([*labels])
+    return stack_rows([row.flatten() for row in rows]), _known([*labels])
 
 
 def read_labels(
@@ -102,10 +105,7 @@ def read_dataset(
         TypeError: no map-style dataset, or an item that is no image.
 
     """
-    check_map_style(dataset)
-    items = _Items(deterministic_view(dataset, transform))
-    if len(items) == 0:
-        raise ValueError("The dataset is empty: there is nothing to score.")
+    items = _Items(_opened(dataset, transform))
     features: Tensor | None = None
     labels: list[Any] = []
     with _random_state_kept():
@@ -120,12 +120,51 @@ def read_dataset(
     return features, _known(labels)
 
 
-def _batches(items: _Items, num_workers: int | None, progress: bool) -> Iterator[Any]:  # noqa: FBT001
+def read_images(
+    dataset: Any,
+    *,
+    first: int = 0,
+    batch_size: int = _BATCH,
+    expected: Sequence[Any] | None = None,
+    transform: Transform = None,
+    num_workers: int | None = None,
+    progress: bool = True,
+) -> Iterator[tuple[Tensor, list[Any]]]:
+    """Yield the images from item ``first`` on in batches, as encoders take them.
+
+    Arguments and errors are those of :func:`read_dataset`.
+
+    Yields:
+        (b, c, h, w) images, floats in [0, 1] where they were bytes, and their b labels, each None
+        if the items are bare images.
+
+    """
+    view = _opened(dataset, transform)
+    with _random_state_kept():
+        _probe(_Images(view), expected)
+        items = _Images(view if first == 0 else Subset(view, range(first, len(view))))
+        yield from _batches(items, num_workers, progress, batch_size)
+
+
+def _opened(dataset: Any, transform: Transform) -> Any:
+    """Return what is read of a dataset, which has items."""
+    check_map_style(dataset)
+    if len(dataset) == 0:
+        raise ValueError("The dataset is empty: there is nothing to score.")
+    return deterministic_view(dataset, transform)
+
+
+def _batches(
+    items: _Items,
+    num_workers: int | None,
+    progress: bool,  # noqa: FBT001
+    batch_size: int = _BATCH,
+) -> Iterator[Any]:
     if num_workers is None:
         num_workers = _default_workers(len(items))
     loader = DataLoader(
         items,
-        batch_size=_BATCH,
+        batch_size=batch_size,
         num_workers=num_workers,
         collate_fn=items.collate,
         generator=torch.Generator("cpu"),  # else the loader draws from the global one
@@ -133,7 +172,7 @@ def _batches(items: _Items, num_workers: int | None, progress: bool) -> Iterator
     with tqdm(total=len(items), desc="Reading items", unit="item", disable=not progress) as bar:
         for batch in loader:
             yield batch
-            bar.update(min(_BATCH, len(items) - int(bar.n)))
+            bar.update(min(batch_size, len(items) - int(bar.n)))
 
 
 def _default_workers(n: int) -> int:
@@ -180,6 +219,21 @@ class _Items(Dataset[Any]):
         """Stack a batch."""
         rows, labels = zip(*items, strict=True)
         return stack_rows(rows), list(labels)
+
+
+class _Images(_Items):
+    """The images in the shape that encoders take, with their labels."""
+
+    def __getitem__(self, index: int) -> Any:
+        image, label = _fields(self.dataset[index])
+        return channels_first(image, index), label
+
+    @staticmethod
+    def collate(items: list[tuple[Tensor, Any]]) -> Any:
+        """Stack a batch."""
+        images, labels = zip(*items, strict=True)
+        check_shapes(images)
+        return torch.stack(images), list(labels)
 
 
 class _ItemLabels(_Items):

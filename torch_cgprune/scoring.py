@@ -16,6 +16,7 @@ from torch_cgprune import plans
 from torch_cgprune.averages import finish
 from torch_cgprune.checkpoint import Checkpoint
 from torch_cgprune.copies import find_copies
+from torch_cgprune.devices import pick_device
 from torch_cgprune.digests import fingerprint, row_digests
 from torch_cgprune.features import as_matrix
 from torch_cgprune.kernel import unit_rows
@@ -116,7 +117,7 @@ def cg_scores(
         with ranks.together():
             matrix = as_matrix(features)
             codes, classes = encode_labels(labels)
-            _check_data(matrix, codes)
+            _check_data(matrix, codes, ridge)
             options = resolve_options(
                 codes.bincount().tolist(),
                 method=method,
@@ -145,7 +146,7 @@ def cg_scores(
             kept = copies.kept
             points = sketch if len(kept) == len(sketch) else sketch[kept]
             plan = _plan(codes[kept], points, len(classes), options)
-            place = _pick_device(device, matrix)
+            place = pick_device(device, matrix.device)
             work = Work(matrix, copies, codes, options, dtype, place, ranks=ranks)
             largest = max(itertools.chain(*plan.sizes))
             work = dataclasses.replace(work, storage=place_tiles(work, largest, storage))
@@ -172,7 +173,7 @@ def _log_choices(options: dict[str, Any], *, method: str, runs: int | None, n: i
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
 
 
-def _check_data(matrix: Tensor, codes: Tensor) -> None:
+def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str) -> None:
     if len(matrix) != len(codes):
         raise ValueError(
             f"The 'labels' must be one per row of the 'features'. Got {len(codes)} labels for "
@@ -181,6 +182,11 @@ def _check_data(matrix: Tensor, codes: Tensor) -> None:
     if len(matrix) < 2:
         raise ValueError(
             "The 'features' must have at least 2 rows: a score compares examples. Got 1."
+        )
+    if ridge == "auto" and not codes.any():
+        raise ValueError(
+            "The 'ridge' parameter of cg_scores must be a number where all labels are the same. "
+            "Got 'auto', which compares predictions of classes."
         )
 
 
@@ -205,14 +211,6 @@ def _survey(matrix: Tensor, sketch_seed: int | None) -> tuple[Tensor, Tensor]:
         digests.append(row_digests(rows))
         sketch[part] = rows @ projection
     return torch.cat(digests), sketch
-
-
-def _pick_device(device: torch.device | str | None, matrix: Tensor) -> torch.device:
-    if device is not None:
-        return torch.device(device)
-    if matrix.device.type != "cpu":
-        return matrix.device
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _plan(codes: Tensor, points: Tensor, k: int, options: dict[str, Any]) -> Plan:
