@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, TensorDataset
 from torchvision.datasets import FashionMNIST, ImageFolder
 from torchvision.transforms import ToTensor
 
-from torch_cgprune import IMAGENET, Encoder
+from torch_cgprune.encoders import IMAGENET, Encoder
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
 

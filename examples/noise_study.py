@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import example_data
 import numpy as np
@@ -65,10 +65,9 @@ def timed(function: Callable[..., Result], *args: Any, **options: Any) -> tuple[
 
 def ours(rows: Tensor, labels: Tensor, method: str) -> tuple[list[Verdict], CGScores]:
     """Score without a ridge, as the paper does, and with the ridge that the labels choose."""
-    paper, seconds = timed(lambda: cg_scores(rows, labels, method=method, progress=False))
-    scores, auto = timed(
-        lambda: cg_scores(rows, labels, method=method, ridge="auto", progress=False)
-    )
+    options: dict[str, Any] = {"method": method, "progress": False}
+    paper, seconds = timed(cg_scores, rows, labels, **options)
+    scores, auto = timed(cg_scores, rows, labels, ridge="auto", **options)
     probs = scores.pred_probs()
     own = probs.gather(1, labels[:, None]).squeeze(1)
     found = [
@@ -79,11 +78,11 @@ def ours(rows: Tensor, labels: Tensor, method: str) -> tuple[list[Verdict], CGSc
         Verdict("partial-sign", scores.partial, scores.partial > 0, auto),
     ]
     for rule in ("centred-sign", "adjusted", "margin", "confident"):
-        against, extra = timed(lambda rule=rule: evidence(scores, rule))
+        against, extra = timed(evidence, scores, rule)
         ranking = 1 - own if rule == "confident" else against
         found.append(Verdict(rule, ranking, against > 0, auto + extra))
-    issues, extra = timed(lambda: evidence(scores, "cleanlab") > 0)
-    found.append(Verdict("cleanlab on pred_probs", 1 - own, issues, auto + extra))
+    issues, extra = timed(evidence, scores, "cleanlab")
+    found.append(Verdict("cleanlab on pred_probs", 1 - own, issues > 0, auto + extra))
     return found, scores
 
 
@@ -108,7 +107,7 @@ def rivals(
     if regression:
         model = LogisticRegression(max_iter=ITERATIONS)
         probs, extra = timed(
-            lambda: cross_val_predict(model, rows.numpy(), labels, cv=FOLDS, method="predict_proba")
+            cross_val_predict, model, rows.numpy(), labels, cv=FOLDS, method="predict_proba"
         )
         yield by_cleanlab("cleanlab on log. regression", probs, labels, extra)
 
@@ -122,8 +121,10 @@ def by_cleanlab(name: str, probs: np.ndarray[Any, Any], labels: Tensor, seconds:
 
 def show(verdicts: list[Verdict], wrong: Tensor) -> None:
     print(
-        "| method                      | AUROC | av. prec. | precision | recall |    F1 |    time |\n"
-        "|-----------------------------|------:|----------:|----------:|-------:|------:|--------:|"
+        "| method                      | AUROC | av. prec. | precision | recall |    F1 |   time |"
+    )
+    print(
+        "|-----------------------------|------:|----------:|----------:|-------:|------:|-------:|"
     )
     for name, against, flagged, seconds in verdicts:
         area, average = roc_auc_score(wrong, against), average_precision_score(wrong, against)
@@ -133,7 +134,7 @@ def show(verdicts: list[Verdict], wrong: Tensor) -> None:
                 wrong, flagged, average="binary", zero_division=0
             )
             rule = f"{p:9.3f} | {r:6.3f} | {f:5.3f}"
-        print(f"| {name:<27} | {area:.3f} | {average:9.3f} | {rule} | {seconds:5.1f} s |")
+        print(f"| {name:<27} | {area:.3f} | {average:9.3f} | {rule} | {seconds:4.0f} s |")
     print(flush=True)
 
 
@@ -145,18 +146,19 @@ def features_of(kind: str, images: Tensor, labels: Tensor, name: str, cache: Pat
         cache.mkdir(parents=True, exist_ok=True)
         cache = cache / f"{Path(name).name}.safetensors"
     encoder = example_data.pretrained(cache)
-    (read, _), seconds = timed(lambda: encode_dataset(TensorDataset(images, labels), encoder))
+    (read, _), seconds = timed(encode_dataset, TensorDataset(images, labels), encoder)
     print(f"encoded {len(images)} images in {seconds:.0f} s\n", flush=True)
     return read.features
 
 
 def study(name: str, args: argparse.Namespace) -> None:
     images, labels = example_data.in_memory(example_data.load(name, args.root)[0])
+    noises: list[tuple[str, float, dict[int, int] | None]]
     noises = [(f"{p:.0%} symmetric", p, None) for p in args.symmetric]
     noises += [(f"{p:.0%} asymmetric", p, example_data.swaps(name)) for p in args.asymmetric]
     for kind in args.features:
         rows = features_of(kind, images, labels, name, args.cache)
-        near, seconds = timed(lambda rows=rows: neighbours(rows))
+        near, seconds = timed(neighbours, rows)
         for noise, share, swaps in noises:
             given = example_data.corrupted(labels, share, swaps=swaps)
             verdicts, scores = ours(rows, given, args.method)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from torch_cgprune.dataset import CGScoredDataset
 from torch_cgprune.distributed import DistributedSelectionSampler
-from torch_cgprune.encoders import IMAGENET, Encoder
+from torch_cgprune.encoders import Encoder
 from torch_cgprune.errors import (
     CacheError,
     CacheMismatchError,
@@ -31,7 +31,6 @@ from torch_cgprune.selection import SelectionSampler
 __version__ = version("torch-cgprune")
 
 __all__ = [
-    "IMAGENET",
     "CGScoredDataset",
     "CGScores",
     "CacheError",
