@@ -7,6 +7,7 @@ and FOLDER/test/<class>; --policies for others; --noise 0 for the first part alo
 """
 
 import argparse
+import functools
 import itertools
 import platform
 import time
@@ -15,8 +16,9 @@ from typing import Any
 
 import example_data
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Sampler, TensorDataset
+from example_training import print_head, trials
+from torch import Tensor
+from torch.utils.data import TensorDataset
 
 from torch_cgprune import CGScoredDataset, PrunedSampler
 
@@ -37,54 +39,14 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def network(image: Tensor, classes: int) -> nn.Module:
-    """Two convolutions and two linear layers: small enough for two CPU cores."""
-    channels, height, width = image.shape
-    return nn.Sequential(
-        *(nn.Conv2d(channels, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
-        *(nn.Linear(32 * (height // 4) * (width // 4), 128), nn.ReLU(), nn.Linear(128, classes)),
-    )
-
-
-def train(dataset: Any, sampler: Sampler[int], test: TensorDataset, args: Any, seed: int) -> float:
-    """Train for ``args.steps`` steps and return the test accuracy in percent."""
-    torch.manual_seed(seed)
-    images, labels = test.tensors
-    model = network(images[0], args.classes)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=args.steps)
-    loader = DataLoader(
-        dataset, batch_size=min(args.batch_size, len(dataset)), sampler=sampler, drop_last=True
-    )
-    epochs = itertools.chain.from_iterable(itertools.repeat(loader))
-    for x, y in itertools.islice(epochs, args.steps):
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model(x), y).backward()
-        optimizer.step()
-        schedule.step()
-    model.eval()
-    with torch.no_grad():
-        right = [
-            (model(x).argmax(1) == y).sum()
-            for x, y in zip(images.split(1000), labels.split(1000), strict=True)
-        ]
-    return 100 * int(sum(right)) / len(labels)
-
-
 def trial(
     name: str, scored: CGScoredDataset, policy: dict[str, Any], test: TensorDataset, args: Any
 ) -> None:
-    """Train once per seed and print a row of the table."""
-    n, accuracies, start = len(scored), [], time.perf_counter()
-    for seed in range(args.seeds):
-        # num_samples: as many steps per epoch as with all data, the paper's protocol
-        sampler = PrunedSampler(scored, **policy, num_samples=n, seed=seed)
-        accuracies.append(train(scored.dataset, sampler, test, args, seed))
-    seconds = (time.perf_counter() - start) / args.seeds
-    std, mean = torch.std_mean(torch.tensor(accuracies), correction=min(1, args.seeds - 1))
-    kept = len(sampler.selection)
-    print(f"| {name:<32} | {kept:>6} | {mean:5.2f} ± {std:4.2f} | {seconds:5.1f} s |", flush=True)
+    """Train on what a policy keeps, once per seed."""
+    # num_samples: as many steps per epoch as with all data, the paper's protocol
+    options = {**policy, "num_samples": len(scored)}
+    sampler = functools.partial(PrunedSampler, scored, **options)
+    trials(name, scored.dataset, lambda seed: sampler(seed=seed), test, args)
 
 
 def score(dataset: TensorDataset, name: str, ridge: float, args: Any) -> CGScoredDataset:
@@ -128,8 +90,7 @@ def main() -> None:
     scored = score(clean, "clean-labels", 0.0, args)
     noisy = score_noisy(images, labels, args) if args.noise else None
 
-    print("| trained on                       |   kept | test acc. (%) | a run   |")
-    print("|----------------------------------|-------:|--------------:|--------:|")
+    print_head()
     trial("all", scored, {"keep": 1.0}, test, args)
     for keep, policy in itertools.product(args.keep, args.policies):
         trial(f"{keep:.0%} by {policy}", scored, {"keep": keep, "policy": policy}, test, args)
