@@ -11,6 +11,7 @@ from torch_cgprune import CGScoredDataset, CGScores, blocks, cg_scores, runs, so
 
 METHODS = {
     "exact": {"method": "exact"},
+    "auto": {"method": "exact", "ridge": "auto"},
     "local": {"method": "local", "block_size": 19, "runs": 3},
     "stochastic": {"method": "stochastic", "ratio": 1, "runs": 3},
 }
@@ -32,13 +33,24 @@ def score(folder):
 
 
 def wrap(folder):
-    """Compute into a cache, then load it; only rank 0 writes."""
+    """Compute into a cache, then load it; only rank 0 writes, and it alone encodes."""
     written, save = [], CGScores.save
     CGScores.save = lambda scores, path: (written.append(path), save(scores, path))
     for _ in range(2):
         train = CGScoredDataset(small_dataset(), cache=folder / "cache", progress=False)
     assert len(written) == (dist.get_rank() == 0)
+    encoded = CGScoredDataset(small_dataset(), features=encode, progress=False)
+    assert (len(batches) > 0) == (dist.get_rank() == 0)
+    save(encoded.scores, folder / f"encoded.{dist.get_rank()}")
     save(train.scores, folder / f"loaded.{dist.get_rank()}")
+
+
+batches = []
+
+
+def encode(images):
+    batches.append(len(images))
+    return images.flatten(1)[:, ::2]
 
 
 def fail(folder):

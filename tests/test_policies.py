@@ -138,14 +138,26 @@ def test_ties_go_to_the_lower_index():
 @given(pairs=examples)
 def test_the_noise_filter_drops_exactly_the_positive(pairs):
     suspicion, labels = split(pairs)
-    kept = policies.noise_filter(suspicion, labels)
-    for c in labels.unique():
-        group = (labels == c).nonzero().flatten()
-        clean = group[suspicion[group] <= 0].tolist()
-        inside = [i for i in kept.tolist() if int(labels[i]) == int(c)]
-        # a class of suspects alone keeps its least suspicious, the first of equals
-        least = min(group.tolist(), key=lambda i: (float(suspicion[i]), i))
-        assert inside == (clean or [least])
+    clean = (suspicion <= 0).nonzero().flatten()
+    lost = {*labels.tolist()} - {*labels[clean].tolist()}
+    if lost:
+        with pytest.raises(ValueError, match=f"drop all .* of the class {min(lost)}"):
+            policies.noise_filter(suspicion, labels)
+    else:
+        assert policies.noise_filter(suspicion, labels).tolist() == clean.tolist()
+
+
+@given(pairs=examples, fraction=st.floats(0.01, 0.99))
+def test_a_fraction_drops_so_many_of_the_worst(pairs, fraction):
+    suspicion, labels = split(pairs)
+    n = len(labels)
+    m = n - round(fraction * n)
+    ranking = sorted(range(n), key=lambda i: (float(suspicion[i]), i))
+    inside = policies.noise_filter(suspicion, labels, fraction=fraction, balanced=True)
+    assert len(inside) == max(m, len(labels.unique()))
+    if {*labels[ranking[:m]].tolist()} == {*labels.tolist()}:
+        kept = policies.noise_filter(suspicion, labels, fraction=fraction)
+        assert kept.tolist() == sorted(ranking[:m])
 
 
 @given(pairs=examples)

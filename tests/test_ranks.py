@@ -35,7 +35,15 @@ def test_a_dataset_is_scored_together_and_written_once(tmp_path):
     for name in ("cache", "loaded.0", "loaded.1"):
         got = CGScores.load(tmp_path / name)
         torch.testing.assert_close(got.values, expected.values, rtol=1e-3, atol=1e-3)
-    assert {path.name for path in tmp_path.iterdir()} == {"cache", "loaded.0", "loaded.1"}
+    expected = CGScoredDataset(
+        workers.small_dataset(), features=ranked.encode, progress=False
+    ).scores
+    for rank in range(2):
+        got = CGScores.load(tmp_path / f"encoded.{rank}")
+        torch.testing.assert_close(got.values, expected.values, rtol=1e-3, atol=1e-3)
+        assert torch.equal(got.digests, expected.digests)
+    names = {"cache", "loaded.0", "loaded.1", "encoded.0", "encoded.1"}
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_the_error_of_one_rank_is_raised_on_all(tmp_path):

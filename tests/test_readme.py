@@ -30,6 +30,7 @@ class Learner(lightning.LightningModule):
 # The stacks warn of what is none of ours: the number of workers, no GPU, names of theirs.
 @pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")
 @pytest.mark.filterwarnings("ignore:::lightning")
+@pytest.mark.filterwarnings("ignore:The noise filter drops more than half")  # all labels are noise
 def test_the_blocks_of_readme_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost"}.items():

@@ -179,7 +179,8 @@ def _encoder_or_rows(features: Any) -> tuple[Encoder | None, Any]:
     """Tell an encoder from rows, a dataset, or a column's name."""
     if isinstance(features, Encoder):
         return features, None
-    if isinstance(features, os.PathLike) or str(features).endswith((".npy", ".safetensors")):
+    named = isinstance(features, str) and features.endswith((".npy", ".safetensors"))
+    if named or isinstance(features, os.PathLike):
         return None, open_matrix(features)
     is_dataset = hasattr(features, "__getitem__") and hasattr(features, "__len__")
     if isinstance(features, nn.Module) or (callable(features) and not is_dataset):
