@@ -37,7 +37,8 @@ def main() -> None:
     args = parse()
     images, labels = example_data.in_memory(example_data.load(args.data, args.root)[0])
     given = example_data.corrupted(labels, args.noise)
-    wrong, options = given != labels, {"progress": False}
+    wrong = given != labels
+    options: dict[str, Any] = {"progress": False}
     print("| flagged                                 | of wrong | of right |")
     print("|-----------------------------------------|-------:|-------:|")
     paper: dict[str, Any] = {"method": "stochastic", "ratio": args.ratio, "runs": args.runs}

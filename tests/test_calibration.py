@@ -33,7 +33,7 @@ def test_everything_left_out_is_that_of_n_refits():
     """The predictions, the margin and the suggestion of every example from a fit without it."""
     x, labels, _ = blobs(n=40)
     scores = cg_scores(x, labels, ridge=0.1, dtype=torch.float64, progress=False)
-    h = oracles.gram(x) + 0.1 * torch.eye(40)
+    h = oracles.gram(x) + 0.1 * torch.eye(40, dtype=torch.float64)
     one_hot = torch.nn.functional.one_hot(scores.labels).double()
     refits = torch.stack([oracles.loo(h, y) for y in (one_hot - one_hot.mean(0)).T], dim=1)
     assert oracles.close(scores.loo, refits, torch.float64)

@@ -29,10 +29,11 @@ def test_find_label_issues_takes_pred_probs_as_they_are(digits):
     assert 1 - np.trace(joint) == pytest.approx(0.2, abs=0.05)
 
 
+@pytest.mark.filterwarnings("default")  # what cleanlab calls warns, and it skips what fails
 def test_datalab_takes_the_same(digits, capsys):
     _, given, wrong, scores = digits
     lab = Datalab({"label": given.tolist()}, label_name="label", verbosity=0)
-    lab.find_issues(pred_probs=scores.pred_probs().numpy(), issue_types={"label": {}})
+    lab.find_issues(pred_probs=scores.pred_probs().numpy())
     found = lab.get_issues("label")
     assert f1_score(wrong, found["is_label_issue"]) > 0.9
     assert roc_auc_score(wrong, -found["label_score"]) > 0.99

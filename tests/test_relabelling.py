@@ -1,4 +1,4 @@
-from collections import namedtuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -9,8 +9,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from torch_cgprune import CGScoredDataset, PrunedSampler
 
-Pair = namedtuple("Pair", "image label")
-FLAGGED = "suspects"
+
+class Pair(NamedTuple):
+    image: object
+    label: int
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import torch
 from test_calibration import blobs
 
 from torch_cgprune import CGScoredDataset, cg_scores
+from torch_cgprune.plans import Block, Plan
 from torch_cgprune.ridges import GRID
 
 
@@ -17,7 +18,7 @@ def test_the_likelihood_of_every_ridge_is_that_of_n_refits():
     targets = one_hot - one_hot.mean(0)
     expected = []
     for ridge in GRID:
-        h = oracles.gram(x) + ridge * torch.eye(30)
+        h = oracles.gram(x) + ridge * torch.eye(30, dtype=torch.float64)
         means, variances = torch.empty(30, 3).double(), torch.empty(30, 1).double()
         for i in range(30):
             rest = torch.arange(30) != i
@@ -68,16 +69,21 @@ def test_several_blocks_are_asked_and_the_choice_is_reproducible(monkeypatch):
 
 def test_the_classes_that_a_block_lacks_count(monkeypatch):
     """Blocks of one class each: the predictions of the other class are of zeros."""
-    monkeypatch.setattr("torch_cgprune.ridges.BLOCK_SIZE", 20)
     rng = torch.Generator().manual_seed(0)
-    x = torch.cat([torch.rand(20, 4, generator=rng), -torch.rand(20, 4, generator=rng)])
+    x = torch.randn(40, 4, generator=rng)
     labels = [0] * 20 + [1] * 20
+    blocks = [
+        Block(rows, torch.zeros(20, dtype=torch.int64), torch.tensor([c]), torch.arange(20))
+        for c, rows in enumerate(torch.arange(40).split(20))
+    ]
+    drawn = Plan(iter([blocks]), [[20, 20]])
+    monkeypatch.setattr("torch_cgprune.ridges.plans.local", lambda *_, **__: drawn)
     found = cg_scores(x, labels, ridge="auto", dtype=torch.float64, progress=False).metadata
     h = oracles.gram(x)
     expected = []
     for ridge in GRID:
         inverses = [
-            torch.linalg.inv(h[b][:, b] + ridge * torch.eye(20))
+            torch.linalg.inv(h[b][:, b] + ridge * torch.eye(20, dtype=torch.float64))
             for b in (slice(0, 20), slice(20, 40))
         ]
         squares = logs = 0.0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from cleanlab.filter import find_label_issues
+from sklearn.datasets import load_digits
 from sklearn.metrics import f1_score, roc_auc_score
 from test_calibration import blobs
 
@@ -20,8 +21,6 @@ from torch_cgprune.rules import RULES, confident_labels, evidence
 
 
 def noisy_digits(share, seed=0):
-    from sklearn.datasets import load_digits
-
     rng = np.random.default_rng(seed)
     bunch = load_digits()
     given = bunch.target.copy()
@@ -53,7 +52,7 @@ def test_each_rule_by_its_definition(scores):
         "margin": others.max(1).values - own,
         "adjusted": rates * others.max(1).values - own,
     }
-    assert 0.05 < rates.min() < rates.max() < 0.6
+    assert 0 < rates.min() < rates.max() < 1
     for rule, found in expected.items():
         torch.testing.assert_close(evidence(scores, rule), found, rtol=0, atol=1e-6)
     assert torch.equal(evidence(scores), scores.suspicion)
@@ -174,8 +173,8 @@ def test_a_fraction_drops_the_worst_over_all_or_inside_classes(digits):
 
 
 def test_the_report_counts_what_is_dropped_and_the_sampler_logs_it(caplog, scores):
-    report = noise_report(scores, "margin")
-    dropped = evidence(scores, "margin") > 0
+    report = noise_report(scores, "centred-sign")
+    dropped = evidence(scores, "centred-sign") > 0
     assert torch.equal(report.dropped, scores.labels[dropped].bincount(minlength=3))
     assert torch.equal(report.counts, scores.labels.bincount())
     text = str(report)
@@ -184,7 +183,7 @@ def test_the_report_counts_what_is_dropped_and_the_sampler_logs_it(caplog, score
         assert any(name in line and f" {d} of" in line for line in text.splitlines()[1:])
     assert str(report.rate) in text
     with caplog.at_level(logging.INFO):
-        PrunedSampler(scores, policy="noise-filter", rule="margin")
+        PrunedSampler(scores, policy="noise-filter", rule="centred-sign")
     assert text in caplog.text
 
 
@@ -212,10 +211,10 @@ def test_a_class_that_would_be_emptied_is_an_error():
     scores = cg_scores(x, ["cat", "cat", "dog", "cat"], ridge=0.1, progress=False)
     with pytest.raises(ValueError, match=r"drop all 1 examples of the class 'dog'.*balanced=True"):
         PrunedSampler(scores, policy="noise-filter")
-    kept = PrunedSampler(scores, policy="noise-filter", balanced=True).selection
-    assert 2 in kept
+    assert 2 in noise_report(scores, balanced=True).selection
 
 
+@pytest.mark.filterwarnings("ignore:The noise filter drops more than half")
 def test_stochastic_scores_have_the_papers_rule_alone():
     x, labels, _ = blobs()
     scores = cg_scores(x, labels, method="stochastic", progress=False)

@@ -129,7 +129,7 @@ def _unsuspected(
         warnings.warn(
             f"The noise filter drops more than half of {', '.join(map(repr, most))}. Look at "
             "noise_report(scores), and pass another 'rule', a 'fraction' or balanced=True.",
-            stacklevel=5,
+            stacklevel=4,
         )
     return report.selection
 

@@ -11,6 +11,8 @@ from torch_cgprune.scores import CGScores
 
 # Anchors of a class: this share of as many examples as carry its label, and no fewer than these.
 _SHARE, _FEWEST = 0.02, 20
+# Of expectation maximisation, for the classes' true shares.
+_STEPS = 20
 # The drift is that to this many times as many anchors.
 _FARTHER = 4
 
@@ -83,9 +85,14 @@ def _transition(loo: Tensor, codes: Tensor, counts: Tensor, times: int) -> tuple
 
 
 def _among_labels(transition: Tensor, priors: Tensor) -> Tensor:
-    """Return (k,) the share of wrong ones among the labels of each class.
+    """Return (k,) the share of wrong ones among the labels of each class, by Bayes' rule.
 
-    The classes' true shares are those that the transition turns into the labels' shares.
+    The classes' true shares, which the transition turns into those of the labels, are found by
+    expectation maximisation from the labels' own: few steps, since where anchors are few or much
+    is noise the exact solution is wild.
     """
-    true: Tensor = torch.linalg.pinv(transition.T) @ priors
-    return (1 - transition.diagonal() * true.clamp(min=0) / priors).clamp(0, 1)
+    true = priors
+    for _ in range(_STEPS):
+        true = true * (transition @ (priors / (true @ transition).clamp(min=1e-300)))
+    joint = true[:, None] * transition
+    return 1 - joint.diagonal() / joint.sum(0).clamp(min=1e-300)

@@ -48,7 +48,8 @@ def choose_ridge(work: Work, points: Tensor) -> tuple[float, dict[str, Any]]:
         drawn = plans.local(points, kept, block_size=BLOCK_SIZE, runs=1, seed=0)
         (run,) = drawn.runs
         blocks = [*run]
-        asked = [blocks[i * len(blocks) // _ASKED] for i in range(min(_ASKED, len(blocks)))]
+        m = min(_ASKED, len(blocks))
+        asked = [blocks[i * len(blocks) // m] for i in range(m)]
         sums = torch.zeros(2 * len(GRID) + 1, dtype=torch.float64)
         for block in ranks.mine(asked):
             sums += torch.tensor([*_statistics(work, block), len(block.rows)])
