@@ -475,6 +475,7 @@ def test_the_policies():
     assert torch.equal(window, policies.window(values, labels, 0.1, 0.4))
 
 
+@pytest.mark.filterwarnings("ignore:The noise filter drops more than half")  # of random labels
 def test_the_noise_filter_drops_the_suspects():
     train = scored()
     sampler = PrunedSampler(train, policy="noise-filter")
