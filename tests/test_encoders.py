@@ -164,6 +164,13 @@ def test_mixed_precision_gives_nearly_the_same_in_float32(network, data):
     torch.testing.assert_close(got.features, whole, rtol=0.05, atol=0.02)
 
 
+def test_a_network_in_half_precision_takes_the_images_as_they_are(network, data):
+    whole = by_hand(network, data.tensors[0])
+    got, _ = encode_dataset(data, Encoder(network.bfloat16()), progress=False)
+    assert got.features.dtype == torch.float32
+    torch.testing.assert_close(got.features, whole, rtol=0.05, atol=0.02)
+
+
 @pytest.mark.parametrize(
     ("name", "width"),
     [("resnet18", 512), ("mobilenet_v3_small", 1024), ("vit_b_32", 768), ("vgg11", 4096)],

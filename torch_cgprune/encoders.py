@@ -102,6 +102,8 @@ class Encoder:
         self, network: Callable[[Tensor], Any], images: Tensor, device: torch.device
     ) -> Tensor:
         batch = self._prepared(images.to(device))
+        if batch.is_floating_point():
+            batch = batch.to(_dtype(self.module))
         with torch.autocast(
             device.type, dtype=self.autocast, enabled=self.autocast is not None, cache_enabled=False
         ):
@@ -144,6 +146,12 @@ def _borrowed(module: nn.Module, wanted: torch.device | str | None) -> Iterator[
             module.to(home)
         for part, training in modes.items():
             part.training = training
+
+
+def _dtype(module: Any) -> torch.dtype:
+    """Return what a module computes in: a network in half precision takes no float32 images."""
+    tensors = module.parameters() if isinstance(module, nn.Module) else ()
+    return next((t.dtype for t in tensors if t.is_floating_point()), torch.float32)
 
 
 def _penultimate(module: nn.Module) -> Callable[[Tensor], Any]:

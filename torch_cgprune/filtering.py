@@ -71,10 +71,11 @@ def noise_report(
     Example:
         >>> import torch
         >>> from torch_cgprune import cg_scores
-        >>> x = torch.tensor([[3.0, 1.0], [3.0, 1.5], [2.5, 1.0], [1.0, 3.0], [1.5, 3.0]])
-        >>> scores = cg_scores(x, ["cat", "cat", "dog", "dog", "dog"], progress=False)
-        >>> noise_report(scores).dropped
-        tensor([0, 1])
+        >>> x = torch.eye(2).repeat_interleave(5, 0) + torch.arange(20).view(10, 2) / 100
+        >>> labels = ["cat"] * 4 + ["dog"] * 6  # the fifth is a cat
+        >>> scores = cg_scores(x, labels, ridge=0.1, progress=False)
+        >>> noise_report(scores).dropped, noise_report(scores).selection
+        (tensor([0, 1]), tensor([0, 1, 2, 3, 5, 6, 7, 8, 9]))
 
     """
     names = scores.classes
