@@ -21,6 +21,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", default="digits", help="digits, fashion-mnist or a folder")
     parser.add_argument("--root", type=Path, default=Path("data"), help="where Fashion-MNIST lies")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th image only")
     parser.add_argument("--ratio", type=float, default=3)
     parser.add_argument("--runs", type=int, help="draws per class; the paper's number by default")
     parser.add_argument("--noise", type=float, default=0.2, help="share of corrupted labels")
@@ -36,6 +37,7 @@ def show(name: str, flagged: Tensor, wrong: Tensor) -> None:
 def main() -> None:
     args = parse()
     images, labels = example_data.in_memory(example_data.load(args.data, args.root)[0])
+    images, labels = images[:: args.every], labels[:: args.every]
     given = example_data.corrupted(labels, args.noise)
     wrong = given != labels
     options: dict[str, Any] = {"progress": False}
