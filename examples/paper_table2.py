@@ -50,7 +50,7 @@ def main() -> None:
     print("|-----------------------------------------|-------:|-------:|")
     paper: dict[str, Any] = {"method": "stochastic", "ratio": args.ratio, "runs": args.runs}
     scores = cg_scores(images, given, **paper, **options)
-    show(f"partial score > 0, 1:{args.ratio:g} ", scores.partial > 0, wrong)
+    show(f"partial score > 0, 1:{args.ratio:g}", scores.partial > 0, wrong)
     scores = cg_scores(images, given, method=args.method, **options)
     show("partial score > 0, one against all others", scores.partial > 0, wrong)
     scores = cg_scores(images, given, method=args.method, ridge="auto", **options)
