@@ -106,8 +106,12 @@ class Pretrained(nn.Module):
         return maps.mean((2, 3))
 
 
-def pretrained(cache: Path | None) -> Encoder:
-    """Return the encoder of the examples; its features are kept in ``cache``."""
+def pretrained(folder: Path | None, data: str, part: str = "") -> Encoder:
+    """Return the encoder of the examples; its features of the data are kept in a folder."""
+    cache = None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        cache = folder / f"{Path(data).name}{part}.safetensors"
     return Encoder(Pretrained(), resize=96, normalize=IMAGENET, cache=cache)
 
 

@@ -116,11 +116,7 @@ def main() -> None:
     print(f"{args.data}: {len(labels)} images; torch {torch.__version__}\n")
     args.classes = int(labels.max()) + 1
     args.steps = args.epochs * len(labels) // args.batch_size
-    if args.cache:
-        args.cache.mkdir(parents=True, exist_ok=True)
-    name = Path(args.data).name
-    files = (f"{name}.safetensors", f"{name}-test.safetensors")
-    encoders = [example_data.pretrained(args.cache and args.cache / file) for file in files]
+    encoders = [example_data.pretrained(args.cache, args.data, part) for part in ("", "-test")]
     compare_noise(parts[0], encoders[0], args)
     compare_probes(parts, encoders, args)
 

@@ -142,10 +142,7 @@ def features_of(kind: str, images: Tensor, labels: Tensor, name: str, cache: Pat
     """Return (n, d) rows: the pixels, or what the pretrained encoder makes of the images."""
     if kind == "pixels":
         return images.flatten(1)
-    if cache is not None:
-        cache.mkdir(parents=True, exist_ok=True)
-        cache = cache / f"{Path(name).name}.safetensors"
-    encoder = example_data.pretrained(cache)
+    encoder = example_data.pretrained(cache, name)
     (read, _), seconds = timed(encode_dataset, TensorDataset(images, labels), encoder)
     print(f"encoded {len(images)} images in {seconds:.0f} s\n", flush=True)
     return read.features

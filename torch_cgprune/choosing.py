@@ -44,8 +44,9 @@ def pruned(
             f"{policy!r}. Got {keep!r} instead."
         )
     if keep is None:
-        _check_direction(source, higher_is_harder=higher_is_harder)
-        return _unsuspected(source, rule, fraction, balanced=bool(balanced))
+        return _unsuspected(
+            source, rule, fraction, balanced=bool(balanced), higher_is_harder=higher_is_harder
+        )
     if rule is not None or fraction is not None:
         raise ValueError(
             f"The 'rule' and 'fraction' parameters of {owner} are for the policy 'noise-filter'. "
@@ -113,7 +114,12 @@ def _inside(
 
 
 def _unsuspected(
-    source: Any, rule: str | None, fraction: float | None, *, balanced: bool
+    source: Any,
+    rule: str | None,
+    fraction: float | None,
+    *,
+    balanced: bool,
+    higher_is_harder: bool,
 ) -> Tensor:
     scores = _scores(source)
     if scores is None:
@@ -122,6 +128,7 @@ def _unsuspected(
             "scores of another method, pass the indices that policies.noise_filter gives to "
             "SelectionSampler."
         )
+    _check_direction(higher_is_harder=higher_is_harder)
     report = noise_report(scores, rule, fraction=fraction, balanced=balanced)
     _log.info("%s", report)
     most = report.mostly_dropped
@@ -138,7 +145,7 @@ def _harder_is_higher(source: Any, *, higher_is_harder: bool) -> tuple[Tensor, T
     """Return (n,) scores that are higher for harder examples, and class codes."""
     scores = _scores(source)
     if scores is not None:
-        _check_direction(source, higher_is_harder=higher_is_harder)
+        _check_direction(higher_is_harder=higher_is_harder)
         return scores.values, scores.labels
     if not (isinstance(source, tuple) and len(source) == 2):
         raise TypeError(
@@ -154,8 +161,8 @@ def _scores(source: Any) -> CGScores | None:
     return scores if isinstance(scores, CGScores) else None
 
 
-def _check_direction(source: Any, *, higher_is_harder: bool) -> None:
-    if _scores(source) is not None and not higher_is_harder:
+def _check_direction(*, higher_is_harder: bool) -> None:
+    if not higher_is_harder:
         raise ValueError(
             "The 'higher_is_harder' parameter of a sampler must be True for CG-scores, which are "
             "higher for harder examples. Got False; it is for a pair (scores, labels)."

@@ -50,6 +50,9 @@ class Encoder:
         TypeError: ``module`` cannot be called.
         ValueError: a bad ``batch_size``.
 
+    References:
+        Ki, Choi, Chung (ICLR 2023), App. H, for scores in a feature space.
+
     """
 
     module: Callable[[Tensor], Tensor]
@@ -130,19 +133,20 @@ def _borrowed(module: nn.Module, wanted: torch.device | str | None) -> Iterator[
     tensors = [*module.parameters(), *module.buffers()]
     places = {tensor.device for tensor in tensors}
     home = tensors[0].device if tensors else torch.device("cpu")
-    device = home if len(places) > 1 and wanted is None else pick_device(wanted, home)
-    if len(places) > 1 and wanted is not None:
+    together = len(places) < 2  # else it stays where it is
+    if wanted is not None and not together:
         raise ValueError(
             f"The 'device' of an Encoder must be None for a module on several devices "
-            f"({', '.join(sorted(map(str, places)))}). Got {device} instead."
+            f"({', '.join(sorted(map(str, places)))}). Got {wanted} instead."
         )
+    device = pick_device(wanted, home) if together else home
     try:
         module.eval()
-        if len(places) == 1:
+        if together:
             module.to(device)
         yield device
     finally:
-        if len(places) == 1:
+        if together:
             module.to(home)
         for part, training in modes.items():
             part.training = training

@@ -66,10 +66,10 @@ def encode_dataset(
             finite numbers per image, of one length.
 
     """
-    done = None
-    if encoder.cache is not None:
+    done, identity = None, encoder.identity if encoder.cache else ""
+    if encoder.cache:
         try:
-            done = _load(encoder.cache, encoder, dataset, transform)
+            done = _load(encoder.cache, identity, dataset, transform)
         except CacheMismatchError as mismatch:
             if on_mismatch == "error":
                 raise
@@ -91,7 +91,7 @@ def encode_dataset(
             at += len(rows)
             labels.extend(batch_labels)
             if encoder.cache and (at == n or time.monotonic() - saved > _SAVE_EVERY):
-                _save(encoder.cache, encoder, Encoded(features[:at], digests[:at]))
+                _save(encoder.cache, identity, Encoded(features[:at], digests[:at]))
                 saved = time.monotonic()
     assert features is not None  # noqa: S101
     known = done is None and labels[0] is not None
@@ -117,19 +117,19 @@ def _check_length(rows: Tensor, features: Tensor) -> None:
         )
 
 
-def _save(path: str | os.PathLike[str], encoder: Encoder, encoded: Encoded) -> None:
-    write_safetensors(path, encoded._asdict(), {"format": FORMAT, "encoder": encoder.identity})
+def _save(path: str | os.PathLike[str], identity: str, encoded: Encoded) -> None:
+    write_safetensors(path, encoded._asdict(), {"format": FORMAT, "encoder": identity})
 
 
 def _load(
-    path: str | os.PathLike[str], encoder: Encoder, dataset: Any, transform: Transform
+    path: str | os.PathLike[str], identity: str, dataset: Any, transform: Transform
 ) -> Encoded | None:
     """Return what a file holds of this encoder's features of these images; None without a file."""
     if not Path(path).is_file():
         check_writable(path)
         return None
     tensors, metadata = read_safetensors(path)
-    if metadata.get("format") != FORMAT or metadata.get("encoder") != encoder.identity:
+    if metadata.get("format") != FORMAT or metadata.get("encoder") != identity:
         raise CacheMismatchError(
             f"The feature file {os.fspath(path)!r} is of another encoder: other weights, 'resize', "
             "'normalize' or 'autocast'. Name another file, delete this one, or pass "

@@ -135,11 +135,17 @@ def check_width(width: int, expected: int, first: int | None) -> None:
         )
 
 
-def check_shapes(images: Sequence[Tensor]) -> None:
-    """Raise ValueError unless images are of one shape, which a batch for an encoder has."""
+def stack_images(images: Sequence[Tensor]) -> Tensor:
+    """Return images of one shape as a batch for an encoder.
+
+    Raises:
+        ValueError: images of different shapes.
+
+    """
     shapes = sorted({tuple(image.shape) for image in images})
     if len(shapes) > 1:
         raise ValueError(
             f"The dataset's images differ in shape: {shapes[0]} and {shapes[1]}. "
             "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
         )
+    return torch.stack([*images])

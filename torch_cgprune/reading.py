@@ -21,10 +21,10 @@ from torch_cgprune.features import (
     as_matrix,
     channels_first,
     check_map_style,
-    check_shapes,
     check_width,
     flat_row,
     is_array,
+    stack_images,
     stack_rows,
 )
 from torch_cgprune.views import deterministic_view
@@ -204,6 +204,9 @@ def _known(labels: list[Any]) -> list[Any] | None:
 class _Items(Dataset[Any]):
     """A dataset's items as (flat tensor, plain label or None), made in the worker."""
 
+    convert: Callable[[Any, int], Tensor] = staticmethod(flat_row)
+    stack: Callable[[Sequence[Tensor]], Tensor] = staticmethod(stack_rows)
+
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
 
@@ -212,28 +215,20 @@ class _Items(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         image, label = _fields(self.dataset[index])
-        return flat_row(image, index), label
+        return self.convert(image, index), label
 
-    @staticmethod
-    def collate(items: list[tuple[Tensor, Any]]) -> Any:
+    @classmethod
+    def collate(cls, items: list[Any]) -> Any:
         """Stack a batch."""
         rows, labels = zip(*items, strict=True)
-        return stack_rows(rows), list(labels)
+        return cls.stack(rows), list(labels)
 
 
 class _Images(_Items):
     """The images in the shape that encoders take, with their labels."""
 
-    def __getitem__(self, index: int) -> Any:
-        image, label = _fields(self.dataset[index])
-        return channels_first(image, index), label
-
-    @staticmethod
-    def collate(items: list[tuple[Tensor, Any]]) -> Any:
-        """Stack a batch."""
-        images, labels = zip(*items, strict=True)
-        check_shapes(images)
-        return torch.stack(images), list(labels)
+    convert = staticmethod(channels_first)
+    stack = staticmethod(stack_images)
 
 
 class _ItemLabels(_Items):
@@ -242,8 +237,8 @@ class _ItemLabels(_Items):
     def __getitem__(self, index: int) -> Any:
         return _fields(self.dataset[index])[1]
 
-    @staticmethod
-    def collate(items: list[Any]) -> Any:
+    @classmethod
+    def collate(cls, items: list[Any]) -> Any:
         """Keep a batch as it is."""
         return items
 

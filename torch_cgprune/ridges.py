@@ -13,7 +13,7 @@ from torch_cgprune import plans
 from torch_cgprune.blocks import Solved, solve_blocks
 from torch_cgprune.options import BLOCK_SIZE
 from torch_cgprune.plans import Block
-from torch_cgprune.runs import CONFLICT_RIDGE, Work
+from torch_cgprune.runs import Work
 
 GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 # Blocks that are asked, spread over all: enough for the order of neighbours on the grid.
@@ -63,13 +63,10 @@ def choose_ridge(work: Work, points: Tensor) -> tuple[float, dict[str, Any]]:
 
 def _statistics(work: Work, block: Block) -> Iterator[float]:
     """Yield the sum of d (y - mu)^2 over rows and classes for every ridge, then those of log d."""
-    kept = work.copies.kept[block.rows]
-    grid = torch.tensor(GRID, dtype=torch.float64)[:, None]
-    floor = CONFLICT_RIDGE * work.copies.conflicts[kept]
     solved = solve_blocks(
-        work.normalise(kept)[None],
+        work.normalise(work.copies.kept[block.rows])[None],  # not the unit rows of all, for a few
         [block] * len(GRID),
-        torch.maximum(grid, floor),
+        torch.stack([work.ridges_at(ridge)[block.rows] for ridge in GRID]),
         work.weights[block.rows].expand(len(GRID), -1),
     )
     yield from (_squares(block, solution, work.priors) for solution in solved)

@@ -91,9 +91,13 @@ class Work:
 
     @functools.cached_property
     def ridges(self) -> Tensor:
+        """(m,) the ridge of each kept example."""
+        return self.ridges_at(self.ridge)
+
+    def ridges_at(self, ridge: float) -> Tensor:
         """(m,) the ridge of each kept example: copies in conflict need some."""
-        ridges = torch.full((len(self.copies.kept),), self.ridge, dtype=torch.float64)
-        ridges[self.copies.conflicts[self.copies.kept]] = max(self.ridge, CONFLICT_RIDGE)
+        ridges = torch.full((len(self.copies.kept),), ridge, dtype=torch.float64)
+        ridges[self.copies.conflicts[self.copies.kept]] = max(ridge, CONFLICT_RIDGE)
         return ridges
 
     def sums(self) -> Sums:
