@@ -198,11 +198,20 @@ def test_labels_that_are_not_the_expected(pixels):
 
 def test_images_of_different_sizes_name_the_cure(pixels):
     mixed = [(pixels[0], 0), (pixels[1][:3], 0)]
-    with pytest.raises(ValueError, match=r"differ in size: 60 and 36 .*transform.*Resize"):
+    found = r"differ in shape: \(5, 4, 3\) and \(3, 4, 3\)"
+    with pytest.raises(ValueError, match=rf"{found}.*transform.*Resize"):
         read(Items(mixed))
     later = [(pixels[0], 0)] * 256 + [(pixels[1][:3], 0)] * 10
-    with pytest.raises(ValueError, match=r"differ in size: 60 and 36 numbers \(from item 256 on\)"):
+    with pytest.raises(ValueError, match=rf"{found} \(from item 256 on\)"):
         read(Items(later))
+
+
+@pytest.mark.parametrize("before", [1, 256])
+def test_images_of_as_many_numbers_but_another_shape_are_refused(pixels, before):
+    """A portrait among landscapes: no pixel of it lies where theirs do."""
+    turned = [(pixels[0], 0)] * before + [(pixels[1].transpose(1, 0, 2), 0)] * 10
+    with pytest.raises(ValueError, match=r"differ in shape: \(5, 4, 3\) and \(4, 5, 3\)"):
+        read(Items(turned))
 
 
 def test_what_cannot_be_read():

@@ -66,16 +66,6 @@ def check_map_style(dataset: Any) -> None:
         )
 
 
-def flat_row(image: Any, index: int) -> Tensor:
-    """Return an image as its (d,) numbers; ``index`` is for the message.
-
-    Raises:
-        TypeError: no PIL image, array or tensor.
-
-    """
-    return _numbers(image, index).flatten()
-
-
 def channels_first(image: Any, index: int) -> Tensor:
     """Return an image as encoders take it: (c, h, w) numbers, a tensor in the shape it has.
 
@@ -83,14 +73,23 @@ def channels_first(image: Any, index: int) -> Tensor:
         TypeError: no PIL image, array or tensor.
 
     """
-    numbers = _numbers(image, index)
+    found = numbers(image, index)
     if isinstance(image, Tensor):
-        return numbers
-    return numbers[None] if numbers.ndim == 2 else numbers.movedim(-1, 0)
+        return found
+    return found[None] if found.ndim == 2 else found.movedim(-1, 0)
 
 
-def _numbers(image: Any, index: int) -> Tensor:
-    """Return an image's numbers in the shape it has; bytes become [0, 1]."""
+def numbers(image: Any, index: int) -> Tensor:
+    """Return an image's numbers in the shape it has, bytes as [0, 1].
+
+    Args:
+        image: a PIL image, array or tensor.
+        index: of the item, for the message.
+
+    Raises:
+        TypeError: something else.
+
+    """
     if isinstance(image, Image):
         image = np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
     if isinstance(image, np.ndarray):
@@ -112,40 +111,23 @@ def _unit_range(image: Tensor) -> Tensor:
     return image.float().div_(255) if image.dtype == torch.uint8 else image
 
 
-def stack_rows(rows: Sequence[Tensor]) -> Tensor:
-    """Return rows of one width as an (m, d) floating-point matrix.
-
-    Raises:
-        ValueError: rows of different widths.
-
-    """
-    for row in rows:
-        check_width(len(row), len(rows[0]), None)
-    stacked = torch.stack([*rows])
-    return stacked if stacked.is_floating_point() else stacked.float()
-
-
-def check_width(width: int, expected: int, first: int | None) -> None:
-    """Raise ValueError unless images are of one size; ``first`` is the first item that differs."""
-    if width != expected:
-        where = "" if first is None else f" (from item {first} on)"
-        raise ValueError(
-            f"The dataset's images differ in size: {expected} and {width} numbers{where}. "
-            "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
-        )
-
-
 def stack_images(images: Sequence[Tensor]) -> Tensor:
-    """Return images of one shape as a batch for an encoder.
+    """Return images of one shape as a batch.
 
     Raises:
         ValueError: images of different shapes.
 
     """
-    shapes = sorted({tuple(image.shape) for image in images})
-    if len(shapes) > 1:
+    for image in images:
+        check_shape(image.shape, images[0].shape)
+    return torch.stack([*images])
+
+
+def check_shape(shape: Sequence[int], expected: Sequence[int], first: int | None = None) -> None:
+    """Raise ValueError unless images are of one shape; ``first`` is the first item that differs."""
+    if tuple(shape) != tuple(expected):
+        where = "" if first is None else f" (from item {first} on)"
         raise ValueError(
-            f"The dataset's images differ in shape: {shapes[0]} and {shapes[1]}. "
+            f"The dataset's images differ in shape: {tuple(expected)} and {tuple(shape)}{where}. "
             "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
         )
-    return torch.stack([*images])

@@ -21,11 +21,10 @@ from torch_cgprune.features import (
     as_matrix,
     channels_first,
     check_map_style,
-    check_width,
-    flat_row,
+    check_shape,
     is_array,
+    numbers,
     stack_images,
-    stack_rows,
 )
 from torch_cgprune.views import deterministic_view
 
@@ -51,7 +50,7 @@ def read_rows(
     items = (_Images if images else _Items)(deterministic_view(source, transform))
     with _random_state_kept():
         rows, labels = zip(*(items[i] for i in indices), strict=True)
-    return stack_rows([row.flatten() for row in rows]), _known([*labels])
+    return _flat(stack_images(rows)), _known([*labels])
 
 
 def read_labels(
@@ -107,17 +106,25 @@ def read_dataset(
     """
     items = _Items(_opened(dataset, transform))
     features: Tensor | None = None
+    shape: Sequence[int] = ()
     labels: list[Any] = []
     with _random_state_kept():
         _probe(items, expected)
-        for rows, batch_labels in _batches(items, num_workers, progress):
+        for images, batch_labels in _batches(items, num_workers, progress):
+            rows = _flat(images)
             if features is None:
-                features = rows.new_empty(len(items), rows.shape[1])
-            check_width(rows.shape[1], features.shape[1], len(labels))
+                features, shape = rows.new_empty(len(items), rows.shape[1]), images.shape[1:]
+            check_shape(images.shape[1:], shape, len(labels))
             features[len(labels) : len(labels) + len(rows)] = rows
             labels.extend(batch_labels)
     assert features is not None  # noqa: S101
     return features, _known(labels)
+
+
+def _flat(images: Tensor) -> Tensor:
+    """Return a batch as rows of floating-point numbers."""
+    rows = images.reshape(len(images), -1)
+    return rows if rows.is_floating_point() else rows.float()
 
 
 def read_images(
@@ -202,10 +209,9 @@ def _known(labels: list[Any]) -> list[Any] | None:
 
 
 class _Items(Dataset[Any]):
-    """A dataset's items as (flat tensor, plain label or None), made in the worker."""
+    """A dataset's items as (numbers, plain label or None), made in the worker."""
 
-    convert: Callable[[Any, int], Tensor] = staticmethod(flat_row)
-    stack: Callable[[Sequence[Tensor]], Tensor] = staticmethod(stack_rows)
+    convert: Callable[[Any, int], Tensor] = staticmethod(numbers)
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -217,18 +223,17 @@ class _Items(Dataset[Any]):
         image, label = _fields(self.dataset[index])
         return self.convert(image, index), label
 
-    @classmethod
-    def collate(cls, items: list[Any]) -> Any:
+    @staticmethod
+    def collate(items: list[Any]) -> Any:
         """Stack a batch."""
-        rows, labels = zip(*items, strict=True)
-        return cls.stack(rows), list(labels)
+        images, labels = zip(*items, strict=True)
+        return stack_images(images), list(labels)
 
 
 class _Images(_Items):
     """The images in the shape that encoders take, with their labels."""
 
     convert = staticmethod(channels_first)
-    stack = staticmethod(stack_images)
 
 
 class _ItemLabels(_Items):
@@ -237,8 +242,8 @@ class _ItemLabels(_Items):
     def __getitem__(self, index: int) -> Any:
         return _fields(self.dataset[index])[1]
 
-    @classmethod
-    def collate(cls, items: list[Any]) -> Any:
+    @staticmethod
+    def collate(items: list[Any]) -> Any:
         """Keep a batch as it is."""
         return items
 
