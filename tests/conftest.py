@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from PIL import Image
+from torchvision.datasets import ImageFolder
 
 # A busy machine must not fail a property.
 settings.register_profile("patient", deadline=None)
@@ -22,3 +25,15 @@ def dtype(request):
 @pytest.fixture
 def rng():
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An ImageFolder of two classes with two images each."""
+    rng = np.random.default_rng(0)
+    for name in ("ant", "bee"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for i in range(2):
+            pixels = rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{i}.png")
+    return ImageFolder(tmp_path / "images")

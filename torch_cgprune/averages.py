@@ -157,7 +157,7 @@ def finish(
         conflicts=copies.conflicts,
         metadata={**metadata, "near_copies": near},
         suspicion=means[of, 2] if predictions is None else -predictions["own"].double(),
-        **(predictions or {}),
+        **(predictions or {}),  # type: ignore[arg-type]  # all are tensors
     )
 
 

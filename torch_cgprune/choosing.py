@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 
 from torch_cgprune import policies
+from torch_cgprune.arrays import real_numbers
 from torch_cgprune.errors import check_choice, check_integer, check_real
 from torch_cgprune.filtering import noise_report
+from torch_cgprune.listings import read_examples
 from torch_cgprune.quotas import checked, checked_window
 from torch_cgprune.schedules import Share, share_at, turning_points
 from torch_cgprune.scores import CGScores
@@ -19,17 +24,21 @@ from torch_cgprune.selection import Selection
 
 _log = logging.getLogger(__name__)
 
+# A file that lists examples; see torch_cgprune.listings.
+ListFile: TypeAlias = str | os.PathLike[str]
+
 POLICIES = ("low-first", "high-first", "random", "stratified", "soft", "noise-filter")
 
 
 def pruned(
     owner: str,
     source: Any,
-    keep: Share | None,
+    keep: Share | ListFile | None,
     policy: str,
     *,
     rule: str | None,
     fraction: float | None,
+    exclude: Any,
     balanced: bool | None,
     higher_is_harder: bool,
     seed: int,
@@ -44,32 +53,94 @@ def pruned(
             f"{policy!r}. Got {keep!r} instead."
         )
     if keep is None:
-        return _unsuspected(
+        unsuspected = _unsuspected(
             source, rule, fraction, balanced=bool(balanced), higher_is_harder=higher_is_harder
         )
+        return _without(owner, unsuspected, source, exclude)
     if rule is not None or fraction is not None:
         raise ValueError(
             f"The 'rule' and 'fraction' parameters of {owner} are for the policy 'noise-filter'. "
             f"Got {rule!r} and {fraction!r} for {policy!r}; 'keep' says how much that keeps."
         )
+    if isinstance(keep, str | os.PathLike):
+        return _without(owner, _listed(source, keep), source, exclude)
     for epoch in turning_points(keep):
         _share(owner, keep, epoch)
     values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
-    kept = functools.partial(
-        _kept, owner, values, codes, keep, policy, balanced=balanced is not False, seed=seed
+    left = _without(owner, torch.arange(len(codes)), source, exclude)
+    return _among(
+        left,
+        functools.partial(
+            _kept,
+            owner,
+            values[left],
+            codes[left],
+            keep,
+            policy,
+            balanced=balanced is not False,
+            seed=seed,
+        ),
+        changes=callable(keep) or policy == "soft",
     )
-    return kept if callable(keep) or policy == "soft" else kept(0)
 
 
 def windowed(
-    owner: str, source: Any, start: Share, width: Share, *, balanced: bool, higher_is_harder: bool
+    owner: str,
+    source: Any,
+    start: Share,
+    width: Share,
+    *,
+    exclude: Any,
+    balanced: bool,
+    higher_is_harder: bool,
 ) -> Selection:
     """Return the examples in a window; see ``WindowSampler``; errors name the owner."""
     for epoch in turning_points(start, width):
         checked_window(owner, share_at(start, epoch), share_at(width, epoch))
     values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
-    inside = functools.partial(_inside, owner, values, codes, start, width, balanced=balanced)
-    return inside if callable(start) or callable(width) else inside(0)
+    left = _without(owner, torch.arange(len(codes)), source, exclude)
+    inside = functools.partial(
+        _inside, owner, values[left], codes[left], start, width, balanced=balanced
+    )
+    return _among(left, inside, changes=callable(start) or callable(width))
+
+
+def _among(left: Tensor, select: Callable[[int], Tensor], *, changes: bool) -> Selection:
+    """Return a selection among the examples that are left, as indices of all; by epoch or once."""
+    if not changes:
+        return left[select(0)]
+    return functools.partial(_selected, left, select)
+
+
+def _selected(left: Tensor, select: Callable[[int], Tensor], epoch: int) -> Tensor:
+    return left[select(epoch)]
+
+
+def _without(owner: str, kept: Tensor, source: Any, exclude: Any) -> Tensor:
+    """Return what is kept, without the excluded examples."""
+    if exclude is None:
+        return kept
+    if isinstance(exclude, str | os.PathLike):
+        out = _listed(source, exclude)
+    else:
+        out = real_numbers(exclude, f"The 'exclude' parameter of {owner}")
+        if out.ndim != 1 or out.is_floating_point() or out.dtype == torch.bool:
+            raise TypeError(
+                f"The 'exclude' parameter of {owner} must be indices, or a file that lists "
+                f"examples. Got {out.dtype} of shape {tuple(out.shape)} instead; for a mask pass "
+                "mask.nonzero().flatten()."
+            )
+    left = kept[~torch.isin(kept, out)]
+    if not len(left):
+        raise ValueError(f"The 'exclude' parameter of {owner} leaves none of {len(kept)} examples.")
+    return left
+
+
+def _listed(source: Any, path: ListFile) -> Tensor:
+    """Return the examples that a file lists."""
+    scores = _scores(source)
+    n = len(_harder_is_higher(source, higher_is_harder=True)[1])
+    return read_examples(path, n, scores)
 
 
 def _share(owner: str, keep: Share, epoch: int) -> float:

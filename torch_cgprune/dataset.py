@@ -17,6 +17,7 @@ from torch_cgprune import cache as caching
 from torch_cgprune.errors import CacheMismatchError, check_choice
 from torch_cgprune.files import check_writable
 from torch_cgprune.labels import Labels
+from torch_cgprune.listings import check_relabels, read_relabels
 from torch_cgprune.options import resolve_options
 from torch_cgprune.ranks import current_ranks
 from torch_cgprune.relabelling import relabelled
@@ -60,9 +61,11 @@ class CGScoredDataset(Dataset[Any]):
         progress: show progress bars.
         device: where to compute; see :func:`cg_scores`.
         storage: a folder for what finds no room there; see :func:`cg_scores`.
-        relabel: give items whose label looks wrong (``scores.suspects``) the label that the others
-            suggest (``scores.suggested_labels``), of the type their own has. The wrapped dataset
-            keeps its labels, and so do attributes as ``targets``, which are its own.
+        relabel: True gives items whose label looks wrong (``scores.suspects``) the label that the
+            others suggest (``scores.suggested_labels``); a CSV file as the report's page makes it,
+            with what a person has decided, gives those it lists their ``new_label``. Labels are of
+            the type the items' own have. The wrapped dataset keeps its labels, and so do attributes
+            as ``targets``, which are its own.
         options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``dtype``, ``seed`` of
             :func:`cg_scores`.
 
@@ -104,7 +107,7 @@ class CGScoredDataset(Dataset[Any]):
         progress: bool = True,
         device: torch.device | str | None = None,
         storage: str | os.PathLike[str] | None = None,
-        relabel: bool = False,
+        relabel: bool | str | os.PathLike[str] = False,
         **options: Any,
     ) -> None:
         self.dataset = dataset
@@ -112,6 +115,8 @@ class CGScoredDataset(Dataset[Any]):
         with ranks.together():
             check_choice("verify", "CGScoredDataset", verify, ("sample", "full"))
             check_choice("on_mismatch", "CGScoredDataset", on_mismatch, ("error", "recompute"))
+            if not isinstance(relabel, bool):
+                check_relabels(relabel)
             device = None if device is None else torch.device(device)
             data = Source(
                 dataset,
@@ -153,8 +158,10 @@ class CGScoredDataset(Dataset[Any]):
         self.scores: CGScores = known
         self._column = labels if isinstance(labels, str) else None
         self._labels: Tensor | None = None
-        if relabel:
+        if relabel is True:
             self._labels = known.suggested_labels.where(known.suspects, known.labels)
+        elif relabel is not False:
+            self._labels = read_relabels(relabel, known)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -201,6 +208,6 @@ def _load(
                 raise
             _log.warning("%s Computing anew.", mismatch)
         else:
-            return scores
+            return data.named(scores)
     check_writable(cache)
     return None

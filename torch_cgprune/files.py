@@ -1,10 +1,12 @@
-"""Safetensors files that are either whole or not there."""
+"""Files that are either whole or not there."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,11 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(
-            f"The folder of the score file {str(path)!r} does not exist. Create it first."
+            f"The folder of the file {str(path)!r} does not exist. Create it first."
         )
     if path.is_dir():
         raise IsADirectoryError(
-            f"The score file {str(path)!r} is a folder. Name a file inside it instead."
+            f"The file {str(path)!r} is a folder. Name a file inside it instead."
         )
     # Creating a file is the only test that holds for root, network mounts and read-only mounts.
     probe = _sibling(path)
@@ -40,19 +42,24 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         probe.touch(exist_ok=False)
     except OSError as error:
         raise PermissionError(
-            f"The folder of the score file {str(path)!r} cannot be written ({error.strerror}). "
+            f"The folder of the file {str(path)!r} cannot be written ({error.strerror}). "
             "Name a file in another folder."
         ) from error
     finally:
         probe.unlink(missing_ok=True)
 
 
-def write_safetensors(
-    path: str | os.PathLike[str], tensors: dict[str, torch.Tensor], metadata: dict[str, str]
-) -> None:
-    """Write to a temporary sibling and move it into place, so a reader never sees half a file.
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary sibling to write, and move it into place once that is done.
 
-    Two processes that write one path at the same time each move a whole file: the later one stays.
+    A reader never sees half a file. Two processes that write one path at the same time each move a
+    whole file: the later one stays.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: as :func:`check_writable`.
+        OSError: the disk is full, say; what was there before is still there.
+
     """
     path = Path(path)
     check_writable(path)
@@ -60,14 +67,27 @@ def write_safetensors(
     try:
         temporary.touch()
         mode = stat.S_IMODE(temporary.stat().st_mode)
-        save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, metadata)
+        yield temporary
         # What the user's umask says: safetensors may write for the owner only.
         temporary.chmod(mode)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OSError(
+            f"The file {str(path)!r} cannot be written: {error}. Free some space or name a file on "
+            "another disk; what was there before is untouched."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_safetensors(
+    path: str | os.PathLike[str], tensors: dict[str, torch.Tensor], metadata: dict[str, str]
+) -> None:
+    """Write a safetensors file, whole or not at all; errors are those of :func:`replacing`."""
+    with replacing(path) as temporary:
+        save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, metadata)
 
 
 def read_safetensors(
@@ -92,6 +112,18 @@ def read_safetensors(
             f"The file {str(path)!r} is truncated or no safetensors file ({error}). "
             "Delete it to compute the scores again, or name another file."
         ) from error
+
+
+def text_tensor(strings: Sequence[str]) -> torch.Tensor:
+    """Return strings as bytes, each ended by a zero: a safetensors header is no place for many."""
+    content = "".join(f"{string}\0" for string in strings).encode("utf-8", "surrogateescape")
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+
+
+def tensor_text(content: torch.Tensor) -> tuple[str, ...]:
+    """Return the strings that :func:`text_tensor` was given."""
+    text = content.numpy().tobytes().decode("utf-8", "surrogateescape")
+    return tuple(text.split("\0")[:-1])
 
 
 def _sibling(path: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch_cgprune.choosing import pruned, windowed
+from torch_cgprune.choosing import ListFile, pruned, windowed
 from torch_cgprune.distributed import DistributedSelectionSampler
 from torch_cgprune.schedules import Share
 from torch_cgprune.selection import SelectionSampler
@@ -19,7 +19,8 @@ class PrunedSampler(SelectionSampler):
         source: a ``CGScoredDataset``, a :class:`CGScores`, or a pair (scores, labels) of n numbers
             and n integers or strings, from any method.
         keep: share of the examples to keep, in (0, 1], or a function from the epoch to it (see
-            :class:`LinearSchedule`); None for ``"noise-filter"``, which finds it.
+            :class:`LinearSchedule`); None for ``"noise-filter"``, which finds it. Or a file that
+            lists what to keep, as ``torch-cgprune select`` writes it, whatever the policy.
         policy: ``"low-first"`` drops the lowest-scoring (most regular) examples first,
             ``"high-first"`` the highest, ``"stratified"`` keeps coverage where most goes,
             ``"soft"`` draws anew every epoch, harder examples more often, ``"random"`` is the
@@ -30,6 +31,9 @@ class PrunedSampler(SelectionSampler):
             stochastic scores ``"partial-sign"``), ``"partial-sign"``, ``"margin"``, ``"adjusted"``,
             ``"confident"`` or ``"cleanlab"``; see :func:`torch_cgprune.rules.evidence`.
         fraction: (noise-filter) drop this share, in (0, 1), of the most suspicious by the rule.
+        exclude: examples to leave out whatever their scores: indices, or a file that lists them,
+            such as the CSV of the report's page. ``keep`` is then a share of the others; the
+            noise filter judges all, and drops these too.
         balanced: apply the policy inside every class, so that class proportions stay. None is True,
             but False for ``"noise-filter"``, which then drops exactly what the rule suspects.
         higher_is_harder: False for scores of a pair that are lower for harder, irregular examples,
@@ -48,11 +52,12 @@ class PrunedSampler(SelectionSampler):
     def __init__(
         self,
         source: Any,
-        keep: Share | None = None,
+        keep: Share | ListFile | None = None,
         policy: str = "low-first",
         *,
         rule: str | None = None,
         fraction: float | None = None,
+        exclude: Any = None,
         balanced: bool | None = None,
         higher_is_harder: bool = True,
         num_samples: int | None = None,
@@ -67,6 +72,7 @@ class PrunedSampler(SelectionSampler):
                 policy,
                 rule=rule,
                 fraction=fraction,
+                exclude=exclude,
                 balanced=balanced,
                 higher_is_harder=higher_is_harder,
                 seed=seed,
@@ -82,11 +88,12 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
 
     Args:
         source: see :class:`PrunedSampler`, as are ``keep``, ``policy``, ``rule``, ``fraction``,
-            ``balanced`` and ``higher_is_harder``.
+            ``exclude``, ``balanced`` and ``higher_is_harder``.
         keep: share of the examples to keep.
         policy: which of them.
         rule: (noise-filter) which labels are suspected.
         fraction: (noise-filter) share of the examples to drop.
+        exclude: examples to leave out.
         balanced: inside every class.
         higher_is_harder: False for scores of a pair that are lower for harder examples.
         num_samples: see :class:`DistributedSelectionSampler`, as are the rest and errors.
@@ -106,11 +113,12 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
     def __init__(
         self,
         source: Any,
-        keep: Share | None = None,
+        keep: Share | ListFile | None = None,
         policy: str = "low-first",
         *,
         rule: str | None = None,
         fraction: float | None = None,
+        exclude: Any = None,
         balanced: bool | None = None,
         higher_is_harder: bool = True,
         num_samples: int | None = None,
@@ -128,6 +136,7 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
                 policy,
                 rule=rule,
                 fraction=fraction,
+                exclude=exclude,
                 balanced=balanced,
                 higher_is_harder=higher_is_harder,
                 seed=seed,
@@ -150,8 +159,9 @@ class WindowSampler(SelectionSampler):
             it.
         width: share of the examples in the window, in (0, 1], or such a function; ``start + width``
             is at most 1.
+        exclude: see :class:`PrunedSampler`, as ``higher_is_harder``.
         balanced: a window inside every class, or one over all examples.
-        higher_is_harder: see :class:`PrunedSampler`.
+        higher_is_harder: False for scores of a pair that are lower for harder examples.
         num_samples: see :class:`SelectionSampler`, as are ``shuffle``, ``seed`` and errors.
         shuffle: False for ascending indices.
         seed: of the order.
@@ -169,6 +179,7 @@ class WindowSampler(SelectionSampler):
         start: Share,
         width: Share,
         *,
+        exclude: Any = None,
         balanced: bool = True,
         higher_is_harder: bool = True,
         num_samples: int | None = None,
@@ -181,6 +192,7 @@ class WindowSampler(SelectionSampler):
                 source,
                 start,
                 width,
+                exclude=exclude,
                 balanced=balanced,
                 higher_is_harder=higher_is_harder,
             ),
@@ -194,10 +206,11 @@ class DistributedWindowSampler(DistributedSelectionSampler):
     """A :class:`WindowSampler` for the ranks of plain DDP or Lightning.
 
     Args:
-        source: see :class:`WindowSampler`, as are ``start``, ``width``, ``balanced`` and
-            ``higher_is_harder``.
+        source: see :class:`WindowSampler`, as are ``start``, ``width``, ``exclude``, ``balanced``
+            and ``higher_is_harder``.
         start: share of the examples below the window.
         width: share of the examples in the window.
+        exclude: examples to leave out.
         balanced: inside every class.
         higher_is_harder: False for scores of a pair that are lower for harder examples.
         num_samples: see :class:`DistributedSelectionSampler`, as are the rest and errors.
@@ -221,6 +234,7 @@ class DistributedWindowSampler(DistributedSelectionSampler):
         start: Share,
         width: Share,
         *,
+        exclude: Any = None,
         balanced: bool = True,
         higher_is_harder: bool = True,
         num_samples: int | None = None,
@@ -236,6 +250,7 @@ class DistributedWindowSampler(DistributedSelectionSampler):
                 source,
                 start,
                 width,
+                exclude=exclude,
                 balanced=balanced,
                 higher_is_harder=higher_is_harder,
             ),

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch_cgprune import calibration as calibrating
 from torch_cgprune.calibration import Calibration
 from torch_cgprune.errors import CacheError
-from torch_cgprune.files import read_safetensors, write_safetensors
+from torch_cgprune.files import read_safetensors, tensor_text, text_tensor, write_safetensors
 from torch_cgprune.labels import ClassName
 
 FORMAT = "torch-cgprune scores 1"
@@ -61,6 +61,7 @@ class CGScores:
         margin: (n,) ``own`` minus the rival's prediction; negative where the rival wins.
         loo: (n, k) all these predictions, or None where n k exceeds 2^27: with several runs,
             ``margin`` is then the mean of each run's, ``rival`` that of the highest prediction.
+        names: n file names of the examples, relative to their folder; None where they are no files.
         metadata: method, options, library version, fingerprint: JSON values.
 
     """
@@ -79,6 +80,7 @@ class CGScores:
     rival: Tensor | None = None
     margin: Tensor | None = None
     loo: Tensor | None = None
+    names: tuple[str, ...] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -109,6 +111,12 @@ class CGScores:
     def suspects(self) -> Tensor:
         """(n,) bool, the examples whose label looks wrong: ``suspicion > 0``."""
         return self.suspicion > 0
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """K names to read, of ``classes``: those of the dataset's attribute, where it has them."""
+        listed: list[str] = self.metadata.get("class_names") or [str(name) for name in self.classes]
+        return tuple(listed)
 
     @property
     def priors(self) -> Tensor:
@@ -188,6 +196,8 @@ class CGScores:
         tensors = {name: getattr(self, name) for name in _TENSORS}
         optional = {name: getattr(self, name) for name in _OPTIONAL}
         tensors |= {name: tensor for name, tensor in optional.items() if tensor is not None}
+        if self.names is not None:
+            tensors["names"] = text_tensor(self.names)
         fields = {"format": FORMAT, "classes": [*self.classes], **self.metadata}
         write_safetensors(
             path, tensors, {name: json.dumps(value) for name, value in fields.items()}
@@ -212,7 +222,13 @@ class CGScores:
                 f"The file {os.fspath(path)!r} holds no scores of the format {FORMAT!r}. "
                 "Delete it to compute the scores again, or name another file."
             )
-        return cls(**tensors, classes=tuple(metadata.pop("classes")), metadata=metadata)
+        names = tensors.pop("names", None)
+        return cls(
+            **tensors,
+            classes=tuple(metadata.pop("classes")),
+            names=None if names is None else tensor_text(names),
+            metadata=metadata,
+        )
 
     def __repr__(self) -> str:
         low, high = self.values.aminmax()

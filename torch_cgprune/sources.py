@@ -17,6 +17,7 @@ from torch_cgprune.encoding import encode_dataset
 from torch_cgprune.features import as_matrix, check_map_style, is_array
 from torch_cgprune.files import open_matrix
 from torch_cgprune.labels import Labels, encode_labels, find_labels
+from torch_cgprune.names import find_class_names, find_names
 from torch_cgprune.reading import read_dataset, read_images, read_labels, read_rows
 from torch_cgprune.scores import CGScores
 from torch_cgprune.views import column_view
@@ -150,10 +151,20 @@ class Source:
 
     def mark(self, scores: CGScores, digests: Tensor | None) -> CGScores:
         """Let scores know the encoder, and the images by their own hashes, not their features'."""
+        scores = self.named(scores)
         if self.encoder is None or digests is None:
             return scores
         metadata = {**scores.metadata, "encoder": self.encoder.identity}
         return dataclasses.replace(scores, digests=digests, metadata=metadata)
+
+    def named(self, scores: CGScores) -> CGScores:
+        """Let scores know what the dataset calls its examples and classes today."""
+        class_names = find_class_names(self.dataset, scores.classes)
+        metadata = {**scores.metadata}
+        if class_names is not None:
+            metadata["class_names"] = class_names
+        names = find_names(self.dataset) or scores.names
+        return dataclasses.replace(scores, names=names, metadata=metadata)
 
     def check(self, scores: CGScores, where: str, *, everything: bool) -> None:
         """Raise CacheMismatchError unless ``scores`` are of these data."""

@@ -1,0 +1,65 @@
+"""What the examples and the classes of a dataset are called, where people are to read it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from torch.utils.data import ConcatDataset, Subset
+from torchvision.datasets import DatasetFolder
+
+from torch_cgprune.labels import ClassName
+from torch_cgprune.views import is_plain
+
+
+def find_names(dataset: Any) -> tuple[str, ...] | None:
+    """Return the file names of a dataset's items: paths below its root, parts joined by ``/``.
+
+    Looks at the ``root`` and the ``samples`` of a torchvision ``DatasetFolder`` (``ImageFolder``
+    is one) and of a dataset with the mark ``samples_are_files``, through ``Subset`` and
+    ``ConcatDataset``.
+
+    Returns:
+        n different names, or None where items are no files, or two have the same name.
+
+    """
+    names = _names(dataset)
+    return None if names is None or len({*names}) < len(names) else tuple(names)
+
+
+def _names(dataset: Any) -> list[str] | None:
+    if is_plain(dataset, Subset):
+        inner = _names(dataset.dataset)
+        return None if inner is None else [inner[i] for i in dataset.indices]
+    if is_plain(dataset, ConcatDataset):
+        parts = [_names(part) for part in dataset.datasets]
+        return None if any(part is None for part in parts) else [x for part in parts for x in part]  # type: ignore[union-attr]
+    if not (is_plain(dataset, DatasetFolder) or getattr(dataset, "samples_are_files", False)):
+        return None
+    root = os.path.join(os.fspath(dataset.root), "")  # noqa: PTH118 (with a separator at the end)
+    return [os.fspath(path).removeprefix(root).replace(os.sep, "/") for path, _ in dataset.samples]
+
+
+def find_class_names(dataset: Any, classes: Sequence[ClassName]) -> list[str] | None:
+    """Return what a dataset's ``classes`` attribute calls the classes, through ``Subset``.
+
+    Args:
+        dataset: of any kind.
+        classes: k labels: integers that number what the attribute lists.
+
+    Returns:
+        k names, or None where the labels are names already, or are no such numbers.
+
+    """
+    while is_plain(dataset, Subset):
+        dataset = dataset.dataset
+    if is_plain(dataset, ConcatDataset):
+        found = [find_class_names(part, classes) for part in dataset.datasets]
+        return found[0] if all(names == found[0] for names in found) else None
+    listed = getattr(dataset, "classes", None)
+    if not isinstance(listed, list | tuple) or not all(isinstance(name, str) for name in listed):
+        return None
+    if not all(isinstance(c, int) and 0 <= c < len(listed) for c in classes):
+        return None
+    return [listed[c] for c in classes]  # type: ignore[index]
