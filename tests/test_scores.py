@@ -41,6 +41,12 @@ def test_saving_and_loading_gives_the_same(scores, tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) & 0o044  # others in the group may load it
 
 
+def test_scores_of_one_class_are_saved_too(tmp_path, rng):
+    alone = cg_scores(torch.randn(6, 4, generator=rng), [7] * 6, progress=False)
+    alone.save(tmp_path / "s.safetensors")
+    assert torch.equal(CGScores.load(tmp_path / "s.safetensors").rival, alone.rival)
+
+
 def test_the_file_says_what_it_is_in_strings(scores, tmp_path):
     path = tmp_path / "s.safetensors"
     scores.save(path)

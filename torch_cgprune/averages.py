@@ -96,7 +96,7 @@ def own_and_rival(loo: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """
     own = loo.gather(1, codes[:, None])
     if loo.shape[1] == 1:
-        return own[:, 0], own[:, 0], codes
+        return own[:, 0], own[:, 0], codes.clone()  # files hold no tensor twice
     best, rival = loo.scatter(1, codes[:, None], -torch.inf).max(1)
     return own[:, 0], best, rival
 
