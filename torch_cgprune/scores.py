@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from torch_cgprune.calibration import Calibration
 from torch_cgprune.errors import CacheError
 from torch_cgprune.files import read_safetensors, tensor_text, text_tensor, write_safetensors
 from torch_cgprune.labels import ClassName
+from torch_cgprune.markup import histogram
 
 FORMAT = "torch-cgprune scores 1"
 _TENSORS = (
@@ -231,16 +233,29 @@ class CGScores:
         )
 
     def __repr__(self) -> str:
-        low, high = self.values.aminmax()
+        return "\n".join([f"CGScores({self._title}", *(f"  {line}" for line in self._lines)]) + ")"
+
+    def _repr_html_(self) -> str:
+        """Show the same in a notebook, with a histogram of the scores."""
+        lines = "<br>".join(html.escape(line) for line in self._lines)
+        title = html.escape(f"CGScores: {self._title}")
+        return f"<div><b>{title}</b><br>{lines}<br>{histogram(self.values)}</div>"
+
+    @property
+    def _title(self) -> str:
         options = ", ".join(f"{k}={_brief(v)}" for k, v in self.metadata.get("options", {}).items())
+        return f"{len(self)} examples, {len(self.classes)} classes, {options}"
+
+    @property
+    def _lines(self) -> list[str]:
+        low, high = self.values.aminmax()
         suspects, conflicts = int(self.suspects.sum()), int(self.conflicts.sum())
-        return (
-            f"CGScores({len(self)} examples, {len(self.classes)} classes, {options}\n"
-            f"  values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}\n"
-            f"  suspects: {suspects} ({suspects / len(self):.1%}), "
+        return [
+            f"values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}",
+            f"suspects: {suspects} ({suspects / len(self):.1%}), "
             f"{'partial score' if self.own is None else 'prior-centred leave-one-out'} rule"
-            + (f"; {conflicts} in conflict with a copy)" if conflicts else ")")
-        )
+            + (f"; {conflicts} in conflict with a copy" if conflicts else ""),
+        ]
 
 
 def _brief(value: Any) -> str:

@@ -1,0 +1,188 @@
+"""The report: one HTML file that needs no network, from scores and a dataset's pictures."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torch_cgprune.errors import check_real
+from torch_cgprune.files import check_writable, replacing
+from torch_cgprune.labels import Labels
+from torch_cgprune.report import contents, plots
+from torch_cgprune.report.counts import policy_table
+from torch_cgprune.report.extras import jinja2
+from torch_cgprune.report.pictures import Pictures
+from torch_cgprune.report.svg import draw
+from torch_cgprune.scores import CGScores
+from torch_cgprune.summary import facts, suspicion_rule
+
+# Of 10 MB that the page may have: the rest is for tables, plots and names.
+PICTURES_UP_TO = 6_000_000
+# Steps of one percent, where that many tables are neither slow to count nor large.
+_FINE_UP_TO = {"examples": 100_000, "classes": 30}
+
+
+def write_report(
+    scores: CGScores,
+    path: str | os.PathLike[str],
+    dataset: Any = None,
+    *,
+    title: str = "What is in the data",
+    keep: float = 0.6,
+    rule: str | None = None,
+    true_labels: Labels | None = None,
+) -> None:
+    """Write a page on which a person sees what is in the data, and which labels look wrong.
+
+    It is one HTML file, readable without a network, with a table of suspects to tick, whose CSV
+    file ``CGScoredDataset(relabel=...)`` and ``PrunedSampler(exclude=...)`` take. Pictures and rows
+    are as many as fit into 10 MB.
+
+    Args:
+        scores: of n examples.
+        path: of the page; replaced only as a whole.
+        dataset: for the pictures, n items ``(image, ...)`` or an array of n images; None for none.
+            A torchvision dataset is read without its transform.
+        title: of the page.
+        keep: share, in (0, 1], with which the table of policies begins.
+        rule: which labels look wrong; see :func:`torch_cgprune.rules.evidence`.
+        true_labels: n labels, where they are known: adds how many wrong ones are found.
+
+    Raises:
+        ImportError: the extra ``report`` is not installed.
+        ValueError: a dataset or true labels of another length, or a bad ``keep`` or ``rule``.
+        OSError: the file cannot be written.
+
+    References:
+        Ki, Choi, Chung (ICLR 2023), Fig. 3b, 6c, 7, 8, 9 and 14.
+
+    """
+    check_writable(path)
+    check_real("keep", "write_report", keep, "(0, 1]")
+    if dataset is not None and len(dataset) != len(scores):
+        raise ValueError(
+            f"The 'dataset' must have one item per score. Got {len(dataset)} for {len(scores)}."
+        )
+    page = _template().render(_contents(scores, dataset, title, keep, rule, true_labels))
+    content = page.encode("utf-8", "replace")
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _template() -> Any:
+    loader = jinja2().FileSystemLoader(Path(__file__).parent / "assets", encoding="utf-8")
+    environment = jinja2().Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    # Compact, and tables in the order they were made in.
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return environment.get_template("page.html")
+
+
+def _contents(
+    scores: CGScores,
+    dataset: Any,
+    title: str,
+    keep: float,
+    rule: str | None,
+    true_labels: Labels | None,
+) -> dict[str, Any]:
+    """Return what the template is filled with."""
+    found, rule_name = facts(scores), rule or suspicion_rule(scores)
+    suspects, flagged = contents.suspects_of(scores, rule)
+    pictures = Pictures(dataset, PICTURES_UP_TO)
+    groups = contents.copies(scores, pictures)
+    examples = contents.examples_by_class(scores, flagged, pictures)
+    rows = contents.suspect_rows(scores, suspects, pictures)
+    return {
+        "title": title,
+        "facts": found,
+        "rule": rule_name,
+        "sentences": contents.sentences(scores, found, flagged, rule_name),
+        "figures": _figures(scores, keep, rule, true_labels),
+        "class_figures": _class_figures(scores, flagged),
+        "examples": examples,
+        "copies": groups,
+        "suspects": len(suspects),
+        "pictured": sum(1 for row in rows if row[5]),
+        "has_pictures": dataset is not None,
+        "data": {
+            "key": found["fingerprint"],
+            "classes": [*scores.class_names],
+            "counts": scores.labels.bincount(minlength=len(scores.classes)).tolist(),
+            "flagged": scores.labels[flagged].bincount(minlength=len(scores.classes)).tolist(),
+            "suspects": rows,
+            "policies": policy_table(scores, _percents(scores), flagged),
+            "keep": round(100 * keep),
+        },
+    }
+
+
+def _percents(scores: CGScores) -> list[int]:
+    sizes = {"examples": len(scores), "classes": len(scores.classes)}
+    step = 1 if all(sizes[name] <= limit for name, limit in _FINE_UP_TO.items()) else 5
+    return [*range(step, 101, step)]
+
+
+def _figures(
+    scores: CGScores, keep: float, rule: str | None, true_labels: Labels | None
+) -> dict[str, Any]:
+    """Return the plots of the page as SVG, by name."""
+    k = min(len(scores.classes), plots.CLASSES_SHOWN)
+    tall, square = (5.2, 1 + 0.2 * k), (4, 3.4) if k < 8 else (5.2, 4.6)
+    wrong = None if true_labels is None else plots.wrong_labels(scores, true_labels)
+    drawn: dict[str, tuple[Callable[..., object], str, tuple[float, float]]] = {
+        "histogram": (plots.score_histogram, "Histogram of the scores of all examples", (5.2, 2.6)),
+        "means": (plots.class_means, "Mean score and standard deviation of each class", tall),
+        "partial": (
+            functools.partial(plots.partial_scores, wrong=wrong),
+            "Partial score of every example against its score",
+            (5.2, 3),
+        ),
+        "policies": (
+            functools.partial(plots.policy_shares, keep=keep),
+            f"Share of each class that the policies keep, of {keep:.0%} of all examples",
+            (5.2, 1.4 + 0.2 * k),
+        ),
+    }
+    if scores.own is not None and len(scores.classes) > 1:
+        drawn["confusion"] = (plots.confusion, "How often which label is suggested", square)
+    if true_labels is not None:
+        drawn["found"] = (
+            functools.partial(plots.mislabels_found, true_labels=true_labels, rule=rule),
+            "Share of the wrong labels that lies in the share examined",
+            (5.2, 3),
+        )
+    return {name: _figure(name, scores, *parts) for name, parts in drawn.items()}
+
+
+def _class_figures(scores: CGScores, flagged: torch.Tensor) -> list[dict[str, Any]]:
+    """Return a small histogram of each class, of those that the page shows."""
+    return [
+        {
+            "class": scores.class_names[code],
+            "svg": _figure(
+                f"class{code}",
+                scores,
+                functools.partial(plots.score_histogram, of=scores.classes[code]),
+                f"Histogram of the scores of {scores.class_names[code]}",
+                (2.6, 1.4),
+            ),
+        }
+        for code in sorted(contents.worst_classes(scores, flagged)[: plots.CLASSES_SHOWN])
+    ]
+
+
+def _figure(
+    name: str,
+    scores: CGScores,
+    plot: Callable[..., object],
+    label: str,
+    size: tuple[float, float],
+) -> str:
+    return draw(lambda ax: plot(scores, ax=ax), name=name, label=label, size=size)

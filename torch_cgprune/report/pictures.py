@@ -1,0 +1,97 @@
+"""Small pictures of examples, as many as fit into a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from torch_cgprune.features import is_array
+from torch_cgprune.views import deterministic_view
+
+# The longer side of a picture, in pixels: enough for a person to say what is on it.
+_SIDE = 96
+_QUALITY = 70
+_THREADS, _AT_ONCE = 4, 256
+
+
+class Pictures:
+    """Pictures of a dataset's examples, base64-coded WebP, until a budget is used up.
+
+    Args:
+        dataset: items ``(image, ...)``, or images; an array of images; None for none.
+        budget: characters that all pictures together may take.
+
+    """
+
+    def __init__(self, dataset: Any, budget: int) -> None:
+        wrapped = getattr(dataset, "dataset", None) if hasattr(dataset, "scores") else None
+        self.dataset = dataset if wrapped is None else wrapped
+        if self.dataset is not None and not is_array(self.dataset):
+            self.dataset = deterministic_view(self.dataset, None)
+        self.left = budget if self.dataset is not None else 0
+        self._drawn: dict[int, str | None] = {}
+
+    def draw(self, indices: Iterable[int]) -> dict[int, str | None]:
+        """Return the pictures of examples, in order; None where there is none, or no room."""
+        wanted = dict.fromkeys(indices)
+        new = [i for i in wanted if i not in self._drawn]
+        for index, picture in zip(new, self._encoded(new), strict=False):
+            self._drawn[index] = picture
+            self.left -= len(picture or "")
+        return {index: self._drawn.get(index) for index in wanted}
+
+    def _encoded(self, indices: list[int]) -> Iterator[str | None]:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for first in range(0, len(indices), _AT_ONCE):
+                if self.left <= 0:
+                    return
+                yield from pool.map(self._encode, indices[first : first + _AT_ONCE])
+
+    def _encode(self, index: int) -> str | None:
+        try:
+            item = self.dataset[index]
+            image = as_image(item[0] if isinstance(item, tuple | list) else item)
+        except Exception:  # noqa: BLE001 (a file that is gone: the page is of use without it)
+            return None
+        if image is None:
+            return None
+        image.thumbnail((_SIDE, _SIDE))
+        buffer = io.BytesIO()
+        image.save(buffer, "WEBP", quality=_QUALITY)
+        return base64.b64encode(buffer.getvalue()).decode()
+
+
+def as_image(value: Any) -> Image.Image | None:
+    """Return what an item holds as a picture: PIL, (h, w), (h, w, c) or (c, h, w); else None.
+
+    Numbers are bytes, or real numbers in [0, 1]; others (normalised images) are scaled to that.
+    """
+    if isinstance(value, Image.Image):
+        return value.convert("L" if value.mode in ("1", "L") else "RGB")
+    if not is_array(value):
+        return None
+    pixels = value.detach().cpu() if isinstance(value, Tensor) else torch.from_numpy(value.copy())
+    if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4) and pixels.shape[2] not in (1, 3, 4):
+        pixels = pixels.movedim(0, -1)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        return None
+    bytes_ = pixels if pixels.dtype == torch.uint8 else _as_bytes(pixels.double())
+    array = np.ascontiguousarray(bytes_[..., :3].numpy() if pixels.ndim == 3 else bytes_.numpy())
+    return Image.fromarray(array)
+
+
+def _as_bytes(pixels: Tensor) -> Tensor:
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < 0 or high > 1:
+        pixels = (pixels - low) / ((high - low) or 1)
+    return (255 * pixels).round().to(torch.uint8)
