@@ -36,7 +36,7 @@ def check_options(scores: CGScores, options: dict[str, Any], where: str) -> None
         if cached.get(name) != options.get(name)
     ]
     if differing:
-        raise _mismatch(where, "was computed with other options: " + ", ".join(differing))
+        raise mismatch(where, "was computed with other options: " + ", ".join(differing))
 
 
 def check_labels(
@@ -56,11 +56,11 @@ def check_labels(
     """
     check_number(len(scores), len(labels), where)
     if scores.classes != classes:
-        raise _mismatch(where, f"has the classes {scores.classes}, the data {classes}")
+        raise mismatch(where, f"has the classes {scores.classes}, the data {classes}")
     other = (scores.labels != labels).nonzero().squeeze(1)
     if len(other):
         i = int(other[0])
-        raise _mismatch(
+        raise mismatch(
             where,
             f"has other labels for {len(other)} of {len(labels)} examples, first for example {i}: "
             f"{classes[int(scores.labels[i])]!r} there and {classes[int(labels[i])]!r} here",
@@ -75,7 +75,7 @@ def check_number(known: int, n: int, where: str, *, at_most: bool = False) -> No
 
     """
     if known > n or (known < n and not at_most):
-        raise _mismatch(where, f"has {known} examples, the data {n}")
+        raise mismatch(where, f"has {known} examples, the data {n}")
 
 
 def check_names(scores: CGScores, indices: Sequence[int], names: Sequence[Any], where: str) -> None:
@@ -88,7 +88,7 @@ def check_names(scores: CGScores, indices: Sequence[int], names: Sequence[Any], 
     for i, name in zip(indices, names, strict=True):
         cached = scores.classes[int(scores.labels[i])]
         if cached != name:
-            raise _mismatch(where, f"has the label {cached!r} for example {i}, the data {name!r}")
+            raise mismatch(where, f"has the label {cached!r} for example {i}, the data {name!r}")
 
 
 def check_digests(known: Tensor, indices: Sequence[int], digests: Tensor, where: str) -> None:
@@ -106,7 +106,7 @@ def check_digests(known: Tensor, indices: Sequence[int], digests: Tensor, where:
     """
     other = (known[list(indices)] != digests).nonzero().squeeze(1)
     if len(other):
-        raise _mismatch(
+        raise mismatch(
             where,
             f"is of other features: example {indices[int(other[0])]} differs "
             f"({len(other)} of {len(digests)} examined do)",
@@ -121,10 +121,11 @@ def check_encoder(scores: CGScores, identity: str | None, where: str) -> None:
 
     """
     if scores.metadata.get("encoder") != identity:
-        raise _mismatch(where, "is of features of another encoder, or of none")
+        raise mismatch(where, "is of features of another encoder, or of none")
 
 
-def _mismatch(where: str, what: str) -> CacheMismatchError:
+def mismatch(where: str, what: str) -> CacheMismatchError:
+    """Return the error that a file is of other data or options: it ``what``."""
     return CacheMismatchError(
         f"The file {where!r} {what}. Name another file, delete this one, "
         "or pass on_mismatch='recompute'."

@@ -1,0 +1,43 @@
+"""``torch-cgprune report``: from scores to a page that a person looks at."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from torch_cgprune.cli.output import say, shows_progress
+from torch_cgprune.files import check_writable
+from torch_cgprune.opening import Opened, load_labels, open_source
+from torch_cgprune.report import write_report
+from torch_cgprune.scores import CGScores
+
+_READING = ("labels", "keys", "features", "resize", "skip_unreadable")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the page of some scores, with pictures if their source is named."""
+    check_writable(args.output)
+    scores = CGScores.load(args.scores)
+    opened = None if args.source is None else _opened(args, scores)
+    write_report(
+        scores,
+        args.output,
+        None if opened is None else opened.dataset,
+        keep=args.keep,
+        rule=args.rule,
+        true_labels=None if args.true_labels is None else load_labels(args.true_labels),
+        **({"title": f"What is in {args.source}"} if args.source else {}),
+    )
+    size = Path(args.output).stat().st_size
+    found = {"output": args.output, "bytes": size, "examples": len(scores)}
+    say(args, f"{args.output}: {size / 1e6:.1f} MB", found)
+
+
+def _opened(args: argparse.Namespace, scores: CGScores) -> Opened:
+    """Open the source as it was opened for scoring, and check that it is the same."""
+    noted = scores.metadata.get("source", {})
+    reading: dict[str, Any] = {name: noted[name] for name in _READING if name in noted}
+    opened = open_source(args.source, **reading, progress=shows_progress(args))
+    opened.check(scores, args.scores)
+    return opened

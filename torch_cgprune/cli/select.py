@@ -1,0 +1,93 @@
+"""``torch-cgprune select``: from scores to a list of what to keep."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from torch_cgprune.cli.output import UsageError, say, write
+from torch_cgprune.files import check_writable
+from torch_cgprune.listings import FORMATS, listed
+from torch_cgprune.samplers import PrunedSampler, WindowSampler
+from torch_cgprune.scores import CGScores
+from torch_cgprune.summary import table
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write or print what a policy keeps, or show it class by class."""
+    if args.output is not None:
+        check_writable(args.output)
+    scores = CGScores.load(args.scores)
+    kept = _kept(scores, args)
+    if not args.dry_run:
+        write(listed(kept, scores, _form(args)), args.output)
+    if args.dry_run or args.output is not None:
+        found = _by_class(scores, kept)
+        say(args, _in_words(found), {"policy": args.policy, "output": args.output, **found})
+
+
+def _kept(scores: CGScores, args: argparse.Namespace) -> Tensor:
+    _check(args)
+    if args.policy == "window":
+        balanced = args.balanced is not False
+        return WindowSampler(
+            scores, args.start, args.keep, exclude=args.exclude, balanced=balanced
+        ).selection
+    options = {name: getattr(args, name) for name in ("rule", "fraction", "balanced", "seed")}
+    return PrunedSampler(scores, args.keep, args.policy, exclude=args.exclude, **options).selection
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise UsageError for options that a policy lacks or does not take."""
+    filters = args.policy == "noise-filter"
+    needed = {"keep": not filters, "start": args.policy == "window"}
+    for name, is_needed in needed.items():
+        if is_needed != (getattr(args, name) is not None):
+            verb = "needs" if is_needed else "does not take"
+            raise UsageError(f"The policy {args.policy} {verb} --{name}.")
+    for name in ("rule", "fraction"):
+        if getattr(args, name) is not None and not filters:
+            raise UsageError(f"The option --{name} is for --policy noise-filter.")
+
+
+def _form(args: argparse.Namespace) -> str:
+    """Return the format that is asked for, by an option or by the file's ending."""
+    ending = Path(args.output or "").suffix.removeprefix(".")
+    by_default = "json" if args.json and args.output is None else "txt"
+    form: str = args.format or (ending if ending in FORMATS else by_default)
+    return form
+
+
+def _by_class(scores: CGScores, kept: Tensor) -> dict[str, Any]:
+    """Return how many are kept of each class, and of those whose labels look wrong."""
+    k = len(scores.classes)
+    there, left = (codes.bincount(minlength=k) for codes in (scores.labels, scores.labels[kept]))
+    suspects = scores.suspects[kept]
+    flagged = scores.labels[kept][suspects].bincount(minlength=k)
+    columns = zip(scores.class_names, there.tolist(), left.tolist(), flagged.tolist(), strict=True)
+    names = ("class", "examples", "kept", "suspects_kept")
+    return {
+        "examples": len(scores),
+        "kept": len(kept),
+        "suspects": int(scores.suspects.sum()),
+        "suspects_kept": int(suspects.sum()),
+        "per_class": [dict(zip(names, row, strict=True)) for row in columns],
+    }
+
+
+def _in_words(found: dict[str, Any]) -> str:
+    whole = {**found, "class": "all"}
+    rows = [
+        (
+            row["class"],
+            str(row["examples"]),
+            str(row["kept"]),
+            f"{row['kept'] / row['examples']:.1%}",
+            str(row["suspects_kept"]),
+        )
+        for row in (*found["per_class"], whole)
+    ]
+    return table(("class", "examples", "kept", "share", "suspects kept"), rows)

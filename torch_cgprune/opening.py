@@ -1,0 +1,233 @@
+"""What a user names on the command line, as a dataset: a folder, a file, a torchvision dataset."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Subset
+from torchvision import datasets, transforms
+
+from torch_cgprune import cache as caching
+from torch_cgprune.digests import row_digests
+from torch_cgprune.files import open_matrix, read_safetensors
+from torch_cgprune.images import ListedImages, empty_classes, open_folder, unreadable
+from torch_cgprune.labels import encode_labels, find_labels
+from torch_cgprune.names import find_names
+from torch_cgprune.reading import read_rows
+from torch_cgprune.scores import CGScores
+
+_log = logging.getLogger(__name__)
+
+KNOWN = {
+    "cifar10": datasets.CIFAR10,
+    "cifar100": datasets.CIFAR100,
+    "fashion-mnist": datasets.FashionMNIST,
+    "mnist": datasets.MNIST,
+}
+_ARRAYS = (".npz", ".npy", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A dataset to score, as ``CGScoredDataset`` takes it.
+
+    Attributes:
+        dataset: map-style; where there are no images, the array of features itself.
+        features: an array of features, or the file of one; None to score the images.
+        labels: n of them; None for the dataset's own.
+        transform: of the images, None as they are.
+        skipped: names of the files that are left out because they cannot be read.
+
+    """
+
+    dataset: Any
+    features: Any = None
+    labels: Any = None
+    transform: Callable[[Any], Any] | None = None
+    skipped: tuple[str, ...] = ()
+
+    def check(self, scores: CGScores, where: str) -> None:
+        """Raise unless ``scores`` are of these data: the same labels, names, and sampled content.
+
+        Args:
+            scores: from the file ``where``.
+            where: for the message.
+
+        Raises:
+            CacheMismatchError: it says what differs.
+
+        """
+        caching.check_number(len(scores), len(self.dataset), where)
+        labels = find_labels(self.dataset) if self.labels is None else self.labels
+        if labels is not None:
+            caching.check_labels(scores, *encode_labels(labels), where)
+        _check_names(scores, find_names(self.dataset), where)
+        sample = caching.sample(len(scores))
+        source = self.dataset if self.features is None else self.features
+        if isinstance(source, str):
+            source = open_matrix(source)
+        encoded = "encoder" in scores.metadata
+        rows, _ = read_rows(source, sample, self.transform, images=encoded)
+        caching.check_digests(scores.digests, sample, row_digests(rows), where)
+
+
+def _check_names(scores: CGScores, names: tuple[str, ...] | None, where: str) -> None:
+    if scores.names is None or names is None or scores.names == names:
+        return
+    there, here = next(pair for pair in zip(scores.names, names, strict=True) if pair[0] != pair[1])
+    raise caching.mismatch(where, f"has {there!r} where the data have {here!r}")
+
+
+def open_source(
+    source: str,
+    *,
+    labels: str | None = None,
+    keys: tuple[str, str] | None = None,
+    features: str | None = None,
+    resize: int | None = None,
+    skip_unreadable: bool = False,
+    download: bool = False,
+    progress: bool = True,
+) -> Opened:
+    """Open a dataset by the name a user gives it.
+
+    Args:
+        source: a folder with one folder of images per class; a CSV file with the columns ``path``
+            and ``label``; an ``.npz``, ``.npy`` or ``.safetensors`` file of features and labels; or
+            ``NAME:ROOT``, a dataset of torchvision (:data:`KNOWN`), its training part.
+        labels: a file of labels, ``.npy`` or one a line; an ``.npy`` file needs it.
+        keys: what features and labels are called in an ``.npz`` or ``.safetensors`` file.
+        features: a file of features to score instead of images.
+        resize: the side to scale images to, in pixels.
+        skip_unreadable: leave out files that cannot be read.
+        download: let torchvision fetch what is not there.
+        progress: show progress bars.
+
+    Raises:
+        FileNotFoundError, ValueError: no such source, or an option that it does not take.
+
+    """
+    name, _, root = source.partition(":")
+    path = Path(source)
+    is_array = name not in KNOWN and path.suffix in _ARRAYS and not path.is_dir()
+    _check_options(source, is_array=is_array, keys=keys, features=features, resize=resize)
+    if is_array:
+        matrix, own = _arrays(path, keys or ("features", "labels"))
+        return Opened(matrix, matrix, load_labels(labels) if labels else _column(own, path))
+    transform = transforms.Resize((resize, resize)) if resize else None
+    common: dict[str, Any] = {"features": features, "transform": transform}
+    common["labels"] = load_labels(labels) if labels else None
+    if name in KNOWN:
+        return Opened(_torchvision(name, root, download=download), **common)
+    if path.is_dir():
+        dataset: Any = open_folder(path)
+        for empty in empty_classes(dataset):
+            _log.warning("The class folder %r has no image: it is left out.", empty)
+    elif path.is_file() and path.suffix == ".csv":
+        dataset = ListedImages(path)
+    else:
+        raise FileNotFoundError(
+            f"There is no source {source!r}. Name a folder with one folder of images per class, a "
+            ".csv file of paths and labels, an .npz, .npy or .safetensors file of features, or one "
+            f"of {', '.join(f'{known}:ROOT' for known in KNOWN)}."
+        )
+    bad = unreadable(dataset, progress=progress) if skip_unreadable else []
+    if not bad:
+        return Opened(dataset, **common)
+    out, names = {*bad}, find_names(dataset) or [path for path, _ in dataset.samples]
+    left = [i for i in range(len(dataset)) if i not in out]
+    if not left:
+        raise ValueError(f"None of the {len(dataset)} images in {source!r} can be read.")
+    return Opened(Subset(dataset, left), **common, skipped=tuple(names[i] for i in bad))
+
+
+def _check_options(
+    source: str, *, is_array: bool, keys: object, features: object, resize: object
+) -> None:
+    """Raise ValueError for an option that the source does not take."""
+    named = {"resize": resize, "features": features} if is_array else {"keys": keys}
+    for option, value in named.items():
+        if value is not None:
+            kind = "images" if is_array else "an .npz or .safetensors file"
+            raise ValueError(
+                f"The {option!r} parameter is for {kind}. Got it with {source!r}: leave it out."
+            )
+
+
+def _torchvision(name: str, root: str, *, download: bool) -> Any:
+    try:
+        return KNOWN[name](root, download=download)
+    except RuntimeError as error:
+        if download:
+            raise
+        raise FileNotFoundError(
+            f"There is no {KNOWN[name].__name__} below {root!r} ({error}). Name the folder it was "
+            "downloaded to before, or pass download=True."
+        ) from error
+
+
+def _arrays(path: Path, keys: tuple[str, str]) -> tuple[Any, Any]:
+    """Return features and labels, which are None for an ``.npy`` file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {str(path)!r}.")
+    if path.suffix == ".npy":
+        return open_matrix(path), None
+    if path.suffix == ".safetensors":
+        tensors, _ = read_safetensors(path)
+        _check_keys(path, [*tensors], keys)
+        return tensors[keys[0]], tensors[keys[1]]
+    with _npz_errors(path):
+        archive = np.load(path, allow_pickle=False)
+    with archive:
+        _check_keys(path, archive.files, keys)
+        with _npz_errors(path):
+            return archive[keys[0]], archive[keys[1]]
+
+
+@contextlib.contextmanager
+def _npz_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError) as error:
+        raise ValueError(f"The file {str(path)!r} cannot be read as .npz ({error}).") from error
+
+
+def _check_keys(path: Path, there: Sequence[str], keys: tuple[str, str]) -> None:
+    if missing := [key for key in keys if key not in there]:
+        raise ValueError(
+            f"The file {str(path)!r} has no {' and no '.join(map(repr, missing))}, but "
+            f"{', '.join(map(repr, there))}. Say which are features and labels with keys=('x', "
+            "'y')."
+        )
+
+
+def _column(labels: Any, path: Path) -> Any:
+    if labels is None:
+        raise ValueError(
+            f"The file {str(path)!r} holds features alone. Name the file of their labels with "
+            "labels='labels.npy', or put both into an .npz file as 'features' and 'labels'."
+        )
+    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+
+
+def load_labels(file: str) -> Any:
+    """Read labels from an ``.npy`` file, or one a line; whole numbers are read as such."""
+    path = Path(file)
+    if path.suffix == ".npy":
+        return _column(np.asarray(open_matrix(path)), path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {file!r}.")
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return [int(line) for line in lines] if all(map(_is_number, lines)) else lines
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.removeprefix("-").isdigit()
