@@ -1,12 +1,17 @@
 """Every Python block of README runs, in order, in one namespace and an empty folder."""
 
 import re
+import shlex
 from pathlib import Path
 
 import lightning
+import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from PIL import Image
+
+from torch_cgprune.cli import main
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -33,6 +38,8 @@ class Learner(lightning.LightningModule):
 @pytest.mark.filterwarnings("ignore:The noise filter drops more than half")  # all labels are noise
 def test_the_blocks_of_readme_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "relabel.csv").write_text("index,new_label\n3,1\n")  # of the page
+    (tmp_path / "kept.txt").write_text("0\n1\n2\n3\n")  # of select
     for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost"}.items():
         monkeypatch.setenv(name, value)  # as torchrun sets them
     monkeypatch.setenv("MASTER_PORT", "0")
@@ -50,6 +57,23 @@ def test_the_blocks_of_readme_run(tmp_path, monkeypatch):
     finally:  # else other tests would run under accelerate
         AcceleratorState._reset_state(reset_partial_state=True)
     assert sum(seen) == 2 * 120
+
+
+def test_the_commands_of_readme_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for channel, name in enumerate(("ant", "bee")):
+        (tmp_path / "animals" / "train" / name).mkdir(parents=True)
+        for i in range(8):
+            pixels = rng.integers(0, 128, (6, 6, 3), dtype=np.uint8)
+            pixels[..., channel] += 100
+            Image.fromarray(pixels).save(f"animals/train/{name}/{i}.png")
+    commands = re.findall(r"^\$ torch-cgprune (.*)$", README.read_text(), re.MULTILINE)
+    assert {command.split()[0] for command in commands} == {"score", "report", "select", "info"}
+    for command in commands:
+        assert main(shlex.split(command)) == 0, capsys.readouterr().err
+    assert len((tmp_path / "kept.txt").read_text().splitlines()) == 10
+    assert (tmp_path / "animals.html").is_file()
 
 
 def test_readme_has_exactly_the_two_set_up_commands():

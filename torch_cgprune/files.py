@@ -91,9 +91,13 @@ def write_safetensors(
 
 
 def read_safetensors(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str], *, kind: str = "score"
 ) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Return the tensors and the string metadata of a safetensors file.
+
+    Args:
+        path: of the file.
+        kind: ``"score"`` for a file of ours, which can be made again; else what it holds.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -102,15 +106,16 @@ def read_safetensors(
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no score file {str(path)!r}.")
+        raise FileNotFoundError(f"There is no {kind} file {str(path)!r}.")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, file.metadata() or {}
     except SafetensorError as error:
+        cure = "Delete it to compute the scores again, or name" if kind == "score" else "Name"
         raise CacheError(
             f"The file {str(path)!r} is truncated or no safetensors file ({error}). "
-            "Delete it to compute the scores again, or name another file."
+            f"{cure} another file."
         ) from error
 
 
@@ -143,7 +148,7 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
     """
     path = Path(path)
     if path.suffix == ".safetensors":
-        tensors, _ = read_safetensors(path)
+        tensors, _ = read_safetensors(path, kind="feature")
         if "features" not in tensors and len(tensors) != 1:
             raise CacheError(
                 f"The file {str(path)!r} must hold one tensor, or one called 'features'. Got "
@@ -155,7 +160,9 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
             f"The 'features' file must be .npy or .safetensors. Got {str(path)!r} instead."
         )
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.lib.format.open_memmap(path, mode="r")
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"There is no feature file {str(path)!r}.") from error
     except (ValueError, EOFError) as error:
         raise CacheError(
             f"The file {str(path)!r} is truncated or no .npy file ({error})."

@@ -8,7 +8,6 @@ import numpy as np
 from torch import Tensor
 
 from torch_cgprune import policies
-from torch_cgprune.labels import ClassName
 from torch_cgprune.noise_rate import NoiseRate, estimate_noise_rate
 from torch_cgprune.rules import evidence
 from torch_cgprune.scores import CGScores
@@ -20,7 +19,7 @@ class NoiseReport:
 
     Attributes:
         selection: (m,) int64 sorted indices of what is kept.
-        classes: k class names.
+        classes: k class names, ``scores.class_names``.
         counts: (k,) int64 examples of each class, by their given labels.
         dropped: (k,) int64 how many of them are dropped.
         rate: the estimated share of wrong labels, None where the method predicts no classes.
@@ -28,13 +27,13 @@ class NoiseReport:
     """
 
     selection: Tensor
-    classes: tuple[ClassName, ...]
+    classes: tuple[str, ...]
     counts: Tensor
     dropped: Tensor
     rate: NoiseRate | None
 
     @property
-    def mostly_dropped(self) -> list[ClassName]:
+    def mostly_dropped(self) -> list[str]:
         """Return the classes that lose more than half of their examples."""
         most = 2 * self.dropped > self.counts
         return [name for name, lost in zip(self.classes, most.tolist(), strict=True) if lost]
@@ -44,9 +43,9 @@ class NoiseReport:
         lines = [f"noise filter: drops {dropped} of {n} examples ({dropped / n:.1%})"]
         if self.rate is not None:
             lines[0] += f"; estimated share of wrong labels {self.rate}"
-        width = max(len(str(name)) for name in self.classes)
+        width = max(len(name) for name in self.classes)
         rows = zip(self.classes, self.dropped.tolist(), self.counts.tolist(), strict=True)
-        lines += [f"  {name!s:<{width}}  {d:>7} of {c:>7}  {d / c:6.1%}" for name, d, c in rows]
+        lines += [f"  {name:<{width}}  {d:>7} of {c:>7}  {d / c:6.1%}" for name, d, c in rows]
         return "\n".join(lines)
 
 
@@ -78,7 +77,7 @@ def noise_report(
         (tensor([0, 1]), tensor([0, 1, 2, 3, 5, 6, 7, 8, 9]))
 
     """
-    names = scores.classes
+    names = scores.class_names
     kept = policies.noise_filter(
         evidence(scores, rule),
         np.asarray(names)[scores.labels.numpy()],

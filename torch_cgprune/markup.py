@@ -23,7 +23,7 @@ def bins_of(values: Tensor, bins: int) -> tuple[Tensor, float, float]:
     """
     low, high = float(values.min()), float(np.quantile(values.numpy(), _SHOWN))
     width = (high - low) / bins or 1.0
-    places = ((values - low) / width).long().clamp(max=bins - 1)
+    places = ((values - low) / width).clamp(max=bins - 1).long()
     return places.bincount(minlength=bins), low, low + width * bins
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +38,7 @@ class Opened:
 
     Attributes:
         dataset: map-style; where there are no images, the array of features itself.
-        features: an array of features, or the file of one; None to score the images.
+        features: an array of features; None to score the images.
         labels: n of them; None for the dataset's own.
         transform: of the images, None as they are.
         skipped: names of the files that are left out because they cannot be read.
@@ -72,8 +69,6 @@ class Opened:
         _check_names(scores, find_names(self.dataset), where)
         sample = caching.sample(len(scores))
         source = self.dataset if self.features is None else self.features
-        if isinstance(source, str):
-            source = open_matrix(source)
         encoded = "encoder" in scores.metadata
         rows, _ = read_rows(source, sample, self.transform, images=encoded)
         caching.check_digests(scores.digests, sample, row_digests(rows), where)
@@ -115,48 +110,64 @@ def open_source(
         FileNotFoundError, ValueError: no such source, or an option that it does not take.
 
     """
-    name, _, root = source.partition(":")
-    path = Path(source)
-    is_array = name not in KNOWN and path.suffix in _ARRAYS and not path.is_dir()
+    name, colon, root = source.partition(":")
+    is_known, path = bool(colon) and name in KNOWN, Path(source)
+    is_array = not is_known and path.suffix in _ARRAYS and not path.is_dir()
     _check_options(source, is_array=is_array, keys=keys, features=features, resize=resize)
     if is_array:
-        matrix, own = _arrays(path, keys or ("features", "labels"))
+        matrix, own = _arrays(path, keys or ("features", "labels"), labelled=labels is None)
         return Opened(matrix, matrix, load_labels(labels) if labels else _column(own, path))
-    transform = transforms.Resize((resize, resize)) if resize else None
-    common: dict[str, Any] = {"features": features, "transform": transform}
-    common["labels"] = load_labels(labels) if labels else None
-    if name in KNOWN:
-        return Opened(_torchvision(name, root, download=download), **common)
+    dataset = _torchvision(name, root, download=download) if is_known else _files(path)
+    skipped: tuple[str, ...] = ()
+    if skip_unreadable and not is_known:
+        dataset, skipped = _readable(dataset, progress=progress)
+    return Opened(
+        dataset,
+        None if features is None else open_matrix(features),
+        load_labels(labels) if labels else None,
+        transforms.Resize((resize, resize)) if resize else None,
+        skipped,
+    )
+
+
+def _files(path: Path) -> Any:
+    """Open a folder of images, or a list of them."""
     if path.is_dir():
-        dataset: Any = open_folder(path)
+        dataset = open_folder(path)
         for empty in empty_classes(dataset):
             _log.warning("The class folder %r has no image: it is left out.", empty)
-    elif path.is_file() and path.suffix == ".csv":
-        dataset = ListedImages(path)
-    else:
-        raise FileNotFoundError(
-            f"There is no source {source!r}. Name a folder with one folder of images per class, a "
-            ".csv file of paths and labels, an .npz, .npy or .safetensors file of features, or one "
-            f"of {', '.join(f'{known}:ROOT' for known in KNOWN)}."
-        )
-    bad = unreadable(dataset, progress=progress) if skip_unreadable else []
-    if not bad:
-        return Opened(dataset, **common)
-    out, names = {*bad}, find_names(dataset) or [path for path, _ in dataset.samples]
-    left = [i for i in range(len(dataset)) if i not in out]
+        return dataset
+    if path.is_file() and path.suffix == ".csv":
+        return ListedImages(path)
+    raise FileNotFoundError(
+        f"There is no source {str(path)!r}. Name a folder with one folder of images per class, a "
+        ".csv file of paths and labels, an .npz, .npy or .safetensors file of features, or one of "
+        f"{', '.join(f'{known}:ROOT' for known in KNOWN)}."
+    )
+
+
+def _readable(dataset: Any, *, progress: bool) -> tuple[Any, tuple[str, ...]]:
+    """Leave out the files that cannot be read; return their names too."""
+    out = unreadable(dataset, progress=progress)
+    if not out:
+        return dataset, ()
+    left = sorted({*range(len(dataset))} - {*out})
     if not left:
-        raise ValueError(f"None of the {len(dataset)} images in {source!r} can be read.")
-    return Opened(Subset(dataset, left), **common, skipped=tuple(names[i] for i in bad))
+        raise ValueError(f"None of the {len(dataset)} images in {dataset.root!r} can be read.")
+    names = find_names(dataset) or [path for path, _ in dataset.samples]
+    return Subset(dataset, left), tuple(names[i] for i in out)
 
 
 def _check_options(
     source: str, *, is_array: bool, keys: object, features: object, resize: object
 ) -> None:
     """Raise ValueError for an option that the source does not take."""
-    named = {"resize": resize, "features": features} if is_array else {"keys": keys}
+    named = {"resize": resize, "features": features} if is_array else {}
+    if not is_array or source.endswith(".npy"):
+        named["keys"] = keys
     for option, value in named.items():
         if value is not None:
-            kind = "images" if is_array else "an .npz or .safetensors file"
+            kind = "an .npz or .safetensors file" if option == "keys" else "images"
             raise ValueError(
                 f"The {option!r} parameter is for {kind}. Got it with {source!r}: leave it out."
             )
@@ -174,33 +185,40 @@ def _torchvision(name: str, root: str, *, download: bool) -> Any:
         ) from error
 
 
-def _arrays(path: Path, keys: tuple[str, str]) -> tuple[Any, Any]:
-    """Return features and labels, which are None for an ``.npy`` file."""
+def _arrays(path: Path, keys: tuple[str, str], *, labelled: bool) -> tuple[Any, Any]:
+    """Return features and labels; None for these in an ``.npy`` file, or if not ``labelled``."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
     if path.suffix == ".npy":
         return open_matrix(path), None
+    wanted = keys if labelled else keys[:1]
     if path.suffix == ".safetensors":
-        tensors, _ = read_safetensors(path)
-        _check_keys(path, [*tensors], keys)
-        return tensors[keys[0]], tensors[keys[1]]
-    with _npz_errors(path):
-        archive = np.load(path, allow_pickle=False)
-    with archive:
-        _check_keys(path, archive.files, keys)
-        with _npz_errors(path):
-            return archive[keys[0]], archive[keys[1]]
+        arrays, _ = read_safetensors(path, kind="feature")
+        _check_keys(path, [*arrays], wanted)
+    else:
+        arrays = _load_npz(path, wanted)
+    return arrays[keys[0]], arrays[keys[1]] if labelled else None
 
 
-@contextlib.contextmanager
-def _npz_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError) as error:
-        raise ValueError(f"The file {str(path)!r} cannot be read as .npz ({error}).") from error
+def _load_npz(path: Path, keys: Sequence[str]) -> dict[str, Any]:
+    with path.open("rb") as file:
+        try:
+            archive = np.load(file, allow_pickle=False)
+            there = archive.files
+        except Exception as error:  # numpy and zipfile raise anything on damaged files
+            raise _unreadable_npz(path, error) from error
+        _check_keys(path, there, keys)
+        try:
+            return {key: archive[key] for key in keys}
+        except Exception as error:
+            raise _unreadable_npz(path, error) from error
 
 
-def _check_keys(path: Path, there: Sequence[str], keys: tuple[str, str]) -> None:
+def _unreadable_npz(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"The file {str(path)!r} cannot be read as .npz ({error}).")
+
+
+def _check_keys(path: Path, there: Sequence[str], keys: Sequence[str]) -> None:
     if missing := [key for key in keys if key not in there]:
         raise ValueError(
             f"The file {str(path)!r} has no {' and no '.join(map(repr, missing))}, but "
@@ -225,7 +243,12 @@ def load_labels(file: str) -> Any:
         return _column(np.asarray(open_matrix(path)), path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {file!r}.")
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"The file {file!r} is no UTF-8 text ({error}). Save it as such."
+        ) from error
     return [int(line) for line in lines] if all(map(_is_number, lines)) else lines
 
 

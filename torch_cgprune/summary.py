@@ -78,7 +78,7 @@ def in_words(found: dict[str, Any]) -> str:
     flagged = f"{suspects['count']} labels look wrong ({suspects['share']:.1%})"
     lines = [
         f"{found['examples']} examples of {found['classes']} classes{source}",
-        f"scored by {_options(found)}, torch-cgprune {found['library_version']}",
+        _scored_by(found),
         "",
         f"scores       {span}",
         f"suspects     {flagged} by the rule {suspects['rule']}",
@@ -113,13 +113,15 @@ def in_words(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _options(found: dict[str, Any]) -> str:
+def _scored_by(found: dict[str, Any]) -> str:
+    if "method" not in found["options"]:
+        return "scored by another program"
     options = {**found["options"], "ridge": found["ridge"]}
-    method = options.pop("method", "another program")
-    runs = options.get("runs")
+    method, runs = options.pop("method"), options.get("runs")
     if isinstance(runs, list):
         options["runs"] = f"{min(runs)} to {max(runs)}" if len({*runs}) > 1 else runs[0]
-    return f"{method} ({', '.join(f'{name} {value}' for name, value in options.items())})"
+    listed = ", ".join(f"{name} {value}" for name, value in options.items())
+    return f"scored by {method} ({listed}), torch-cgprune {found['library_version']}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

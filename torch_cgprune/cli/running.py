@@ -63,6 +63,7 @@ def _messages_on_stderr(*, quiet: bool) -> Iterator[None]:
     propagate, _log.propagate = _log.propagate, False
     try:
         with warnings.catch_warnings():
+            warnings.filterwarnings("default", category=UserWarning)
             warnings.showwarning = _log_warning
             yield
     finally:

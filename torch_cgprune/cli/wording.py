@@ -10,27 +10,33 @@ _SENTENCES = (
         r"Pass a 'transform' that makes them equal, as \S+ 32\)\)\.",
         "Pass --resize N, as --resize 32.",
     ),
+    (r"The 'start' and 'width' parameters of \w+", "The options --start and --keep"),
     (r"keys=\('x', 'y'\)", "--keys x y"),
+    (r"\btorch\.(float\d+)", r"\1"),
 )
 _OPTIONS = (
     "balanced",
     "block_size",
     "download",
     "dtype",
+    "exclude",
     "features",
     "format",
     "fraction",
     "keep",
+    "keys",
     "labels",
     "method",
     "resize",
     "ridge",
     "rule",
     "runs",
+    "seed",
+    "start",
     "storage",
 )
 _NAMES = "|".join(_OPTIONS)
-_ARGUMENT = re.compile(rf"\b({_NAMES})=('[^']*'|torch\.\w+|True|[\d.e-]+)( or '\w+')?")
+_ARGUMENT = re.compile(rf"(?<!\S)({_NAMES})=('[^']*'|float\d+|True|[\d.e-]+)( or '\w+')?")
 _PARAMETER = re.compile(rf"(?:[Tt]he )?'({_NAMES})' parameter(?: of \w+)?")
 _MENTION = re.compile(r"'(fraction|rule)'")
 
@@ -57,7 +63,7 @@ def _option(name: str) -> str:
 
 
 def _option_with_value(found: re.Match[str]) -> str:
-    value = found[2].strip("'").removeprefix("torch.")
+    value = found[2].strip("'")
     other = (found[3] or "").replace("'", "")
     return _option(found[1]) if value == "True" else f"{_option(found[1])} {value}{other}"
 

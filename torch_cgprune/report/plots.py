@@ -39,10 +39,17 @@ def score_histogram(scores: CGScores, *, of: ClassName | None = None, ax: Any = 
     Returns:
         The axes.
 
+    Raises:
+        ValueError: no such class.
+
     References:
         Ki, Choi, Chung (ICLR 2023), Fig. 8 and 14.
 
     """
+    if of is not None and of not in scores.classes:
+        raise ValueError(
+            f"The 'of' parameter of score_histogram must be one of the classes. Got {of!r}."
+        )
     ax = _axes(ax)
     counts, low, high = bins_of(scores.values, _BINS)
     edges = np.linspace(low, high, _BINS + 1)
@@ -138,10 +145,10 @@ def mislabels_found(
         Ki, Choi, Chung (ICLR 2023), Fig. 3b.
 
     """
-    ax = _axes(ax)
     wrong = wrong_labels(scores, true_labels)
     if not wrong.any():
         raise ValueError("The 'true_labels' are the given ones: there is no wrong label to find.")
+    ax = _axes(ax)
     share = np.linspace(0, 1, 201)
     at = (share * len(wrong)).round().astype(int)
     rankings = {"CG-score": scores.values}
@@ -161,6 +168,8 @@ def mislabels_found(
 def wrong_labels(scores: CGScores, true_labels: Labels) -> Tensor:
     """Return (n,) bool, where the given labels are not the true ones.
 
+    These may be class values or names; where both fit, they are values.
+
     Raises:
         ValueError: not one label per example.
 
@@ -170,11 +179,11 @@ def wrong_labels(scores: CGScores, true_labels: Labels) -> Tensor:
         raise ValueError(
             f"The 'true_labels' must be one per example. Got {len(codes)} for {len(scores)}."
         )
-    names = [str(name) for name in classes]
-    ours = [scores.class_names, [str(name) for name in scores.classes]]
-    known = next((known for known in ours if {*names} & {*known}), ours[0])
+    called = [str(name) for name in classes]
+    values = [str(name) for name in scores.classes]
+    known = max(values, scores.class_names, key=lambda names: len({*names} & {*called}))
     place = {name: code for code, name in enumerate(known)}
-    return torch.tensor([place.get(name, -1) for name in names])[codes] != scores.labels
+    return torch.tensor([place.get(name, -1) for name in called])[codes] != scores.labels
 
 
 def policy_shares(scores: CGScores, keep: float = 0.6, *, ax: Any = None) -> Any:
@@ -218,8 +227,8 @@ def confusion(scores: CGScores, *, ax: Any = None) -> Any:
         ValueError: the method suggests no labels (``stochastic``).
 
     """
-    ax = _axes(ax)
     counts = confusion_counts(scores)
+    ax = _axes(ax)
     doubted = counts.sum(1) - counts.diagonal()
     shown = doubted.argsort(descending=True, stable=True)[:CLASSES_SHOWN].sort().values
     counts = counts[shown][:, shown]
@@ -268,6 +277,8 @@ def _name_classes(axis: Any, scores: CGScores, codes: Sequence[int], offset: flo
 
 
 def _short(name: str) -> str:
+    """Return a name that fits, of letters that can be drawn: folders may be no UTF-8."""
+    name = name.encode("utf-8", "replace").decode()
     return name if len(name) <= 24 else f"{name[:23]}…"
 
 

@@ -55,12 +55,17 @@ def draw(
 
 
 def _inline(document: str, name: str, label: str) -> str:
-    svg = document[document.index("<svg") :].replace(_TEXT, "currentColor")
+    svg = document[document.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(href="#|url\(#)', rf"\1{name}-", svg)
+    svg = re.sub(r"<[^>]+>", lambda tag: _own(tag[0], name), svg)  # text stays as it is
     svg = re.sub(r'<svg[^>]*?viewBox="([^"]+)"[^>]*>', _opening(label), svg, count=1)
     return re.sub(r"\n\s*", "\n", svg).strip()
+
+
+def _own(tag: str, name: str) -> str:
+    """Return a tag in the page's text colour, its ids and references begun with ``name``."""
+    tag = tag.replace(_TEXT, "currentColor").replace(' id="', f' id="{name}-')
+    return re.sub(r'(href="#|url\(#)', rf"\1{name}-", tag)
 
 
 def _opening(label: str) -> Callable[[re.Match[str]], str]:
