@@ -14,6 +14,7 @@ import termios
 import time
 from pathlib import Path
 
+import browser
 import numpy as np
 import pytest
 import real_images
@@ -25,7 +26,8 @@ from torchvision.transforms import ToTensor
 from torch_cgprune import CGScoredDataset, CGScores, PrunedSampler
 from torch_cgprune.names import find_names
 
-CLASSES = ("cat", "dog", "frog", "ship")
+CLASSES, PER_CLASS = ("cat", "dog", "frog", "ship"), 750
+WHOLE = len(CLASSES) * PER_CLASS - 1  # one file is cut off
 ODD = ("two words", 'a "quoted" one', "<b>&amp;", "bücher-猫", "comma, and 'more'", "$x_1$")
 SCRIPT = shutil.which("torch-cgprune", path=Path(sys.executable).parent)
 
@@ -51,18 +53,18 @@ def terminal():
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """2,000 CIFAR-10 images as people have them: odd names, modes, and things that are no images.
+    """3,000 CIFAR-10 images as people have them: odd names, modes, and things that are no images.
 
     Where CIFAR-10 is not at hand, noise takes its place.
     """
     root = tmp_path_factory.mktemp("images") / "photos of mine"
     if real_images.ARCHIVE.is_file():
-        real_images.unpack(root, CLASSES, 500)
+        real_images.unpack(root, CLASSES, PER_CLASS)
     else:
         rng = np.random.default_rng(0)
         for name in CLASSES:
             (root / name).mkdir(parents=True)
-            for i in range(500):
+            for i in range(PER_CLASS):
                 pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(root / name / f"{i:04}.png")
     files = sorted((root / "cat").iterdir())
@@ -86,8 +88,8 @@ def scored(images, tmp_path_factory):
     done = shell("score", images, "-o", out, "--ridge", "auto", "--skip-unreadable", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["examples"] == 1999  # a file was cut off, two are none
-    assert len(found["skipped"]) == 3
+    assert found["examples"] == WHOLE
+    assert len(found["skipped"]) == 3  # two more are no images at all
     assert "a class without images" in done.stderr
     return out
 
@@ -97,7 +99,7 @@ def test_from_a_folder_of_images_to_the_training(images, scored, tmp_path):
     kept, page = tmp_path / "kept.txt", tmp_path / "report.html"
     done = shell("select", scored, "--keep", "0.6", "-o", kept)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split()[:3] == ["all", "1999", "1199"]
+    assert done.stdout.splitlines()[-1].split()[:3] == ["all", str(WHOLE), str(round(0.6 * WHOLE))]
     done = shell("report", scored, images, "-o", page)
     assert done.returncode == 0, done.stderr
     assert page.stat().st_size < 10e6
@@ -109,8 +111,29 @@ def test_from_a_folder_of_images_to_the_training(images, scored, tmp_path):
     whole = Subset(dataset, [i for i, name in enumerate(names) if name in known])
     train = CGScoredDataset(whole, cache=scored, ridge="auto", progress=False)
     sampler = PrunedSampler(train, keep=kept)
-    assert len(sampler) == 1199
+    assert len(sampler) == round(0.6 * WHOLE)
     assert [scores.names[i] for i in sampler.selection] == kept.read_text().splitlines()
+
+
+@browser.needs_chromium
+def test_the_page_of_real_images_in_a_browser(images, scored, tmp_path):
+    page, scores = tmp_path / "report.html", CGScores.load(scored)
+    assert shell("report", scored, images, "-o", page).returncode == 0
+    driver = browser.start(tmp_path)
+    try:
+        browser.show(driver, page, width=390, height=844)
+        assert driver.get_log("browser") == []
+        assert browser.requested(driver) == [page.as_uri()]
+        loaded = "return [...document.images].every((image) => image.naturalWidth)"
+        assert driver.execute_script(loaded)
+        shown = driver.find_element("id", "status").text
+        assert shown.startswith(f"{int(scores.suspects.sum())} of ")
+        files = driver.find_elements("css selector", "#table td:last-child")
+        worst = scores.suspicion.argsort(descending=True, stable=True)[: len(files)]
+        assert [file.text for file in files] == [scores.names[i] for i in worst.tolist()]
+        assert "ship/notes.jpg" in driver.find_element("id", "summary").get_attribute("innerHTML")
+    finally:
+        driver.quit()
 
 
 def test_it_refuses_what_it_cannot_read_and_names_it(images, tmp_path):
@@ -119,7 +142,7 @@ def test_it_refuses_what_it_cannot_read_and_names_it(images, tmp_path):
     assert done.returncode == 1
     assert done.stdout == ""
     error = done.stderr.splitlines()[-1]
-    assert "3 of 2002 images cannot be read" in error
+    assert f"3 of {WHOLE + 3} images cannot be read" in error
     for name in ("empty.jpg", "notes.jpg", "--skip-unreadable"):
         assert name in error
     assert not [*tmp_path.iterdir()]
@@ -128,7 +151,7 @@ def test_it_refuses_what_it_cannot_read_and_names_it(images, tmp_path):
 def test_as_a_module(scored):
     argv = [sys.executable, "-m", "torch_cgprune", "info", scored, "--json"]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["examples"] == 1999
+    assert json.loads(done.stdout)["examples"] == WHOLE
 
 
 def test_in_a_pipe_whose_reader_leaves(scored):
@@ -147,7 +170,7 @@ def test_names_go_through_a_pipe_as_they_are(scored, images):
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=True, cwd=images
     )
-    assert (done.stdout.strip(), done.stderr) == ("1999", "")
+    assert (done.stdout.strip(), done.stderr) == (str(WHOLE), "")
 
 
 def test_usage_is_told_by_its_code(scored):
