@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import ConcatDataset, Subset, TensorDataset
+from torch.utils.data import TensorDataset
 
 from torch_cgprune.arrays import plain
-from torch_cgprune.views import is_plain
+from torch_cgprune.views import is_plain, per_item
 
 ClassName: TypeAlias = int | str
 Labels: TypeAlias = Tensor | np.ndarray[Any, Any] | Sequence[Any]
@@ -105,12 +105,10 @@ def find_labels(dataset: Any) -> list[Any] | None:
         One label per item, or None where the dataset has to be read to know them.
 
     """
-    if is_plain(dataset, Subset):
-        inner = find_labels(dataset.dataset)
-        return None if inner is None else [inner[i] for i in dataset.indices]
-    if is_plain(dataset, ConcatDataset):
-        parts = [find_labels(part) for part in dataset.datasets]
-        return None if any(part is None for part in parts) else [y for part in parts for y in part]  # type: ignore[union-attr]
+    return per_item(dataset, _own_labels)
+
+
+def _own_labels(dataset: Any) -> list[Any] | None:
     if is_plain(dataset, TensorDataset):
         return _listed(dataset.tensors[-1]) if len(dataset.tensors) > 1 else None
     for name in ("targets", "labels"):

@@ -10,7 +10,7 @@ from torch.utils.data import ConcatDataset, Subset
 from torchvision.datasets import DatasetFolder
 
 from torch_cgprune.labels import ClassName
-from torch_cgprune.views import is_plain
+from torch_cgprune.views import is_plain, per_item
 
 
 def find_names(dataset: Any) -> tuple[str, ...] | None:
@@ -24,17 +24,11 @@ def find_names(dataset: Any) -> tuple[str, ...] | None:
         n different names, or None where items are no files, or two have the same name.
 
     """
-    names = _names(dataset)
+    names = per_item(dataset, _own_names)
     return None if names is None or len({*names}) < len(names) else tuple(names)
 
 
-def _names(dataset: Any) -> list[str] | None:
-    if is_plain(dataset, Subset):
-        inner = _names(dataset.dataset)
-        return None if inner is None else [inner[i] for i in dataset.indices]
-    if is_plain(dataset, ConcatDataset):
-        parts = [_names(part) for part in dataset.datasets]
-        return None if any(part is None for part in parts) else [x for part in parts for x in part]  # type: ignore[union-attr]
+def _own_names(dataset: Any) -> list[Any] | None:
     if not (is_plain(dataset, DatasetFolder) or getattr(dataset, "samples_are_files", False)):
         return None
     root = os.path.join(os.fspath(dataset.root), "")  # noqa: PTH118 (with a separator at the end)

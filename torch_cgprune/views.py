@@ -57,6 +57,23 @@ def column_view(dataset: Any, image: str | None, label: str | None) -> Any:
     return _inside(dataset, lambda part: _Columns(part, image, label))
 
 
+def per_item(dataset: Any, listed: Callable[[Any], list[Any] | None]) -> list[Any] | None:
+    """Return what datasets list of each item, in order, through ``Subset`` and ``ConcatDataset``.
+
+    Args:
+        dataset: a map-style dataset.
+        listed: from a dataset that is neither to one entry per item, or None where it has none.
+
+    """
+    if is_plain(dataset, Subset):
+        inner = per_item(dataset.dataset, listed)
+        return None if inner is None else [inner[i] for i in dataset.indices]
+    if is_plain(dataset, ConcatDataset):
+        parts = [per_item(part, listed) for part in dataset.datasets]
+        return None if any(part is None for part in parts) else [y for part in parts for y in part]  # type: ignore[union-attr]
+    return listed(dataset)
+
+
 def _inside(dataset: Any, view: Callable[[Any], Any]) -> Any:
     """Return a view of the datasets inside ``Subset`` and ``ConcatDataset``, put together again."""
     if is_plain(dataset, Subset):
