@@ -243,6 +243,12 @@ def listed(indices: Tensor, scores: CGScores, form: str) -> bytes:
     Raises:
         ValueError: a name with a line break in it, as text.
 
+    Example:
+        >>> from torch_cgprune import cg_scores
+        >>> scores = cg_scores(torch.eye(4), ["ant", "ant", "bee", "bee"], progress=False)
+        >>> listed(torch.tensor([0, 3]), scores, "txt")
+        b'0\\n3\\n'
+
     """
     if form == "npy":
         buffer = io.BytesIO()

@@ -61,6 +61,16 @@ def write_report(
     References:
         Ki, Choi, Chung (ICLR 2023), Fig. 3b, 6c, 7, 8, 9 and 14.
 
+    Example:
+        >>> import tempfile
+        >>> from torch_cgprune import cg_scores
+        >>> images = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        >>> scores = cg_scores(images, torch.arange(20) % 2, progress=False)
+        >>> path = Path(tempfile.mkdtemp()) / "page.html"
+        >>> write_report(scores, path, images)
+        >>> path.stat().st_size < 1_000_000
+        True
+
     """
     check_writable(path)
     check_real("keep", "write_report", keep, "(0, 1]")
