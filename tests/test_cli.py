@@ -332,6 +332,17 @@ def test_warnings_are_lines_and_quiet_ones_are_not_there(folder, tmp_path, capsy
     assert run(capsys, *argv, "-q") == (0, "", "")
 
 
+def test_warnings_are_in_the_words_of_the_shell(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(60, 4)), np.array(["ant", "bee", "cat"])[np.arange(60) % 3]
+    np.savez(tmp_path / "noise.npz", features=features, labels=labels)
+    out = tmp_path / "s.safetensors"
+    assert run(capsys, "score", tmp_path / "noise.npz", "-o", out)[0] == 0
+    code, _, err = run(capsys, "select", out, "--policy", "noise-filter", "--rule", "margin")
+    assert code == 0
+    assert "Look at --dry-run, and pass another --rule, a --fraction or --balanced.\n" in err
+
+
 def test_unreadable_files_are_all_named_or_skipped(folder, tmp_path, capsys):
     images = Path(folder.root)
     (images / "ant" / "zero.png").touch()

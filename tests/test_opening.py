@@ -474,6 +474,8 @@ def test_keys_that_are_not_there_are_told_with_those_that_are(tmp_path, kind):
         ("x.npz", {"features": "f.npy"}, r"'features' parameter is for images"),
         ("images", {"keys": ("x", "y")}, r"'keys' parameter is for an .npz or .safetensors"),
         ("x.npy", {"keys": ("x", "y"), "labels": "l.npy"}, r"'keys' parameter is for an .npz"),
+        ("x.npz", {"skip_unreadable": True}, r"'skip_unreadable' parameter is for image files"),
+        ("mnist:.", {"skip_unreadable": True}, r"'skip_unreadable' parameter is for image files"),
         ("x.npy", {}, r"holds features alone. .*labels='labels.npy'"),
         ("images", {"features": "x.npz"}, r"'features' file must be .npy or .safetensors"),
     ],

@@ -227,9 +227,19 @@ def test_the_words_have_the_numbers(tmp_path):
     suspects = int(scores.suspects.sum())
     assert "50 examples of 2 classes" in text
     assert f"{suspects} labels ({suspects / 50:.1%}) look wrong" in text
-    assert "2 examples are exact copies of earlier ones" in text
+    assert "1 examples are exact copies of earlier ones" in text
     assert "2 examples have a copy of another label" in text
     assert text.index("example 4") < text.index("example 3")  # the conflict comes first
+
+
+def test_copies_but_for_brightness_are_told(tmp_path):
+    x = torch.rand(50, 5, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(50) % 2
+    x[7], x[9] = 0.5 * x[3], 2 * x[4]
+    scores = cg_scores(x, labels, progress=False)
+    text = written(tmp_path, scores).text
+    assert "3 are copies but for brightness" in text  # one repeats a label, two are in conflict
+    assert "No two examples are the same" not in text
 
 
 def test_the_same_page_every_time(tmp_path):

@@ -111,9 +111,10 @@ def open_folder(root: str | os.PathLike[str]) -> ImageFolder:
             f"The folder {str(root)!r} must hold one folder of images per class. It holds none."
         )
     if {*map(str.lower, folders)} <= _PARTS:
+        one = next((name for name in folders if name.lower().startswith("train")), folders[0])
         raise ValueError(
             f"The folder {str(root)!r} holds {', '.join(folders)}, not one folder per class. Name "
-            f"one of them instead, as {str(root / folders[-1])!r}."
+            f"one of them instead, as {str(root / one)!r}."
         )
     dataset = ImageFolder(os.fspath(root), loader=load_image, allow_empty=True)
     if not len(dataset):

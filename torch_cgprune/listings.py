@@ -233,7 +233,7 @@ def _indices_of_array(path: Path, n: int) -> Tensor:
 
 
 def listed(indices: Tensor, scores: CGScores, form: str) -> bytes:
-    """Return a list of examples as the content of a file.
+    r"""Return a list of examples as the content of a file.
 
     Args:
         indices: (m,) of the examples.
@@ -247,7 +247,7 @@ def listed(indices: Tensor, scores: CGScores, form: str) -> bytes:
         >>> from torch_cgprune import cg_scores
         >>> scores = cg_scores(torch.eye(4), ["ant", "ant", "bee", "bee"], progress=False)
         >>> listed(torch.tensor([0, 3]), scores, "txt")
-        b'0\\n3\\n'
+        b'0\n3\n'
 
     """
     if form == "npy":

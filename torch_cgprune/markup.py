@@ -21,7 +21,8 @@ def bins_of(values: Tensor, bins: int) -> tuple[Tensor, float, float]:
         (bins,) int64 counts, and the ends of the range.
 
     """
-    low, high = float(values.min()), float(np.quantile(values.numpy(), _SHOWN))
+    # "lower": one outlier among few would stretch an interpolated quantile.
+    low, high = float(values.min()), float(np.quantile(values.numpy(), _SHOWN, method="lower"))
     width = (high - low) / bins or 1.0
     places = ((values - low) / width).clamp(max=bins - 1).long()
     return places.bincount(minlength=bins), low, low + width * bins

@@ -113,13 +113,15 @@ def open_source(
     name, colon, root = source.partition(":")
     is_known, path = bool(colon) and name in KNOWN, Path(source)
     is_array = not is_known and path.suffix in _ARRAYS and not path.is_dir()
-    _check_options(source, is_array=is_array, keys=keys, features=features, resize=resize)
+    skips = skip_unreadable or None
+    options = {"keys": keys, "features": features, "resize": resize, "skip_unreadable": skips}
+    _check_options(source, options, is_array=is_array, is_known=is_known)
     if is_array:
         matrix, own = _arrays(path, keys or ("features", "labels"), labelled=labels is None)
         return Opened(matrix, matrix, load_labels(labels) if labels else _column(own, path))
     dataset = _torchvision(name, root, download=download) if is_known else _files(path)
     skipped: tuple[str, ...] = ()
-    if skip_unreadable and not is_known:
+    if skip_unreadable:
         dataset, skipped = _readable(dataset, progress=progress)
     return Opened(
         dataset,
@@ -158,16 +160,17 @@ def _readable(dataset: Any, *, progress: bool) -> tuple[Any, tuple[str, ...]]:
     return Subset(dataset, left), tuple(names[i] for i in out)
 
 
-def _check_options(
-    source: str, *, is_array: bool, keys: object, features: object, resize: object
-) -> None:
+def _check_options(source: str, options: dict[str, Any], *, is_array: bool, is_known: bool) -> None:
     """Raise ValueError for an option that the source does not take."""
-    named = {"resize": resize, "features": features} if is_array else {}
-    if not is_array or source.endswith(".npy"):
-        named["keys"] = keys
-    for option, value in named.items():
-        if value is not None:
-            kind = "an .npz or .safetensors file" if option == "keys" else "images"
+    taken = {
+        "images": not is_array,
+        "image files": not (is_array or is_known),
+        "an .npz or .safetensors file": is_array and not source.endswith(".npy"),
+    }
+    kinds = {"keys": "an .npz or .safetensors file", "skip_unreadable": "image files"}
+    for option, value in options.items():
+        kind = kinds.get(option, "images")
+        if value is not None and not taken[kind]:
             raise ValueError(
                 f"The {option!r} parameter is for {kind}. Got it with {source!r}: leave it out."
             )

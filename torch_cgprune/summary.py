@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
+
 from torch_cgprune.noise_rate import estimate_noise_rate
 from torch_cgprune.scores import CGScores
 
@@ -15,7 +17,7 @@ _ROWS = 20
 def facts(scores: CGScores) -> dict[str, Any]:
     """Return what there is to say of scores, as JSON values.
 
-    Shares lie between 0 and 1; ``duplicates`` are examples that have an earlier exact copy.
+    Shares lie between 0 and 1; ``duplicates`` have an earlier exact copy of the same label.
     """
     low, high = scores.values.aminmax()
     suspects, n = int(scores.suspects.sum()), len(scores)
@@ -34,12 +36,17 @@ def facts(scores: CGScores) -> dict[str, Any]:
         "scores": {"lowest": float(low), "median": _median(scores), "highest": float(high)},
         "suspects": {"count": suspects, "share": suspects / n, "rule": suspicion_rule(scores)},
         "wrong_labels": rate and {"estimate": rate.rate, "error": rate.error},
-        "duplicates": n - len(scores.digests.unique()),
+        "duplicates": int(repeats(scores).sum()),
         "conflicts": int(scores.conflicts.sum()),
         "near_copies": scores.metadata.get("near_copies", 0),
         "skipped": scores.metadata.get("source", {}).get("skipped", []),
         "per_class": _per_class(scores),
     }
+
+
+def repeats(scores: CGScores) -> Tensor:
+    """Return (n,) bool, the later exact copies of the same label: their terms alone are all 0."""
+    return scores.terms[:, 2] == 0
 
 
 def suspicion_rule(scores: CGScores) -> str:
@@ -109,7 +116,9 @@ def in_words(found: dict[str, Any]) -> str:
     head = ("class", "examples", "mean score", "deviation", "suspects", "share")
     lines += ["", table(head, rows)]
     if len(worst) > _ROWS:
-        lines.append(f"and {len(worst) - _ROWS} classes with fewer suspects (all with --json)")
+        rest = len(worst) - _ROWS
+        classes = "class" if rest == 1 else "classes"
+        lines.append(f"and {rest} {classes} with no larger shares (--json has all)")
     return "\n".join(lines)
 
 

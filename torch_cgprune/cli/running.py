@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     """
     args = build_parser().parse_args(argv)
-    with _messages_on_stderr(quiet=args.quiet), _any_text_on_stdout():
+    with _messages_on_stderr(args.mismatch, quiet=args.quiet), _any_text_on_stdout():
         try:
             args.run(args)
             sys.stdout.flush()
@@ -54,10 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _messages_on_stderr(*, quiet: bool) -> Iterator[None]:
+def _messages_on_stderr(mismatch: str, *, quiet: bool) -> Iterator[None]:
     """Show warnings of the library, a line each."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("torch-cgprune: warning: %(message)s"))
+    handler.format = lambda record: (  # type: ignore[method-assign]
+        f"torch-cgprune: warning: {one_line(record.getMessage(), mismatch)}"
+    )
     handler.setLevel(logging.CRITICAL if quiet else logging.WARNING)
     _log.addHandler(handler)
     propagate, _log.propagate = _log.propagate, False
@@ -72,7 +74,7 @@ def _messages_on_stderr(*, quiet: bool) -> Iterator[None]:
 
 
 def _log_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    _log.warning("%s", " ".join(str(message).split()))
+    _log.warning("%s", message)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ _SENTENCES = (
         "Pass --resize N, as --resize 32.",
     ),
     (r"The 'start' and 'width' parameters of \w+", "The options --start and --keep"),
+    (r"\bnoise_report\(scores\)", "--dry-run"),
     (r"keys=\('x', 'y'\)", "--keys x y"),
     (r"\btorch\.(float\d+)", r"\1"),
 )
@@ -32,6 +33,7 @@ _OPTIONS = (
     "rule",
     "runs",
     "seed",
+    "skip_unreadable",
     "start",
     "storage",
 )
@@ -41,21 +43,21 @@ _PARAMETER = re.compile(rf"(?:[Tt]he )?'({_NAMES})' parameter(?: of \w+)?")
 _MENTION = re.compile(r"'(fraction|rule)'")
 
 
-def one_line(error: BaseException, mismatch: str) -> str:
-    """Return the message of an error in one line, in the words of the shell.
+def one_line(message: object, mismatch: str) -> str:
+    """Return an error's or a warning's message in one line, in the words of the shell.
 
     Args:
-        error: any.
+        message: with its text as ``str``.
         mismatch: the cure where a file of scores is of other data or options.
 
     """
-    text = _from_worker(str(error)).replace(_MISMATCH, mismatch)
+    text = _from_worker(str(message)).replace(_MISMATCH, mismatch)
     for pattern, words in _SENTENCES:
         text = re.sub(pattern, words, text)
     text = _ARGUMENT.sub(_option_with_value, text)
     text = _PARAMETER.sub(lambda found: f"The option {_option(found[1])}", text)
     text = _MENTION.sub(lambda found: _option(found[1]), text)
-    return " ".join(text.split()) or type(error).__name__
+    return " ".join(text.split()) or type(message).__name__
 
 
 def _option(name: str) -> str:

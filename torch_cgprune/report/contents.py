@@ -12,6 +12,7 @@ from torch_cgprune.report.pictures import Pictures
 from torch_cgprune.report.plots import CLASSES_SHOWN, confusion_counts
 from torch_cgprune.rules import evidence
 from torch_cgprune.scores import CGScores
+from torch_cgprune.summary import repeats
 
 # Lines that the page's table has at most: a person looks at the worst first, and not at more.
 SUSPECTS_UP_TO = 20_000
@@ -131,6 +132,13 @@ def copies(scores: CGScores, pictures: Pictures) -> list[dict[str, Any]]:
     return [{**entry, "groups": len(members)} for entry in found]
 
 
+def scaled_copies(scores: CGScores) -> int:
+    """Return how many examples are another's copy but for brightness: equal rows up to scale."""
+    _, groups, counts = scores.digests.unique(return_inverse=True, return_counts=True)
+    alone = counts[groups] == 1
+    return int((alone & (repeats(scores) | scores.conflicts)).sum())
+
+
 def _agree(scores: CGScores, group: list[int]) -> bool:
     return len(scores.labels[group].unique()) == 1
 
@@ -172,7 +180,10 @@ def sentences(scores: CGScores, found: dict[str, Any], flagged: Tensor, rule: st
             f"{rate['error']:.1%} of all labels are wrong."
         )
     if found["duplicates"]:
-        said.append(f"{found['duplicates']:,} examples are exact copies of earlier ones.")
+        said.append(
+            f"{found['duplicates']:,} examples are exact copies of earlier ones, with the same "
+            "label: training loses nothing without them."
+        )
     if found["conflicts"]:
         said.append(
             f"{found['conflicts']:,} examples have a copy of another label: one of each must be "

@@ -118,6 +118,7 @@ def _contents(
         "class_figures": _class_figures(scores, flagged),
         "examples": examples,
         "copies": groups,
+        "scaled_copies": contents.scaled_copies(scores),
         "suspects": len(suspects),
         "pictured": sum(1 for row in rows if row[5]),
         "has_pictures": dataset is not None,
