@@ -82,6 +82,7 @@ def tick(scores: CGScores, true: Tensor, reviewed: int, path: Path) -> None:
     assert scores.rival is not None
     suspects = scores.suspicion.argsort(descending=True)[: int(scores.suspects.sum())]
     seen = suspects[:reviewed]
+    hits = int((scores.labels[suspects] != true[suspects]).sum())
     wrong = seen[scores.labels[seen] != true[seen]].tolist()
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -91,8 +92,8 @@ def tick(scores: CGScores, true: Tensor, reviewed: int, path: Path) -> None:
             rows.writerow([i, scores.names[i], given, rival])
     right = int((scores.rival[wrong] == true[wrong]).sum())
     print(
-        f"\nof {len(seen)} suspects looked at {len(wrong)} are wrong and ticked; for {right} of "
-        f"them the suggestion is right\n"
+        f"\n{hits} of {len(suspects)} suspects are wrong; of the first {len(seen)}, which are looked "
+        f"at, {len(wrong)} are, and are ticked; for {right} of them the suggestion is right\n"
     )
 
 

@@ -118,8 +118,74 @@ def test_quiet_says_nothing(arrays, capsys):
 def test_scoring_again_finds_the_scores(arrays, scored, capsys, monkeypatch):
     before = scored.read_bytes()
     monkeypatch.setattr("torch_cgprune.dataset.cg_scores", None)
-    assert run(capsys, "score", arrays, "-o", scored)[0] == 0
+    code, said, _ = run(capsys, "score", arrays, "-o", scored)
+    assert code == 0
+    assert said.endswith("was there, of the same data and options\n")
     assert scored.read_bytes() == before
+
+
+def test_an_input_is_never_the_output(arrays, scored, tmp_path, capsys):
+    before = {path: path.read_bytes() for path in (arrays, scored)}
+    ticked = tmp_path / "ticked.csv"
+    ticked.write_text("index\n0\n")
+    (tmp_path / "link.npz").symlink_to(arrays)
+    for argv in (
+        ["select", scored, "--keep", 0.5, "-o", scored],
+        ["select", scored, "--keep", 0.5, "--exclude", ticked, "-o", ticked],
+        ["report", scored, "-o", scored],
+        ["report", scored, arrays, "-o", arrays],
+        ["score", arrays, "-o", arrays, "--overwrite"],
+        ["score", arrays, "-o", tmp_path / "link.npz", "--overwrite"],
+    ):
+        code, said, err = run(capsys, *argv)
+        assert (code, said) == (2, "")
+        assert "is an input too" in err or "must end as its format says" in err
+    assert {path: path.read_bytes() for path in before} == before
+    assert ticked.read_text() == "index\n0\n"
+
+
+def test_a_link_is_followed_and_a_device_is_written_to(scored, tmp_path, capsys):
+    real, link = tmp_path / "real.txt", tmp_path / "link.txt"
+    real.write_text("before")
+    link.symlink_to(real)
+    assert run(capsys, "select", scored, "--keep", 0.5, "-o", link)[0] == 0
+    assert link.is_symlink()
+    assert len(real.read_text().split()) == 20
+    assert run(capsys, "select", scored, "--keep", 0.5, "-o", "/dev/null")[0] == 0
+    assert Path("/dev/null").is_char_device()
+    code, _, err = run(capsys, "report", scored, "-o", "/dev/null")
+    assert (code, Path("/dev/null").is_char_device()) == (1, True)
+    assert "is no regular file" in err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["-o", "kept.lst"], ["-o", "kept.txt", "--format", "csv"], ["-o", "k", "--format", "npy"]],
+)
+def test_a_list_that_could_not_be_read_back_is_not_written(scored, capsys, monkeypatch, options):
+    monkeypatch.chdir(scored.parent)
+    code, _, err = run(capsys, "select", scored, "--keep", 0.5, *options)
+    assert code == 2
+    assert "must end as its format says" in err
+    assert run(capsys, "select", scored, "--keep", 0.5, "-o", "kept")[0] == 0
+    assert run(capsys, "select", scored, "--keep", 1, "--exclude", "kept")[0] == 0
+
+
+def test_keeping_the_suspects_is_worth_a_word(arrays, capsys):
+    with np.load(arrays) as archive:
+        labels = archive["labels"].copy()
+        labels[:4] = np.roll(labels[:4], 1)
+        np.savez(arrays, features=archive["features"], labels=labels)
+    out = arrays.with_name("s.safetensors")
+    assert run(capsys, "score", arrays, "-o", out, "-q", "--ridge", 0.1)[0] == 0
+    scores = CGScores.load(out)
+    kept = PrunedSampler(scores, keep=0.6).selection
+    share = int(scores.suspects[kept].sum()) / int(scores.suspects.sum())
+    assert share > 0.7
+    _, said, _ = run(capsys, "select", out, "--keep", 0.6, "--dry-run")
+    assert f"{share:.0%} of the labels that look wrong are kept, and 60% of all." in said
+    _, said, _ = run(capsys, "select", out, "--policy", "noise-filter", "--dry-run")
+    assert "are kept, and" not in said
 
 
 def test_other_options_need_overwrite(arrays, scored, capsys):
@@ -166,6 +232,32 @@ def test_every_kind_of_source(folder, tmp_path, capsys, kind):
     page = tmp_path / "r.html"
     assert run(capsys, "report", out, source, "-o", page)[0] == 0
     assert page.read_text().count("data:image/webp") >= 4
+
+
+def test_a_list_with_a_wrong_base_says_so(tmp_path, capsys):
+    source = tmp_path / "list.csv"
+    source.write_text("path,label\ngone/0.png,a\ngone/1.png,b\n")
+    code, _, err = run(capsys, "score", source, "-o", tmp_path / "s.safetensors")
+    assert code == 1
+    assert "no such file: paths in a list start at the list's folder" in err
+
+
+def test_the_report_finds_features_from_another_folder(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("f.npy", np.random.default_rng(0).normal(size=(4, 7)))
+    out = tmp_path / "s.safetensors"
+    assert run(capsys, "score", folder.root, "--features", "f.npy", "-o", out)[0] == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run(capsys, "report", out, folder.root, "-o", "r.html")[0] == 0
+
+
+def test_scores_made_in_python_say_where_their_page_is(folder, tmp_path, capsys):
+    out = tmp_path / "s.safetensors"
+    CGScoredDataset(folder, features=np.eye(4), progress=False).scores.save(out)
+    code, _, err = run(capsys, "report", out, folder.root, "-o", tmp_path / "r.html")
+    assert code == 1
+    assert "torch_cgprune.report.write_report" in err
 
 
 def test_features_of_ones_own_with_the_pictures_of_a_folder(folder, tmp_path, capsys):
@@ -352,7 +444,7 @@ def test_unreadable_files_are_all_named_or_skipped(folder, tmp_path, capsys):
     code, _, err = run(capsys, "score", images, "-o", out)
     assert code == 1
     assert re.search(r"2 of 6 images cannot be read: '.*zero.png', '.*half.png'", err)
-    assert "--skip-unreadable" in err
+    assert "zero.png' cannot be read: it is no image. Delete or mend them, or pass --skip-" in err
     assert not out.exists()
     code, said, _ = run(capsys, "score", images, "-o", out, "--skip-unreadable")
     assert code == 0
@@ -424,6 +516,13 @@ def test_true_labels_add_a_plot(scored, tmp_path, capsys):
     page = tmp_path / "r.html"
     assert run(capsys, "report", scored, "--true-labels", true, "-o", page)[0] == 0
     assert "Share of the wrong labels that lies in the share examined" in page.read_text()
+    true.write_text("\n".join(CGScores.load(scored).class_names[i % 3] for i in range(N)))
+    assert run(capsys, "report", scored, "--true-labels", true, "-o", page)[0] == 0
+    assert "share examined" not in page.read_text()
+    true.write_text("Ant\n" * N)
+    code, _, err = run(capsys, "report", scored, "--true-labels", true, "-o", page)
+    assert code == 1
+    assert "--true-labels are of other classes: 'Ant' is none of ['ant', 'bee', 'cat']" in err
     true.write_text("ant\n")
     code, _, err = run(capsys, "report", scored, "--true-labels", true, "-o", page)
     assert code == 1

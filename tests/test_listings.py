@@ -12,8 +12,18 @@ from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 from torchvision.datasets import FakeData
 from torchvision.datasets.folder import default_loader
 
-from torch_cgprune import CGScoredDataset, CGScores, PrunedSampler, WindowSampler, cg_scores
-from torch_cgprune.listings import FORMATS, listed, read_examples, read_relabels
+from torch_cgprune import (
+    CGScoredDataset,
+    CGScores,
+    DistributedPrunedSampler,
+    DistributedWindowSampler,
+    PrunedSampler,
+    WindowSampler,
+    cg_scores,
+    noise_report,
+)
+from torch_cgprune.cli.lists import FORMATS, listed
+from torch_cgprune.listings import read_examples, read_relabels
 from torch_cgprune.names import find_class_names, find_names
 
 ODD = ("plain.jpg", "two words.jpg", 'a "quote".jpg', "<b>&.jpg", "bücher/ß.jpg", "comma,.jpg")
@@ -57,6 +67,24 @@ def test_files_that_are_no_utf8_go_round_by_line_and_from_a_browser(tmp_path):
     saved = tmp_path / "s.safetensors"
     known.save(saved)
     assert CGScores.load(saved).names == ("a.jpg", name)
+
+
+def test_classes_that_are_no_utf8_come_back_from_a_browser(tmp_path):
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    known = scores(4, names=[f"{name}/0", "dog/0", f"{name}/1", "dog/1"], class_names=[name, "dog"])
+    table = tmp_path / "ticked.csv"
+    rows = ["index,path,label,new_label", "9,caf\ufffd/1,caf\ufffd,dog", "1,dog/0,dog,caf\ufffd"]
+    table.write_text("\n".join(rows), encoding="utf-8")
+    assert read_examples(table, 4, known).tolist() == [1, 2]  # by name: the index is of before
+    assert read_relabels(table, known).tolist() == [0, 0, 1, 1]
+
+
+def test_names_that_a_browser_makes_one_are_told_by_their_index(tmp_path):
+    names = [raw.decode("utf-8", "surrogateescape") for raw in (b"\xe8", b"\xe9")]
+    table = tmp_path / "ticked.csv"
+    table.write_text("index,path\n1,\ufffd\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="none of the examples"):
+        read_examples(table, 2, scores(2, names=names))
 
 
 def test_names_win_where_files_were_added(tmp_path):
@@ -138,8 +166,8 @@ def test_new_labels_by_the_names_of_classes(tmp_path):
     ("content", "match"),
     [
         ("index,new_label\n1,cow\n", r"line 2: the 'new_label' .* 'cat', 'dog'. Got 'cow'"),
-        ("index,new_label\n1,\n", r"Got '' instead; correct it, or delete the line"),
-        ("index\n1\n", "Got None"),
+        ("index,new_label\n1,\n", r"line 2: there is no 'new_label'. Fill in that column"),
+        ("index\n1\n", "there is no 'new_label'"),
         ("index,new_label\n1,cat\n1,dog\n", "line 3: example 1 has another 'new_label'"),
         ("index,new_label\n-1,cat\n", "has the index -1"),
     ],
@@ -212,6 +240,28 @@ def test_bad_exclusions():
         PrunedSampler(known, keep=0.5, exclude=range(4))
     with pytest.raises(TypeError, match=r"'exclude' .*mask.nonzero"):
         PrunedSampler(known, keep=0.5, exclude=torch.zeros(4, dtype=torch.bool))
+    for bad in ([-1], [4], torch.tensor([0, 99])):
+        with pytest.raises(ValueError, match=r"'exclude' .* index (-1|4|99), and there are 4"):
+            PrunedSampler(known, keep=0.5, exclude=bad)
+
+
+def test_nothing_to_exclude_excludes_nothing():
+    known = scores(8)
+    alone = PrunedSampler(known, keep=0.5).selection
+    for nothing in ([], (), set(), np.array([]), torch.tensor([])):
+        assert torch.equal(PrunedSampler(known, keep=0.5, exclude=nothing).selection, alone)
+    assert PrunedSampler(known, keep=1.0, exclude={0, 1}).selection.tolist() == [*range(2, 8)]
+
+
+def test_ranks_share_what_is_left():
+    known = scores()
+    parts = [
+        DistributedPrunedSampler(known, 1.0, exclude=[0, 1], num_replicas=2, rank=rank)
+        for rank in range(2)
+    ]
+    assert sorted(i for part in parts for i in part) == [*range(2, 12)]
+    window = DistributedWindowSampler(known, 0, 1.0, exclude=[3], num_replicas=1, rank=0)
+    assert 3 not in [*window]
 
 
 def test_names_of_a_folder_go_with_subset_and_concatenation(folder):
@@ -226,6 +276,35 @@ def test_names_of_a_folder_go_with_subset_and_concatenation(folder):
     assert find_class_names(folder, ("ant",)) is None
     assert find_class_names(folder, (0, 2)) is None
     assert find_class_names(FakeData(4), (0, 1)) is None
+
+
+def test_class_names_are_those_of_the_labels_that_were_scored(folder):
+    """Other labels than the dataset's may mean something else."""
+    coarse = CGScoredDataset(folder, labels=[0, 0, 0, 1], progress=False)
+    assert coarse.scores.class_names == ("ant", "bee")  # noisy ones of the same classes
+    folder.classes = ["ant", "bee", "cat"]
+    coarse = CGScoredDataset(folder, labels=[0, 0, 0, 1], progress=False)
+    assert coarse.scores.class_names == ("0", "1")
+    assert CGScoredDataset(folder, progress=False).scores.class_names == ("ant", "bee")
+    folder.target_transform = lambda y: 1 - y
+    assert CGScoredDataset(folder, progress=False).scores.class_names == ("0", "1")
+
+
+def test_two_classes_of_one_name_stay_two():
+    images = FakeData(80, (1, 4, 4), 4)
+    images.classes = ["crane", "dog", "crane", "ship"]
+    assert find_class_names(images, (0, 1, 2, 3)) == ["crane (0)", "dog", "crane (2)", "ship"]
+    known = scores(80)
+    labels = torch.arange(80) % 4
+    known = dataclasses.replace(
+        known,
+        labels=labels,
+        classes=(0, 1, 2, 3),
+        loo=None,
+        metadata={"class_names": find_class_names(images, (0, 1, 2, 3))},
+    )
+    report = noise_report(known, "partial-sign", fraction=0.1, balanced=True)
+    assert report.dropped.tolist() == [2, 2, 2, 2]
 
 
 def test_names_are_kept_with_the_scores_and_are_those_of_today(folder, tmp_path):

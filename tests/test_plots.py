@@ -163,7 +163,10 @@ def test_a_conflict_that_scores_a_thousandfold_leaves_the_others_in_view():
     values = torch.rand(2000, generator=rng, dtype=torch.float64)
     values[5] = 1e5
     terms, suspicion = values[:, None].expand(-1, 3), values - 0.5
-    known = dataclasses.replace(known, values=values, terms=terms, suspicion=suspicion)
+    conflicts = values > 1
+    known = dataclasses.replace(
+        known, values=values, terms=terms, suspicion=suspicion, conflicts=conflicts
+    )
     ax = report.partial_scores(known)
     for low, high in (ax.get_xlim(), ax.get_ylim()):
         assert low <= values.min()

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -184,11 +185,34 @@ def test_features_alone_give_a_page_without_pictures(tmp_path):
         page = written(tmp_path, scores, source)
         assert "data:image/webp" not in page.content.split("<script")[0]
         assert page.data["suspects"]
+        assert "have pictures" not in page.text
+
+
+def test_images_in_a_column_are_shown(tmp_path):
+    rows = [{"img": image, "y": label, "id": 3} for image, label in FakeData(40, (3, 8, 8), 2)]
+    train = CGScoredDataset(rows, features="img", labels="y", progress=False)
+    page = written(tmp_path, train.scores, train)
+    assert all(row[5] for row in page.data["suspects"])
+    assert page.data["suspects"]
+
+
+def test_the_most_frequent_suggestion_is_among_the_suspects(tmp_path):
+    scores = scores_of(ridge=0.1)
+    page = written(tmp_path, scores, rule="confident")
+    pairs = Counter((row[1], row[2]) for row in page.data["suspects"])
+    times = max(pairs.values())
+    given, other = re.search(r"suggestion is “(.*?)” for “(.*?)” \((\d+) time", page.text).groups()[
+        1::-1
+    ]
+    assert pairs[scores.class_names.index(given), scores.class_names.index(other)] == times
+    assert f"({times} time" in page.text
 
 
 def test_scores_without_predictions(tmp_path):
     page = written(tmp_path, scores_of(method="stochastic", ratio=1, runs=2))
     assert all(row[2] == -1 and row[3] is None for row in page.data["suspects"])
+    assert "trains on what you put into the column" in page.text
+    assert 'id="table" class="alone"' in page.content
     assert page.data["suspects"]
     assert "partial-sign" in page.text
     assert 'id="confusion-' not in page.content
@@ -212,7 +236,9 @@ def test_many_classes_stay_readable_and_small(tmp_path):
     assert len(headings) == 1 + 30
     assert page.data["policies"]["percents"] == [*range(5, 101, 5)]
     assert len(page.data["policies"]["balanced"]["low-first"][0][0]) == 400
-    assert "30 classes of 400" in page.text
+    assert page.text.count("30 classes of 400") == 2
+    assert page.text.count("Shown are the 15") == 2
+    assert "Shown are the 30 classes most doubted" in page.text
     assert len(page.content) < 3e6
 
 
@@ -227,8 +253,8 @@ def test_the_words_have_the_numbers(tmp_path):
     suspects = int(scores.suspects.sum())
     assert "50 examples of 2 classes" in text
     assert f"{suspects} labels ({suspects / 50:.1%}) look wrong" in text
-    assert "1 examples are exact copies of earlier ones" in text
-    assert "2 examples have a copy of another label" in text
+    assert "1 example with an earlier exact copy of the same label" in text
+    assert "2 examples with a copy of another label" in text
     assert text.index("example 4") < text.index("example 3")  # the conflict comes first
 
 

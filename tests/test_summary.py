@@ -119,8 +119,11 @@ def test_the_rule_of_the_suspects_is_named(method):
 
 
 def test_wrong_labels_are_estimated_where_classes_are_predicted():
-    assert 0 <= facts(plain())["wrong_labels"]["estimate"] <= 1
-    assert facts(plain())["wrong_labels"]["error"] >= 0
+    x, labels = data(300)
+    enough = facts(cg_scores(x, labels, progress=False))["wrong_labels"]
+    assert 0 <= enough["estimate"] <= 1
+    assert enough["error"] >= 0
+    assert facts(plain())["wrong_labels"] is None  # 20 of a class are no more than its anchors
     assert facts(plain(method="stochastic"))["wrong_labels"] is None
     assert facts(one_class())["wrong_labels"] is None
 
@@ -146,7 +149,8 @@ def test_the_text_has_the_counts_in_it():
     ):
         assert line in text
     assert f"median {float(known.values.median()):.4g}" in text
-    assert re.search(r"estimate +\d+\.\d% ± \d+\.\d% of all labels are wrong", text)
+    text = in_words(facts(cg_scores(*data(300), progress=False)))
+    assert re.search(r"estimate +about \d+\.\d% ± \d+\.\d% of all labels are wrong", text)
 
 
 @kinds

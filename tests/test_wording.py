@@ -20,10 +20,10 @@ from torch_cgprune import (
     noise_report,
     placement,
 )
+from torch_cgprune.cli.lists import listed
 from torch_cgprune.cli.wording import one_line
 from torch_cgprune.errors import UnreadableImageError
 from torch_cgprune.images import load_image
-from torch_cgprune.listings import listed
 from torch_cgprune.opening import open_source
 from torch_cgprune.reading import read_dataset
 

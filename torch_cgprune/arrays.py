@@ -63,3 +63,8 @@ def plain(label: Any) -> Any:
             else label
         )
     return label
+
+
+def is_whole_number(text: str) -> bool:
+    """Return whether a text is a whole number, in plain digits."""
+    return text.isascii() and text.removeprefix("-").isdigit()

@@ -136,7 +136,7 @@ def finish(
     columns = means[of]
     columns[copies.later, :4] = 0
     predictions = _predictions(t, of, codes)
-    near = int((t["twins"] > 0).sum())
+    near = int(((t["twins"] > 0) & ~copies.conflicts[copies.kept]).sum())
     if near:
         _log.warning(
             "%d of %d rows are copies of others but for rounding and were given a small ridge. If "

@@ -16,7 +16,7 @@ from torch_cgprune import policies
 from torch_cgprune.arrays import real_numbers
 from torch_cgprune.errors import check_choice, check_integer, check_real
 from torch_cgprune.filtering import noise_report
-from torch_cgprune.listings import read_examples
+from torch_cgprune.listings import check_range, read_examples
 from torch_cgprune.quotas import checked, checked_window
 from torch_cgprune.schedules import Share, share_at, turning_points
 from torch_cgprune.scores import CGScores
@@ -67,7 +67,7 @@ def pruned(
     for epoch in turning_points(keep):
         _share(owner, keep, epoch)
     values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
-    left = _without(owner, torch.arange(len(codes)), source, exclude)
+    left = _without(owner, torch.arange(len(codes), device="cpu"), source, exclude)
     return _among(
         left,
         functools.partial(
@@ -98,7 +98,7 @@ def windowed(
     for epoch in turning_points(start, width):
         checked_window(owner, share_at(start, epoch), share_at(width, epoch))
     values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
-    left = _without(owner, torch.arange(len(codes)), source, exclude)
+    left = _without(owner, torch.arange(len(codes), device="cpu"), source, exclude)
     inside = functools.partial(
         _inside, owner, values[left], codes[left], start, width, balanced=balanced
     )
@@ -120,27 +120,36 @@ def _without(owner: str, kept: Tensor, source: Any, exclude: Any) -> Tensor:
     """Return what is kept, without the excluded examples."""
     if exclude is None:
         return kept
-    if isinstance(exclude, str | os.PathLike):
-        out = _listed(source, exclude)
-    else:
-        out = real_numbers(exclude, f"The 'exclude' parameter of {owner}")
-        if out.ndim != 1 or out.is_floating_point() or out.dtype == torch.bool:
-            raise TypeError(
-                f"The 'exclude' parameter of {owner} must be indices, or a file that lists "
-                f"examples. Got {out.dtype} of shape {tuple(out.shape)} instead; for a mask pass "
-                "mask.nonzero().flatten()."
-            )
+    is_file = isinstance(exclude, str | os.PathLike)
+    out = _listed(source, exclude) if is_file else _indices(owner, exclude, _number(source))
     left = kept[~torch.isin(kept, out)]
     if not len(left):
         raise ValueError(f"The 'exclude' parameter of {owner} leaves none of {len(kept)} examples.")
     return left
 
 
+def _indices(owner: str, exclude: Any, n: int) -> Tensor:
+    """Return the indices that ``exclude`` holds, which may be none."""
+    what = f"The 'exclude' parameter of {owner}"
+    found = real_numbers([*exclude] if isinstance(exclude, set | frozenset) else exclude, what)
+    if found.numel() == 0:
+        return found.long().flatten()
+    if found.ndim != 1 or found.is_floating_point() or found.dtype == torch.bool:
+        raise TypeError(
+            f"{what} must be indices, or a file that lists examples. Got {found.dtype} of shape "
+            f"{tuple(found.shape)} instead; for a mask pass mask.nonzero().flatten()."
+        )
+    return check_range(found.long(), n, what)
+
+
+def _number(source: Any) -> int:
+    """Return how many examples a source has."""
+    return len(_harder_is_higher(source, higher_is_harder=True)[1])
+
+
 def _listed(source: Any, path: ListFile) -> Tensor:
     """Return the examples that a file lists."""
-    scores = _scores(source)
-    n = len(_harder_is_higher(source, higher_is_harder=True)[1])
-    return read_examples(path, n, scores)
+    return read_examples(path, _number(source), _scores(source))
 
 
 def _share(owner: str, keep: Share, epoch: int) -> float:

@@ -24,6 +24,7 @@ from torch_cgprune.relabelling import relabelled
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring import cg_scores
 from torch_cgprune.sources import Source
+from torch_cgprune.views import deterministic_view
 
 _log = logging.getLogger(__name__)
 
@@ -157,6 +158,7 @@ class CGScoredDataset(Dataset[Any]):
                     known.save(path)
         self.scores: CGScores = known
         self._column = labels if isinstance(labels, str) else None
+        self._shown = deterministic_view(data.dataset, None)
         self._labels: Tensor | None = None
         if relabel is True:
             self._labels = known.suggested_labels.where(known.suspects, known.labels)
@@ -191,6 +193,17 @@ class CGScoredDataset(Dataset[Any]):
         if name.startswith("__") or "dataset" not in self.__dict__:
             raise AttributeError(name)
         return getattr(self.dataset, name)
+
+
+def shown_view(dataset: Any) -> Any:
+    """Return a view of a dataset whose items start with what a person is to see.
+
+    That is the image without the training transform; of a ``CGScoredDataset`` of mappings the
+    column that was scored.
+    """
+    if isinstance(dataset, CGScoredDataset):
+        return dataset._shown  # noqa: SLF001 (of this module)
+    return deterministic_view(dataset, None)
 
 
 def _load(

@@ -21,19 +21,6 @@ class CacheMismatchError(ValueError):
     """A score file is sound but belongs to other data or other options."""
 
 
-class BadRowError(ValueError):
-    """A row of features has no direction: it is all zeros, or not finite.
-
-    Attributes:
-        row: its index, None where the error came from another process.
-
-    """
-
-    def __init__(self, message: str, row: int | None = None) -> None:
-        super().__init__(message)
-        self.row = row
-
-
 class UnreadableImageError(OSError):
     """A file is truncated, or no image."""
 

@@ -17,6 +17,9 @@ from safetensors.torch import save_file
 
 from torch_cgprune.errors import CacheError
 
+# The cure where a file is no file of scores: it may be anything.
+DELETE = "Name another file. Delete it only if it held scores: they are then computed again."
+
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Fail now, not after minutes of scoring, if ``path`` could not be written.
@@ -24,7 +27,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     Raises:
         FileNotFoundError: its folder does not exist.
         IsADirectoryError: it is a folder itself.
-        PermissionError: its folder takes no new file.
+        PermissionError: its folder takes no new file, or it is a device.
 
     """
     path = Path(path)
@@ -36,6 +39,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise IsADirectoryError(
             f"The file {str(path)!r} is a folder. Name a file inside it instead."
         )
+    if path.exists() and not path.is_file():  # a device or a pipe, which must not be replaced
+        raise PermissionError(f"The file {str(path)!r} is no regular file. Name another one.")
     # Creating a file is the only test that holds for root, network mounts and read-only mounts.
     probe = _sibling(path)
     try:
@@ -61,7 +66,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         OSError: the disk is full, say; what was there before is still there.
 
     """
-    path = Path(path)
+    path = Path(path).resolve()  # a link stays one
     check_writable(path)
     temporary = _sibling(path)
     try:
@@ -112,17 +117,16 @@ def read_safetensors(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, file.metadata() or {}
     except SafetensorError as error:
-        cure = "Delete it to compute the scores again, or name" if kind == "score" else "Name"
         raise CacheError(
             f"The file {str(path)!r} is truncated or no safetensors file ({error}). "
-            f"{cure} another file."
+            f"{DELETE if kind == 'score' else 'Name another file.'}"
         ) from error
 
 
 def text_tensor(strings: Sequence[str]) -> torch.Tensor:
     """Return strings as bytes, each ended by a zero: a safetensors header is no place for many."""
     content = "".join(f"{string}\0" for string in strings).encode("utf-8", "surrogateescape")
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    return torch.from_numpy(np.frombuffer(bytearray(content), dtype=np.uint8))
 
 
 def tensor_text(content: torch.Tensor) -> tuple[str, ...]:

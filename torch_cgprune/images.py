@@ -126,9 +126,17 @@ def open_folder(root: str | os.PathLike[str]) -> ImageFolder:
 
 
 def empty_classes(dataset: ImageFolder) -> list[str]:
-    """Return the classes of a folder that have no image."""
+    """Return the classes of a folder that have no image.
+
+    Raises:
+        PermissionError: one of them cannot be looked into.
+
+    """
     present = {*dataset.targets}
-    return [name for code, name in enumerate(dataset.classes) if code not in present]
+    empty = [name for code, name in enumerate(dataset.classes) if code not in present]
+    for name in empty:
+        next(Path(dataset.root, name).iterdir(), None)  # it may be one that must not be read
+    return empty
 
 
 def unreadable(dataset: Any, *, progress: bool = True) -> list[int]:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from torch_cgprune.errors import BadRowError
-
 # Rows normalised at a time: bounds the float64 copies to a few MB for images.
 _CHUNK_ROWS = 1024
 
@@ -40,7 +38,7 @@ def unit_rows(
         (n, d), or (m, d), unit rows, the :math:`x_i` of the paper (section 2).
 
     Raises:
-        BadRowError: a row holds NaN or infinity, or is all zeros; the message has its index.
+        ValueError: a row holds NaN or infinity, or is all zeros; the message has its index.
 
     Example:
         >>> unit_rows(torch.tensor([[3, 4], [0, 2]]), dtype=torch.float32, device="cpu")
@@ -72,8 +70,7 @@ def _check_rows(largest: Tensor, indices: Sequence[int] | Tensor) -> None:
     ):
         if bad.any():
             row = int(indices[int(bad.nonzero()[0])])
-            message = f"Row {row} of the 'features' {what}. {cure} before scoring."
-            raise BadRowError(message, row)
+            raise ValueError(f"Row {row} of the 'features' {what}. {cure} before scoring.")
 
 
 def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:

@@ -10,7 +10,9 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torch_cgprune.arrays import real_numbers
+from torch_cgprune.arrays import is_whole_number, real_numbers
 from torch_cgprune.scores import CGScores
 
 
@@ -57,7 +59,8 @@ def read_examples(path: str | os.PathLike[str], n: int, scores: CGScores | None 
         indices = _indices_of_array(path, n)
     else:
         where = _Lookup(path, n, scores)
-        indices = torch.tensor([where(entry) for entry in _entries(path)], dtype=torch.int64)
+        found = [where(entry) for entry in _entries(path)]
+        indices = torch.tensor(found, dtype=torch.int64, device="cpu")
     kept: Tensor = indices.unique()
     return kept
 
@@ -95,10 +98,15 @@ def read_relabels(path: str | os.PathLike[str], scores: CGScores) -> Tensor:
 
     """
     path = check_relabels(path)
-    codes = {name: code for code, name in enumerate(scores.class_names)}
+    codes = _places(scores.class_names)
     where, new = _Lookup(path, len(scores), scores), dict[int, int]()
     for entry in _entries(path):
         place = f"The list {str(path)!r}, line {entry.line}"
+        if not entry.new_label:
+            raise ValueError(
+                f"{place}: there is no 'new_label'. Fill in that column with a class, delete the "
+                "line, or leave these examples out with exclude= instead."
+            )
         if entry.new_label not in codes:
             known = ", ".join(map(repr, scores.class_names[:20]))
             raise ValueError(
@@ -110,7 +118,7 @@ def read_relabels(path: str | os.PathLike[str], scores: CGScores) -> Tensor:
         if new.setdefault(index, code) != code:
             raise ValueError(f"{place}: example {index} has another 'new_label' further up.")
     labels = scores.labels.clone()
-    labels[[*new]] = torch.tensor([*new.values()], dtype=labels.dtype)
+    labels[[*new]] = torch.tensor([*new.values()], dtype=labels.dtype, device="cpu")
     return labels
 
 
@@ -120,7 +128,7 @@ class _Lookup:
     def __init__(self, path: Path, n: int, scores: CGScores | None) -> None:
         self.path, self.n, self.scores = path, n, scores
         names = () if scores is None or scores.names is None else scores.names
-        self.by_name = {name: i for i, name in enumerate(names)}
+        self.by_name = _places(names)
 
     def __call__(self, entry: Entry) -> int:
         index = self._index(entry)
@@ -128,7 +136,7 @@ class _Lookup:
             raise self._foreign(entry, f"has the index {index}, and there are {self.n} examples")
         if entry.label and self.scores is not None:
             given = self.scores.class_names[int(self.scores.labels[index])]
-            if given != entry.label:
+            if entry.label not in (given, _printable(given)):
                 raise self._foreign(
                     entry, f"example {index} is labelled {entry.label!r} there and {given!r} here"
                 )
@@ -137,11 +145,12 @@ class _Lookup:
     def _index(self, entry: Entry) -> int:
         if entry.name in self.by_name:
             return self.by_name[entry.name]
-        # A browser cannot write names that are no UTF-8; the index stands beside them.
-        nameless = entry.name in ("", entry.index) or not self.by_name or "\ufffd" in entry.name
-        if nameless and _is_index(entry.index):
+        nameless = entry.name in ("", entry.index) or not self.by_name
+        if nameless and is_whole_number(entry.index):
             return int(entry.index)
-        unknown = "is none of the examples" if self.by_name else "is a name, and these have none"
+        unknown = "is a name, and these have none"
+        if self.by_name:
+            unknown = f"is none of the examples, which are called as {next(iter(self.by_name))!r}"
         raise self._foreign(entry, f"{entry.name or entry.index!r} {unknown}")
 
     def _foreign(self, entry: Entry, what: str) -> ValueError:
@@ -151,19 +160,30 @@ class _Lookup:
         )
 
 
-def _is_index(text: str) -> bool:
-    return text.isascii() and text.removeprefix("-").isdigit()
+def _places(names: Sequence[str]) -> dict[str, int]:
+    """Return where each name stands; those that are no UTF-8 also as a browser writes them."""
+    places = {name: i for i, name in enumerate(names)}
+    printable = Counter(map(_printable, names))
+    return {
+        **{shown: i for name, i in places.items() if printable[shown := _printable(name)] == 1},
+        **places,
+    }
+
+
+def _printable(name: str) -> str:
+    return re.sub("[\ud800-\udfff]", "\ufffd", name)
 
 
 def _entries(path: Path) -> Iterator[Entry]:
-    if path.suffix not in _READERS:
+    reader = _READERS.get(path.suffix or ".txt")
+    if reader is None:
         raise ValueError(
             f"A list of examples must be a .txt, .csv, .json or .npy file. Got {str(path)!r}."
         )
     if not path.is_file():
         raise FileNotFoundError(f"There is no list {str(path)!r}.")
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        yield from _READERS[path.suffix](file, str(path))
+        yield from reader(file, str(path))
 
 
 def _lines(file: io.TextIOBase, _: str) -> Iterator[Entry]:
@@ -223,66 +243,20 @@ def _indices_of_array(path: Path, n: int) -> Tensor:
             f"The list {str(path)!r} must hold integers in one dimension. Got {array.dtype} of "
             f"shape {array.shape} instead."
         )
+    return check_range(indices.long(), n, f"The list {str(path)!r}")
+
+
+def check_range(indices: Tensor, n: int, what: str) -> Tensor:
+    """Return indices that all lie in ``0 .. n - 1``.
+
+    Raises:
+        ValueError: one does not; ``what`` they are is in the message.
+
+    """
     outside = indices[(indices < 0) | (indices >= n)]
     if len(outside):
         raise ValueError(
-            f"The list {str(path)!r} has the index {int(outside[0])}, and there are {n} examples. "
-            "It is of other data: make it anew."
+            f"{what} has the index {int(outside[0])}, and there are {n} examples: it is of other "
+            "data. Make it anew."
         )
-    return indices.long()
-
-
-def listed(indices: Tensor, scores: CGScores, form: str) -> bytes:
-    r"""Return a list of examples as the content of a file.
-
-    Args:
-        indices: (m,) of the examples.
-        scores: of the dataset.
-        form: ``"txt"``, ``"csv"``, ``"json"`` or ``"npy"``.
-
-    Raises:
-        ValueError: a name with a line break in it, as text.
-
-    Example:
-        >>> from torch_cgprune import cg_scores
-        >>> scores = cg_scores(torch.eye(4), ["ant", "ant", "bee", "bee"], progress=False)
-        >>> listed(torch.tensor([0, 3]), scores, "txt")
-        b'0\n3\n'
-
-    """
-    if form == "npy":
-        buffer = io.BytesIO()
-        np.save(buffer, indices.numpy())
-        return buffer.getvalue()
-    chosen = indices.tolist()
-    names = None if scores.names is None else [scores.names[i] for i in chosen]
-    text = _WRITERS[form](chosen, names, scores)
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _as_lines(chosen: list[int], names: list[str] | None, _: CGScores) -> str:
-    broken = [name for name in names or () if {"\n", "\r"} & {*name}]
-    if broken:
-        raise ValueError(
-            f"The file name {broken[0]!r} has a line break in it, which a list of lines cannot "
-            "hold. Pass format='csv' or 'json'."
-        )
-    return "".join(f"{item}\n" for item in names or chosen)
-
-
-def _as_table(chosen: list[int], names: list[str] | None, scores: CGScores) -> str:
-    buffer = io.StringIO(newline="")
-    rows = csv.writer(buffer, lineterminator="\n")
-    rows.writerow(["index", "path", "label", "score"])
-    labels = [scores.class_names[c] for c in scores.labels[chosen].tolist()]
-    values = scores.values[chosen].tolist()
-    rows.writerows(zip(chosen, names or [""] * len(chosen), labels, values, strict=True))
-    return buffer.getvalue()
-
-
-def _as_document(chosen: list[int], names: list[str] | None, _: CGScores) -> str:
-    return json.dumps({"indices": chosen} | ({} if names is None else {"paths": names})) + "\n"
-
-
-_WRITERS = {"txt": _as_lines, "csv": _as_table, "json": _as_document}
-FORMATS = (*_WRITERS, "npy")
+    return indices

@@ -35,25 +35,32 @@ def _own_names(dataset: Any) -> list[Any] | None:
     return [os.fspath(path).removeprefix(root).replace(os.sep, "/") for path, _ in dataset.samples]
 
 
-def find_class_names(dataset: Any, classes: Sequence[ClassName]) -> list[str] | None:
+def find_class_names(
+    dataset: Any, classes: Sequence[ClassName], *, given: bool = False
+) -> list[str] | None:
     """Return what a dataset's ``classes`` attribute calls the classes, through ``Subset``.
 
     Args:
         dataset: of any kind.
         classes: k labels: integers that number what the attribute lists.
+        given: whether the labels are none of the dataset's own. Then, and where it transforms them,
+            they must be all the numbers of what is listed: others may mean something else.
 
     Returns:
-        k names, or None where the labels are names already, or are no such numbers.
+        k different names, or None where the labels are names already, or are no such numbers.
 
     """
     while is_plain(dataset, Subset):
         dataset = dataset.dataset
     if is_plain(dataset, ConcatDataset):
-        found = [find_class_names(part, classes) for part in dataset.datasets]
+        found = [find_class_names(part, classes, given=given) for part in dataset.datasets]
         return found[0] if all(names == found[0] for names in found) else None
     listed = getattr(dataset, "classes", None)
     if not isinstance(listed, list | tuple) or not all(isinstance(name, str) for name in listed):
         return None
-    if not all(isinstance(c, int) and 0 <= c < len(listed) for c in classes):
+    codes = [c for c in classes if isinstance(c, int) and 0 <= c < len(listed)]
+    changed = given or getattr(dataset, "target_transform", None) is not None
+    if len(codes) < len(classes) or (changed and len(codes) < len(listed)):
         return None
-    return [listed[c] for c in classes]  # type: ignore[index]
+    # Two classes of one name, as the cranes of ImageNet, are told by their numbers.
+    return [listed[c] if listed.count(listed[c]) == 1 else f"{listed[c]} ({c})" for c in codes]

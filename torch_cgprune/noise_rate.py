@@ -11,6 +11,8 @@ from torch_cgprune.scores import CGScores
 
 # Anchors of a class: this share of as many examples as carry its label, and no fewer than these.
 _SHARE, _FEWEST = 0.02, 20
+# An estimate is told to people where every class has this many times as many examples.
+_ENOUGH = 5
 # Of expectation maximisation, for the classes' true shares.
 _STEPS = 20
 # The drift is that to this many times as many anchors.
@@ -36,6 +38,12 @@ class NoiseRate(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.rate:.1%} ± {self.error:.1%}"
+
+
+def can_estimate(scores: CGScores) -> bool:
+    """Return whether there are predictions of all classes, and anchors are few of each class."""
+    counts = scores.labels.bincount()
+    return scores.loo is not None and len(counts) > 1 and int(counts.min()) >= _ENOUGH * _FEWEST
 
 
 def estimate_noise_rate(scores: CGScores) -> NoiseRate:

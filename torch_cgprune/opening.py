@@ -13,7 +13,9 @@ from torch.utils.data import Subset
 from torchvision import datasets, transforms
 
 from torch_cgprune import cache as caching
+from torch_cgprune.arrays import is_whole_number
 from torch_cgprune.digests import row_digests
+from torch_cgprune.errors import CacheMismatchError
 from torch_cgprune.files import open_matrix, read_safetensors
 from torch_cgprune.images import ListedImages, empty_classes, open_folder, unreadable
 from torch_cgprune.labels import encode_labels, find_labels
@@ -29,6 +31,8 @@ KNOWN = {
     "fashion-mnist": datasets.FashionMNIST,
     "mnist": datasets.MNIST,
 }
+# How a source is read, beside its name: kept with the scores, for the report to read it likewise.
+READING = ("labels", "keys", "features", "resize", "skip_unreadable")
 _ARRAYS = (".npz", ".npy", ".safetensors")
 
 
@@ -71,7 +75,15 @@ class Opened:
         source = self.dataset if self.features is None else self.features
         encoded = "encoder" in scores.metadata
         rows, _ = read_rows(source, sample, self.transform, images=encoded)
-        caching.check_digests(scores.digests, sample, row_digests(rows), where)
+        try:
+            caching.check_digests(scores.digests, sample, row_digests(rows), where)
+        except CacheMismatchError as error:
+            if "source" in scores.metadata:
+                raise
+            raise CacheMismatchError(
+                f"{error} Or write the page in Python, by torch_cgprune.report.write_report: these "
+                "scores were made there, perhaps with a transform or features of their own."
+            ) from error
 
 
 def _check_names(scores: CGScores, names: tuple[str, ...] | None, where: str) -> None:
@@ -242,18 +254,14 @@ def _column(labels: Any, path: Path) -> Any:
 def load_labels(file: str) -> Any:
     """Read labels from an ``.npy`` file, or one a line; whole numbers are read as such."""
     path = Path(file)
-    if path.suffix == ".npy":
-        return _column(np.asarray(open_matrix(path)), path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {file!r}.")
+    if path.suffix == ".npy":
+        return _column(np.asarray(open_matrix(path)), path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(
             f"The file {file!r} is no UTF-8 text ({error}). Save it as such."
         ) from error
-    return [int(line) for line in lines] if all(map(_is_number, lines)) else lines
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.removeprefix("-").isdigit()
+    return [int(line) for line in lines] if all(map(is_whole_number, lines)) else lines

@@ -20,7 +20,7 @@ class PrunedSampler(SelectionSampler):
             and n integers or strings, from any method.
         keep: share of the examples to keep, in (0, 1], or a function from the epoch to it (see
             :class:`LinearSchedule`); None for ``"noise-filter"``, which finds it. Or a file that
-            lists what to keep, as ``torch-cgprune select`` writes it, whatever the policy.
+            lists what to keep, as ``torch-cgprune select`` writes it; leave ``policy`` as it is.
         policy: ``"low-first"`` drops the lowest-scoring (most regular) examples first,
             ``"high-first"`` the highest, ``"stratified"`` keeps coverage where most goes,
             ``"soft"`` draws anew every epoch, harder examples more often, ``"random"`` is the

@@ -14,7 +14,13 @@ from torch import Tensor
 from torch_cgprune import calibration as calibrating
 from torch_cgprune.calibration import Calibration
 from torch_cgprune.errors import CacheError
-from torch_cgprune.files import read_safetensors, tensor_text, text_tensor, write_safetensors
+from torch_cgprune.files import (
+    DELETE,
+    read_safetensors,
+    tensor_text,
+    text_tensor,
+    write_safetensors,
+)
 from torch_cgprune.labels import ClassName
 from torch_cgprune.markup import histogram
 
@@ -221,8 +227,7 @@ class CGScores:
             metadata = {}
         if metadata.pop("format", None) != FORMAT or not {*_TENSORS} <= {*tensors}:
             raise CacheError(
-                f"The file {os.fspath(path)!r} holds no scores of the format {FORMAT!r}. "
-                "Delete it to compute the scores again, or name another file."
+                f"The file {os.fspath(path)!r} holds no scores of the format {FORMAT!r}. {DELETE}"
             )
         names = tensors.pop("names", None)
         return cls(

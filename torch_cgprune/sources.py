@@ -159,7 +159,8 @@ class Source:
 
     def named(self, scores: CGScores) -> CGScores:
         """Let scores know what the dataset calls its examples and classes today."""
-        class_names = find_class_names(self.dataset, scores.classes)
+        given = self.labels is not self.carried
+        class_names = find_class_names(self.dataset, scores.classes, given=given)
         metadata = {**scores.metadata}
         if class_names is not None:
             metadata["class_names"] = class_names

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from torch_cgprune.noise_rate import estimate_noise_rate
+from torch_cgprune.noise_rate import can_estimate, estimate_noise_rate
 from torch_cgprune.scores import CGScores
 
 # Classes in a table of text; the others are in the JSON.
@@ -15,15 +15,21 @@ _ROWS = 20
 
 
 def facts(scores: CGScores) -> dict[str, Any]:
-    """Return what there is to say of scores, as JSON values.
+    """Return what there is to say of scores, as JSON values: what ``--json`` prints.
 
-    Shares lie between 0 and 1; ``duplicates`` have an earlier exact copy of the same label.
+    Returns:
+        ``examples`` and ``classes``, how many; ``source``, as it was named in the shell;
+        ``options``, ``ridge`` (the one used), ``library_version``, ``fingerprint``; ``scores``:
+        ``lowest``, ``median``, ``highest``; ``suspects``: ``count``, ``share`` in [0, 1], ``rule``;
+        ``wrong_labels``: ``estimate``, ``error``, or None where classes are too small for one;
+        ``duplicates``, later exact copies of the same label; ``conflicts``, copies of another;
+        ``near_copies``; ``skipped``, names of unreadable files; ``per_class``: ``class``,
+        ``examples``, ``mean``, ``deviation``, ``suspects``, ``complexity``, ``bound``.
+
     """
     low, high = scores.values.aminmax()
     suspects, n = int(scores.suspects.sum()), len(scores)
-    rate = None
-    if scores.loo is not None and len(scores.classes) > 1:
-        rate = estimate_noise_rate(scores)
+    rate = estimate_noise_rate(scores) if can_estimate(scores) else None
     options = scores.metadata.get("options", {})
     return {
         "examples": n,
@@ -79,47 +85,60 @@ def _per_class(scores: CGScores) -> list[dict[str, Any]]:
 
 def in_words(found: dict[str, Any]) -> str:
     """Return what :func:`facts` found as text, the classes with most suspects first."""
-    suspects, values = found["suspects"], found["scores"]
     source = f" from {found['source']}" if found["source"] else ""
-    span = f"{values['lowest']:.4g} to {values['highest']:.4g}, median {values['median']:.4g}"
-    flagged = f"{suspects['count']} labels look wrong ({suspects['share']:.1%})"
     lines = [
-        f"{found['examples']} examples of {found['classes']} classes{source}",
+        f"{many(found['examples'], 'example')} of {many(found['classes'], 'class')}{source}",
         _scored_by(found),
         "",
-        f"scores       {span}",
-        f"suspects     {flagged} by the rule {suspects['rule']}",
+        *_findings(found),
+        "",
+        *_class_lines(found["per_class"]),
     ]
-    if found["wrong_labels"]:
-        rate = found["wrong_labels"]
-        lines.append(
-            f"estimate     {rate['estimate']:.1%} ± {rate['error']:.1%} of all labels are wrong"
-        )
-    lines.append(
-        f"copies       {found['duplicates']} exact duplicates, {found['conflicts']} examples with "
-        "a copy of another label"
-    )
+    return "\n".join(lines)
+
+
+def many(n: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{n:,} {noun if n == 1 else plural}"
+
+
+def _findings(found: dict[str, Any]) -> list[str]:
+    suspects, values, rate = found["suspects"], found["scores"], found["wrong_labels"]
+    span = f"{values['lowest']:.4g} to {values['highest']:.4g}, median {values['median']:.4g}"
+    flagged = f"{many(suspects['count'], 'label')} {'looks' if suspects['count'] == 1 else 'look'}"
+    lines = [
+        f"scores       {span}",
+        f"suspects     {flagged} wrong ({suspects['share']:.1%}) by the rule {suspects['rule']}",
+    ]
+    if rate:
+        about = f"about {rate['estimate']:.1%} ± {rate['error']:.1%} of all labels are wrong"
+        lines.append(f"estimate     {about}, fewer if classes look alike")
+    copies = many(found["duplicates"], "exact duplicate")
+    conflicts = many(found["conflicts"], "example")
+    lines.append(f"copies       {copies}, {conflicts} with a copy of another label")
     if found["skipped"]:
-        lines.append(f"left out     {len(found['skipped'])} files that cannot be read")
-    worst = sorted(found["per_class"], key=lambda row: -row["suspects"] / row["examples"])
+        lines.append(f"left out     {many(len(found['skipped']), 'file')} that cannot be read")
+    return lines
+
+
+def _class_lines(per_class: list[dict[str, Any]]) -> list[str]:
+    worst = sorted(per_class, key=lambda row: -row["suspects"] / row["examples"])
     rows = [
         (
             row["class"],
             str(row["examples"]),
             f"{row['mean']:.4g}",
             f"{row['deviation']:.3g}",
-            f"{row['suspects']}",
+            str(row["suspects"]),
             f"{row['suspects'] / row['examples']:.1%}",
         )
         for row in worst[:_ROWS]
     ]
-    head = ("class", "examples", "mean score", "deviation", "suspects", "share")
-    lines += ["", table(head, rows)]
-    if len(worst) > _ROWS:
-        rest = len(worst) - _ROWS
-        classes = "class" if rest == 1 else "classes"
-        lines.append(f"and {rest} {classes} with no larger shares (--json has all)")
-    return "\n".join(lines)
+    lines = [table(("class", "examples", "mean score", "deviation", "suspects", "share"), rows)]
+    if rest := worst[_ROWS:]:
+        lines.append(f"and {many(len(rest), 'class')} with no larger share (--json has all)")
+    return lines
 
 
 def _scored_by(found: dict[str, Any]) -> str:

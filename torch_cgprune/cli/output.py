@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
-from torch_cgprune.files import replacing
+from torch_cgprune.files import check_writable, replacing
 
 
 class UsageError(Exception):
@@ -27,10 +28,33 @@ def shows_progress(args: argparse.Namespace) -> bool:
     return not args.quiet and sys.stderr.isatty()
 
 
+def check_output(path: str, *inputs: str | None) -> None:
+    """Fail before the work is done, if the result could not be written, or would destroy an input.
+
+    Raises:
+        UsageError: the output is an input.
+        OSError: it cannot be written.
+
+    """
+    target = Path(path)
+    for given in inputs:
+        both = given is not None and target.exists() and Path(given).exists()
+        if both and target.samefile(str(given)):
+            raise UsageError(f"The output {path!r} is an input too. Name another file with -o.")
+    check_writable(path)
+
+
+def is_stream(path: str | None) -> bool:
+    """Return whether an output is standard output, a pipe or a device: nothing to replace."""
+    return path is None or (Path(path).exists() and not Path(path).is_file())
+
+
 def write(content: bytes, path: str | None) -> None:
-    """Write a file, whole or not at all, or to standard output where there is none."""
-    if path is not None:
+    """Write a file, whole or not at all, or to a stream."""
+    if path is None:
+        sys.stdout.buffer.write(content)
+    elif is_stream(path):
+        Path(path).write_bytes(content)
+    else:
         with replacing(path) as temporary:
             temporary.write_bytes(content)
-        return
-    sys.stdout.buffer.write(content)

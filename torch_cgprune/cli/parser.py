@@ -9,8 +9,8 @@ from typing import Any
 
 from torch_cgprune.choosing import POLICIES
 from torch_cgprune.cli import info, report, score, select
+from torch_cgprune.cli.lists import FORMATS
 from torch_cgprune.errors import check_integer, check_real
-from torch_cgprune.listings import FORMATS
 from torch_cgprune.opening import KNOWN
 from torch_cgprune.options import METHODS
 from torch_cgprune.rules import RULES
@@ -42,9 +42,25 @@ _SCORE_EXAMPLE = """examples:
   torch-cgprune score animals/train -o animals.safetensors --ridge auto
   torch-cgprune score fashion-mnist:data -o fmnist.safetensors --method local
   torch-cgprune score train.npz --keys x_train y_train -o train.safetensors"""
-_SELECT_EXAMPLE = """examples:
+_SELECT_EXAMPLE = """policies:
+  low-first     drops the most regular examples first; wrong labels stay
+  high-first    drops the most irregular ones first
+  window        keeps --keep of them above the --start that scores lower
+  stratified    keeps some of every score but the highest, for small shares
+  soft          draws, irregular ones more likely (the first epoch's draw)
+  random        the control
+  noise-filter  drops what looks wrong, by a rule:
+    centred-sign  its class is less likely than on average (the default)
+    adjusted      likewise, for much or one-sided noise
+    margin        another class is likelier
+    confident     another class passes its own examples' average probability
+    cleanlab      cleanlab says so
+    partial-sign  the paper's; all that stochastic scores have
+
+examples:
   torch-cgprune select animals.safetensors --keep 0.6 -o kept.txt
-  torch-cgprune select animals.safetensors --policy noise-filter --rule margin --dry-run
+  torch-cgprune select animals.safetensors --policy noise-filter --dry-run
+  torch-cgprune select animals.safetensors --keep 0.6 --exclude relabel.csv -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.1 --policy stratified | head"""
 _REPORT_EXAMPLE = """example:
   torch-cgprune report animals.safetensors animals/train -o animals.html"""
@@ -149,13 +165,13 @@ def _add_select(command: argparse.ArgumentParser) -> None:
     )
     policy = command.add_argument_group("the policy")
     policy.add_argument(
-        "--policy", choices=(*POLICIES, "window"), default="low-first", help="(low-first)"
+        "--policy", choices=(*POLICIES, "window"), default="low-first", help="see below"
     )
     policy.add_argument("--keep", type=_real("(0, 1]"), metavar="X", help="share of the examples")
     policy.add_argument(
         "--start", type=_real("[0, 1)"), metavar="X", help="window: share that scores lower"
     )
-    policy.add_argument("--rule", choices=RULES, help="noise-filter: which labels look wrong")
+    policy.add_argument("--rule", choices=RULES, help="noise-filter: see below")
     policy.add_argument(
         "--fraction", type=_real("(0, 1)"), metavar="X", help="noise-filter: share to drop"
     )

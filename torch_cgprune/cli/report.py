@@ -6,18 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from torch_cgprune.cli.output import say, shows_progress
-from torch_cgprune.files import check_writable
-from torch_cgprune.opening import Opened, load_labels, open_source
+from torch_cgprune.cli.output import check_output, say, shows_progress
+from torch_cgprune.opening import READING, Opened, load_labels, open_source
 from torch_cgprune.report import write_report
 from torch_cgprune.scores import CGScores
-
-_READING = ("labels", "keys", "features", "resize", "skip_unreadable")
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the page of some scores, with pictures if their source is named."""
-    check_writable(args.output)
+    check_output(args.output, args.scores, args.source, args.true_labels)
     scores = CGScores.load(args.scores)
     opened = None if args.source is None else _opened(args, scores)
     write_report(
@@ -37,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
 def _opened(args: argparse.Namespace, scores: CGScores) -> Opened:
     """Open the source as it was opened for scoring, and check that it is the same."""
     noted = scores.metadata.get("source", {})
-    reading: dict[str, Any] = {name: noted[name] for name in _READING if name in noted}
+    reading: dict[str, Any] = {name: noted[name] for name in READING if name in noted}
     opened = open_source(args.source, **reading, progress=shows_progress(args))
     opened.check(scores, args.scores)
     return opened

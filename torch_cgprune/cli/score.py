@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from torch_cgprune.cli.output import say, shows_progress
+from torch_cgprune.cli.output import check_output, say, shows_progress
 from torch_cgprune.dataset import CGScoredDataset
-from torch_cgprune.errors import BadRowError, UnreadableImageError
-from torch_cgprune.files import check_writable
-from torch_cgprune.images import unreadable
+from torch_cgprune.errors import UnreadableImageError
+from torch_cgprune.images import load_image, unreadable
 from torch_cgprune.names import find_names
-from torch_cgprune.opening import Opened, open_source
+from torch_cgprune.opening import READING, Opened, open_source
 from torch_cgprune.scores import CGScores
 from torch_cgprune.summary import facts, in_words
 
-# How a source is read: kept with the scores, so that the report reads it in the same way.
-_READING = ("source", "labels", "keys", "features", "resize", "skip_unreadable")
 _SCORING = ("method", "ratio", "runs", "block_size", "ridge", "seed")
 
 
 def run(args: argparse.Namespace) -> None:
     """Score what the arguments name, or find that it was scored before."""
-    check_writable(args.output)
-    start, progress = time.perf_counter(), shows_progress(args)
-    reading = {name: getattr(args, name) for name in _READING}
-    opened = open_source(**reading, download=args.download, progress=progress)
-    scores = _noted(_scored(opened, args, progress=progress), reading, opened, args.output)
+    check_output(args.output, args.source, args.labels, args.features)
+    before, start = _written_at(args.output), time.perf_counter()
+    progress = shows_progress(args)
+    reading = {name: getattr(args, name) for name in READING}
+    opened = open_source(args.source, **reading, download=args.download, progress=progress)
+    scores = _noted(_scored(opened, args, progress=progress), reading, opened, args)
     seconds = time.perf_counter() - start
     found = {**facts(scores), "seconds": seconds, "output": args.output}
-    say(args, f"{in_words(found)}\n\n{args.output}: written in {seconds:.1f} s", found)
+    written = _written_at(args.output) != before
+    how = f"written in {seconds:.1f} s" if written else "was there, of the same data and options"
+    say(args, f"{in_words(found)}\n\n{args.output}: {how}", found)
+
+
+def _written_at(path: str) -> int | None:
+    return Path(path).stat().st_mtime_ns if Path(path).exists() else None
 
 
 def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGScores:
@@ -54,29 +60,47 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
         ).scores
     except UnreadableImageError as error:
         raise _all_unreadable(opened, progress=progress) from error
-    except BadRowError as error:
-        names = find_names(opened.dataset)
-        if names is None or error.row is None:
+    except ValueError as error:
+        row, names = (
+            re.match(r"Row (\d+) of the 'features'", str(error)),
+            find_names(opened.dataset),
+        )
+        if row is None or names is None:
             raise
-        raise ValueError(f"The image {names[error.row]!r} cannot be scored. {error}") from error
+        raise ValueError(f"The image {names[int(row[1])]!r} cannot be scored. {error}") from error
 
 
 def _all_unreadable(opened: Opened, *, progress: bool) -> UnreadableImageError:
     """Look for the other files that cannot be read too: there is seldom one alone."""
     bad = unreadable(opened.dataset, progress=progress)
-    paths = [repr(opened.dataset.samples[i][0]) for i in bad[:5]]
-    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+    paths = [opened.dataset.samples[i][0] for i in bad]
+    listed = ", ".join(map(repr, paths[:5])) + (f" and {len(bad) - 5} more" if bad[5:] else "")
     return UnreadableImageError(
-        f"{len(bad)} of {len(opened.dataset)} images cannot be read: {', '.join(paths)}{more}. "
+        f"{len(bad)} of {len(opened.dataset)} images cannot be read: {listed}. {_reason(paths[0])} "
         "Delete or mend them, or pass --skip-unreadable."
     )
 
 
-def _noted(scores: CGScores, reading: dict[str, Any], opened: Opened, path: str) -> CGScores:
-    """Write down beside the scores where they came from."""
-    source = {**reading, "skipped": [*opened.skipped]}
+def _reason(path: str) -> str:
+    """Return why a file cannot be read; a missing one is of a list, whose folder may be wrong."""
+    if not Path(path).exists():
+        return "There is no such file: paths in a list start at the list's folder."
+    try:
+        load_image(path)
+    except UnreadableImageError as error:
+        return str(error)
+    return ""
+
+
+def _noted(
+    scores: CGScores, reading: dict[str, Any], opened: Opened, args: argparse.Namespace
+) -> CGScores:
+    """Write down beside the scores where they came from, so that the report finds it."""
+    files = {name: reading[name] for name in ("labels", "features") if reading[name] is not None}
+    reading |= {name: str(Path(file).resolve()) for name, file in files.items()}
+    source = {"source": args.source, **reading, "skipped": [*opened.skipped]}
     if scores.metadata.get("source") == source:
         return scores
     scores = dataclasses.replace(scores, metadata={**scores.metadata, "source": source})
-    scores.save(path)
+    scores.save(args.output)
     return scores

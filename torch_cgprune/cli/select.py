@@ -8,22 +8,25 @@ from typing import Any
 
 from torch import Tensor
 
-from torch_cgprune.cli.output import UsageError, say, write
-from torch_cgprune.files import check_writable
-from torch_cgprune.listings import FORMATS, listed
+from torch_cgprune.cli.lists import FORMATS, listed
+from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, write
 from torch_cgprune.samplers import PrunedSampler, WindowSampler
 from torch_cgprune.scores import CGScores
 from torch_cgprune.summary import table
 
+# How much larger the kept share of the suspects must be than that of all to be worth a word.
+_MORE = 0.1
+
 
 def run(args: argparse.Namespace) -> None:
     """Write or print what a policy keeps, or show it class by class."""
-    if args.output is not None:
-        check_writable(args.output)
+    form = _form(args)
+    if not is_stream(args.output):
+        check_output(args.output, args.scores, args.exclude)
     scores = CGScores.load(args.scores)
     kept = _kept(scores, args)
     if not args.dry_run:
-        write(listed(kept, scores, _form(args)), args.output)
+        write(listed(kept, scores, form), args.output)
     if args.dry_run or args.output is not None:
         found = _by_class(scores, kept)
         say(args, _in_words(found), {"policy": args.policy, "output": args.output, **found})
@@ -55,10 +58,16 @@ def _check(args: argparse.Namespace) -> None:
 
 def _form(args: argparse.Namespace) -> str:
     """Return the format that is asked for, by an option or by the file's ending."""
-    ending = Path(args.output or "").suffix.removeprefix(".")
-    by_default = "json" if args.json and args.output is None else "txt"
-    form: str = args.format or (ending if ending in FORMATS else by_default)
-    return form
+    if is_stream(args.output):
+        by_default = "json" if args.json and args.output is None else "txt"
+        return args.format or by_default
+    ending = Path(args.output).suffix.removeprefix(".") or "txt"
+    if ending not in FORMATS or args.format not in (None, ending):
+        raise UsageError(
+            f"The file {args.output!r} must end as its format says, in .txt, .csv, .json or .npy: "
+            "a list is read back by its ending."
+        )
+    return ending
 
 
 def _by_class(scores: CGScores, kept: Tensor) -> dict[str, Any]:
@@ -90,4 +99,14 @@ def _in_words(found: dict[str, Any]) -> str:
         )
         for row in (*found["per_class"], whole)
     ]
-    return table(("class", "examples", "kept", "share", "suspects kept"), rows)
+    text = table(("class", "examples", "kept", "share", "suspects kept"), rows)
+    share, of_all = (
+        found["suspects_kept"] / (found["suspects"] or 1),
+        found["kept"] / found["examples"],
+    )
+    if share > of_all + _MORE:
+        text += (
+            f"\n\n{share:.0%} of the labels that look wrong are kept, and {of_all:.0%} of all. "
+            "To drop them: --policy noise-filter, or --exclude a list of them."
+        )
+    return text

@@ -10,6 +10,7 @@ _SENTENCES = (
         r"Pass a 'transform' that makes them equal, as \S+ 32\)\)\.",
         "Pass --resize N, as --resize 32.",
     ),
+    (r"\bexclude= instead", "--exclude instead"),
     (r"The 'start' and 'width' parameters of \w+", "The options --start and --keep"),
     (r"\bnoise_report\(scores\)", "--dry-run"),
     (r"keys=\('x', 'y'\)", "--keys x y"),
@@ -36,11 +37,12 @@ _OPTIONS = (
     "skip_unreadable",
     "start",
     "storage",
+    "true_labels",
 )
 _NAMES = "|".join(_OPTIONS)
 _ARGUMENT = re.compile(rf"(?<!\S)({_NAMES})=('[^']*'|float\d+|True|[\d.e-]+)( or '\w+')?")
 _PARAMETER = re.compile(rf"(?:[Tt]he )?'({_NAMES})' parameter(?: of \w+)?")
-_MENTION = re.compile(r"'(fraction|rule)'")
+_MENTION = re.compile(r"'(fraction|rule|true_labels)'")
 
 
 def one_line(message: object, mismatch: str) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from torch_cgprune.report.pictures import Pictures
-from torch_cgprune.report.plots import CLASSES_SHOWN, confusion_counts
+from torch_cgprune.report.plots import CLASSES_SHOWN
 from torch_cgprune.rules import evidence
 from torch_cgprune.scores import CGScores
-from torch_cgprune.summary import repeats
+from torch_cgprune.summary import many, repeats
 
 # Lines that the page's table has at most: a person looks at the worst first, and not at more.
 SUSPECTS_UP_TO = 20_000
@@ -20,43 +20,57 @@ SUSPECTS_UP_TO = 20_000
 EXAMPLES, GROUPS_UP_TO, COPIES_UP_TO = 8, 50, 12
 
 
+class SuspectRow(NamedTuple):
+    """A line of the page's table; its script finds the columns by these names.
+
+    Attributes:
+        example: its index.
+        given: code of its label.
+        suggested: code of the best other class; -1 where the method knows none.
+        margin: of the given label over the suggested one, or None.
+        score: the CG-score.
+        picture: base64-coded WebP, or 0.
+        name: of its file, or 0.
+
+    """
+
+    example: int
+    given: int
+    suggested: int
+    margin: float | None
+    score: float
+    picture: str | int
+    name: str | int
+
+
 def suspects_of(scores: CGScores, rule: str | None) -> tuple[Tensor, Tensor]:
     """Return (m,) indices of the labels that look wrong, the worst first, and (n,) bool."""
-    found = scores.suspicion if len(scores.classes) == 1 else evidence(scores, rule)
-    flagged = found > 0
     if len(scores.classes) == 1:
-        flagged = torch.zeros_like(flagged)
+        return scores.labels[:0], torch.zeros(len(scores), dtype=torch.bool)
+    found = evidence(scores, rule)
     order = found.argsort(descending=True, stable=True)
-    return order[flagged[order]], flagged
+    return order[found[order] > 0], found > 0
 
 
-def suspect_rows(scores: CGScores, suspects: Tensor, pictures: Pictures) -> list[list[Any]]:
-    """Return a row of every suspect, compact: the page's script knows the columns.
-
-    They are index, code of the given label, code of the suggested one (the best other class; -1
-    where the method has none), margin (or None), score, picture (or 0), name (or 0).
-    """
+def suspect_rows(scores: CGScores, suspects: Tensor, pictures: Pictures) -> list[SuspectRow]:
+    """Return a row of every suspect, as many as the page lists."""
     chosen = suspects[:SUSPECTS_UP_TO]
     rivals = chosen.new_full(chosen.shape, -1) if scores.rival is None else scores.rival[chosen]
     margins = [None] * len(chosen) if scores.margin is None else scores.margin[chosen].tolist()
     drawn = pictures.draw(chosen.tolist())
+    columns = (chosen, scores.labels[chosen], rivals, scores.values[chosen])
     return [
-        [
-            index,
-            given,
-            rival,
-            margin if margin is None else _brief(margin),
-            _brief(value),
-            drawn[index] or 0,
-            0 if scores.names is None else scores.names[index],
-        ]
-        for index, given, rival, margin, value in zip(
-            chosen.tolist(),
-            scores.labels[chosen].tolist(),
-            rivals.tolist(),
-            margins,
-            scores.values[chosen].tolist(),
-            strict=True,
+        SuspectRow(
+            example=index,
+            given=given,
+            suggested=rival,
+            margin=margin if margin is None else _brief(margin),
+            score=_brief(value),
+            picture=drawn[index] or 0,
+            name=0 if scores.names is None else scores.names[index],
+        )
+        for index, given, rival, value, margin in zip(
+            *(column.tolist() for column in columns), margins, strict=True
         )
     ]
 
@@ -112,24 +126,23 @@ def call(scores: CGScores, index: int) -> str:
     return f"example {index}" if scores.names is None else scores.names[index]
 
 
-def copies(scores: CGScores, pictures: Pictures) -> list[dict[str, Any]]:
-    """Return groups of exact copies, those of different labels first, with their picture."""
+def copies(scores: CGScores, pictures: Pictures) -> tuple[list[dict[str, Any]], int]:
+    """Return groups of exact copies, those of different labels first, and how many there are."""
     _, groups, counts = scores.digests.unique(return_inverse=True, return_counts=True)
     members: defaultdict[int, list[int]] = defaultdict(list)
     for index in (counts[groups] > 1).nonzero().flatten().tolist():
         members[int(groups[index])].append(index)
-    found = [
+    listed = sorted(members.values(), key=lambda group: _agree(scores, group))[:GROUPS_UP_TO]
+    shown = [
         {
             "conflict": len(scores.labels[group].unique()) > 1,
             "picture": pictures.draw(group[:1])[group[0]],
             "members": [(call(scores, i), _label(scores, i)) for i in group[:COPIES_UP_TO]],
             "more": max(0, len(group) - COPIES_UP_TO),
         }
-        for group in sorted(members.values(), key=lambda group: _agree(scores, group))[
-            :GROUPS_UP_TO
-        ]
+        for group in listed
     ]
-    return [{**entry, "groups": len(members)} for entry in found]
+    return shown, len(members)
 
 
 def scaled_copies(scores: CGScores) -> int:
@@ -157,61 +170,49 @@ def sentences(scores: CGScores, found: dict[str, Any], flagged: Tensor, rule: st
         rule: which says so.
 
     """
-    values, n = found["scores"], len(scores)
+    values, rate = found["scores"], found["wrong_labels"]
     first = (
-        f"{n:,} examples of {found['classes']} classes. A high score marks an irregular example, "
-        "one that adds much to the difficulty of the data: half of them score below "
-        f"{values['median']:.3g}, the highest {values['highest']:.3g}."
+        f"{many(found['examples'], 'example')} of {many(found['classes'], 'class')}. A high "
+        "score marks an irregular example, one that adds much to the difficulty of the data: half "
+        f"of them score below {values['median']:.3g}, the highest {values['highest']:.3g}."
     )
-    said = [first]
-    count = int(flagged.sum())
-    if count:
-        said.append(_of_suspects(scores, count, flagged, rule))
-    else:
-        said.append(
-            "No label looks wrong."
-            if found["classes"] > 1
-            else "There is one class alone: no label can be compared with another."
-        )
-    if found["wrong_labels"]:
-        rate = found["wrong_labels"]
+    said = [first, _of_suspects(scores, flagged, rule)]
+    if rate:
         said.append(
             f"An estimate from the surest examples of each class: {rate['estimate']:.1%} ± "
-            f"{rate['error']:.1%} of all labels are wrong."
+            f"{rate['error']:.1%} of all labels are wrong, fewer if classes look alike."
         )
-    if found["duplicates"]:
-        said.append(
-            f"{found['duplicates']:,} examples are exact copies of earlier ones, with the same "
-            "label: training loses nothing without them."
-        )
-    if found["conflicts"]:
-        said.append(
-            f"{found['conflicts']:,} examples have a copy of another label: one of each must be "
-            "wrong."
-        )
+    rest = {
+        "with an earlier exact copy of the same label: training loses nothing without them.": (
+            found["duplicates"]
+        ),
+        "with a copy of another label: one of each must be wrong.": found["conflicts"],
+    }
+    said += [f"{many(n, 'example')} {what}" for what, n in rest.items() if n]
     if found["skipped"]:
-        said.append(f"{len(found['skipped'])} files could not be read and were left out.")
+        said.append(f"{many(len(found['skipped']), 'file')} left out: they cannot be read.")
     return said
 
 
-def _of_suspects(scores: CGScores, count: int, flagged: Tensor, rule: str) -> str:
+def _of_suspects(scores: CGScores, flagged: Tensor, rule: str) -> str:
+    if len(scores.classes) == 1:
+        return "There is one class alone: no label can be compared with another."
+    if not flagged.any():
+        return f"No label looks wrong by the rule {rule}."
+    k = len(scores.classes)
     worst, best = (worst_classes(scores, flagged)[end] for end in (0, -1))
-    sizes, hits = (
-        scores.labels.bincount(),
-        scores.labels[flagged].bincount(minlength=len(scores.classes)),
-    )
+    shares = scores.labels[flagged].bincount(minlength=k) / scores.labels.bincount()
+    count = int(flagged.sum())
     text = (
-        f"{count:,} labels ({count / len(scores):.1%}) look wrong by the rule {rule}: "
-        f"{int(hits[worst]) / int(sizes[worst]):.1%} of “{scores.class_names[worst]}”, "
-        f"{int(hits[best]) / int(sizes[best]):.1%} of “{scores.class_names[best]}”."
+        f"{many(count, 'label')} ({count / len(scores):.1%}) {'looks' if count == 1 else 'look'} "
+        f"wrong by the rule {rule}: {float(shares[worst]):.1%} of “{scores.class_names[worst]}”, "
+        f"{float(shares[best]):.1%} of “{scores.class_names[best]}”."
     )
-    if scores.own is None:
+    if scores.rival is None:
         return text
-    off = confusion_counts(scores).fill_diagonal_(0)
-    if not off.any():
-        return text
-    given, other = divmod(int(off.argmax()), len(scores.classes))
+    pairs = (scores.labels[flagged] * k + scores.rival[flagged]).bincount()
+    given, other = divmod(int(pairs.argmax()), k)
     return (
         f"{text} The most frequent suggestion is “{scores.class_names[other]}” for "
-        f"“{scores.class_names[given]}” ({int(off.max()):,} times)."
+        f"“{scores.class_names[given]}” ({many(int(pairs.max()), 'time')})."
     )

@@ -106,7 +106,7 @@ def _contents(
     found, rule_name = facts(scores), rule or suspicion_rule(scores)
     suspects, flagged = contents.suspects_of(scores, rule)
     pictures = Pictures(dataset, PICTURES_UP_TO)
-    groups = contents.copies(scores, pictures)
+    groups, all_groups = contents.copies(scores, pictures)
     examples = contents.examples_by_class(scores, flagged, pictures)
     rows = contents.suspect_rows(scores, suspects, pictures)
     return {
@@ -118,15 +118,19 @@ def _contents(
         "class_figures": _class_figures(scores, flagged),
         "examples": examples,
         "copies": groups,
+        "all_copies": all_groups,
         "scaled_copies": contents.scaled_copies(scores),
         "suspects": len(suspects),
-        "pictured": sum(1 for row in rows if row[5]),
-        "has_pictures": dataset is not None,
+        "pictured": sum(bool(row.picture) for row in rows),
+        "has_pictures": pictures.any,
+        "has_source": dataset is not None,
+        "shown_classes": plots.CLASSES_SHOWN,
         "data": {
             "key": found["fingerprint"],
             "classes": [*scores.class_names],
             "counts": scores.labels.bincount(minlength=len(scores.classes)).tolist(),
             "flagged": scores.labels[flagged].bincount(minlength=len(scores.classes)).tolist(),
+            "columns": contents.SuspectRow._fields,
             "suspects": rows,
             "policies": policy_table(scores, _percents(scores), flagged),
             "keep": round(100 * keep),
@@ -163,7 +167,7 @@ def _figures(
     }
     if scores.own is not None and len(scores.classes) > 1:
         drawn["confusion"] = (plots.confusion, "How often which label is suggested", square)
-    if true_labels is not None:
+    if true_labels is not None and wrong is not None and wrong.any():
         drawn["found"] = (
             functools.partial(plots.mislabels_found, true_labels=true_labels, rule=rule),
             "Share of the wrong labels that lies in the share examined",

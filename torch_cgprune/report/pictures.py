@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from torch_cgprune.dataset import shown_view
 from torch_cgprune.features import is_array
-from torch_cgprune.views import deterministic_view
 
 # The longer side of a picture, in pixels: enough for a person to say what is on it.
 _SIDE = 96
@@ -32,12 +32,14 @@ class Pictures:
     """
 
     def __init__(self, dataset: Any, budget: int) -> None:
-        wrapped = getattr(dataset, "dataset", None) if hasattr(dataset, "scores") else None
-        self.dataset = dataset if wrapped is None else wrapped
-        if self.dataset is not None and not is_array(self.dataset):
-            self.dataset = deterministic_view(self.dataset, None)
+        self.dataset = dataset if dataset is None or is_array(dataset) else shown_view(dataset)
         self.left = budget if self.dataset is not None else 0
         self._drawn: dict[int, str | None] = {}
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one so far."""
+        return any(self._drawn.values())
 
     def draw(self, indices: Iterable[int]) -> dict[int, str | None]:
         """Return the pictures of examples, in order; None where there is none, or no room."""

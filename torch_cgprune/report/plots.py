@@ -48,7 +48,8 @@ def score_histogram(scores: CGScores, *, of: ClassName | None = None, ax: Any = 
     """
     if of is not None and of not in scores.classes:
         raise ValueError(
-            f"The 'of' parameter of score_histogram must be one of the classes. Got {of!r}."
+            f"The 'of' parameter of score_histogram must be one of the classes {scores.classes}. "
+            f"Got {of!r}."
         )
     ax = _axes(ax)
     counts, low, high = bins_of(scores.values, _BINS)
@@ -65,7 +66,8 @@ def score_histogram(scores: CGScores, *, of: ClassName | None = None, ax: Any = 
 def class_means(scores: CGScores, *, ax: Any = None) -> Any:
     """Draw mean and standard deviation of each class's CG-scores, sorted by the mean.
 
-    Of more than 30 classes, those with the lowest and the highest means. Arguments and result are
+    Without examples in conflict with a copy, whose scores a ridge alone decides. Of more than 30
+    classes, the 15 with the lowest and the 15 with the highest means. Arguments and result are
     those of :func:`score_histogram`.
 
     References:
@@ -74,7 +76,9 @@ def class_means(scores: CGScores, *, ax: Any = None) -> Any:
     """
     ax = _axes(ax)
     k = len(scores.classes)
-    inside = [scores.values[scores.labels == code] for code in range(k)]
+    sound = ~scores.conflicts
+    inside = [scores.values[(scores.labels == code) & sound] for code in range(k)]
+    inside = [values if len(values) else values.new_zeros(1) for values in inside]
     means = torch.stack([values.mean() for values in inside])
     order = _ends(means.argsort())
     deviations = torch.stack([values.std(correction=0) for values in inside])
@@ -116,8 +120,8 @@ def partial_scores(scores: CGScores, *, wrong: Tensor | None = None, ax: Any = N
             rasterized=True,
         )
     # A few conflicts among copies score a thousandfold: they would press all others together.
-    ax.set_xlim(0, 1.05 * float(np.quantile(scores.values.numpy(), 0.999)) or 1)
-    ax.set_ylim(*_span(scores.partial, 0.001))
+    ax.set_xlim(*_span(scores.values[~scores.conflicts]))
+    ax.set_ylim(*_span(scores.partial[~scores.conflicts]))
     ax.axhline(0, color=GREY, lw=0.8)
     ax.set(xlabel="CG-score", ylabel="partial score")
     ax.legend(markerscale=4)
@@ -171,7 +175,7 @@ def wrong_labels(scores: CGScores, true_labels: Labels) -> Tensor:
     These may be class values or names; where both fit, they are values.
 
     Raises:
-        ValueError: not one label per example.
+        ValueError: not one label per example, or labels of other classes altogether.
 
     """
     codes, classes = encode_labels(true_labels)
@@ -183,6 +187,10 @@ def wrong_labels(scores: CGScores, true_labels: Labels) -> Tensor:
     values = [str(name) for name in scores.classes]
     known = max(values, scores.class_names, key=lambda names: len({*names} & {*called}))
     place = {name: code for code, name in enumerate(known)}
+    if not {*place} & {*called}:
+        raise ValueError(
+            f"The 'true_labels' are of other classes: {called[0]!r} is none of {known[:20]}."
+        )
     return torch.tensor([place.get(name, -1) for name in called])[codes] != scores.labels
 
 
@@ -200,12 +208,11 @@ def policy_shares(scores: CGScores, keep: float = 0.6, *, ax: Any = None) -> Any
         The axes.
 
     """
-    ax = _axes(ax)
+    ax, k = _axes(ax), len(scores.classes)
     shares = {
-        policy: scores.labels[kept].bincount(minlength=len(scores.classes))
+        policy: scores.labels[kept_by(scores, policy, keep, balanced=False)].bincount(minlength=k)
         / scores.labels.bincount()
         for policy in POLICIES
-        if (kept := kept_by(scores, policy, keep, balanced=False)) is not None
     }
     order = _ends((shares["high-first"] - shares["low-first"]).argsort())
     for (policy, share), colour in zip(shares.items(), _COLOURS, strict=False):
@@ -282,8 +289,12 @@ def _short(name: str) -> str:
     return name if len(name) <= 24 else f"{name[:23]}…"
 
 
-def _span(values: Tensor, cut: float) -> tuple[float, float]:
-    """Return where all values but a share at either end lie, with some room."""
-    low, high = np.quantile(values.numpy(), [cut, 1 - cut])
-    room = 0.05 * (high - low) or 1
+def _span(values: Tensor) -> tuple[float, float]:
+    """Return where all values but 0.1 % at either end lie, with some room."""
+    if not len(values):
+        return 0.0, 1.0
+    # "lower" and "higher": one outlier among few would stretch interpolated quantiles.
+    low = float(np.quantile(values.numpy(), 0.001, method="lower"))
+    high = float(np.quantile(values.numpy(), 0.999, method="higher"))
+    room = 0.05 * (high - low) or 1.0
     return low - room, high + room

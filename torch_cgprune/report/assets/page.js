@@ -1,10 +1,12 @@
 "use strict";
 
-// The columns of a suspect's row in the data.
-const INDEX = 0, GIVEN = 1, SUGGESTED = 2, MARGIN = 3, SCORE = 4, PICTURE = 5, NAME = 6;
 const PAGE = 50;
 
 const data = JSON.parse(document.getElementById("data").textContent);
+// The columns of a suspect's row.
+const [INDEX, GIVEN, SUGGESTED, MARGIN, SCORE, PICTURE, NAME] = [
+  "example", "given", "suggested", "margin", "score", "picture", "name",
+].map((name) => data.columns.indexOf(name));
 const at = (id) => document.getElementById(id);
 
 function element(tag, properties = {}, ...children) {
@@ -14,6 +16,7 @@ function element(tag, properties = {}, ...children) {
 }
 
 const className = (code) => (code < 0 ? "" : data.classes[code]);
+const brief = (number) => String(Number(number.toPrecision(3)));
 const callOf = (row) => row[NAME] || `example ${row[INDEX]}`;
 
 // Ticks outlive the page where the browser allows it to keep something.
@@ -83,8 +86,8 @@ function suspectsTable() {
       ["", picture, "picture"],
       ["given", className(row[GIVEN])],
       ["suggested", className(row[SUGGESTED]) || "–"],
-      ["margin", row[MARGIN] === null ? "–" : row[MARGIN].toPrecision(3), "number"],
-      ["score", row[SCORE].toPrecision(3), "number"],
+      ["margin", row[MARGIN] === null ? "–" : brief(row[MARGIN]), "number"],
+      ["score", brief(row[SCORE]), "number"],
       ["", callOf(row), "name"],
     ];
     for (const [name, content, kind] of cells) {
