@@ -92,8 +92,8 @@ def tick(scores: CGScores, true: Tensor, reviewed: int, path: Path) -> None:
             rows.writerow([i, scores.names[i], given, rival])
     right = int((scores.rival[wrong] == true[wrong]).sum())
     print(
-        f"\n{hits} of {len(suspects)} suspects are wrong; of the first {len(seen)}, which are looked "
-        f"at, {len(wrong)} are, and are ticked; for {right} of them the suggestion is right\n"
+        f"\n{hits} of {len(suspects)} suspects are wrong; of the first {len(seen)}, all looked at, "
+        f"{len(wrong)} are, and are ticked; for {right} of them the suggestion is right\n"
     )
 
 

@@ -46,7 +46,10 @@ def check_output(path: str, *inputs: str | None) -> None:
 
 def is_stream(path: str | None) -> bool:
     """Return whether an output is standard output, a pipe or a device: nothing to replace."""
-    return path is None or (Path(path).exists() and not Path(path).is_file())
+    if path is None:
+        return True
+    target = Path(path)
+    return target.exists() and not (target.is_file() or target.is_dir())
 
 
 def write(content: bytes, path: str | None) -> None:

@@ -61,10 +61,8 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
     except UnreadableImageError as error:
         raise _all_unreadable(opened, progress=progress) from error
     except ValueError as error:
-        row, names = (
-            re.match(r"Row (\d+) of the 'features'", str(error)),
-            find_names(opened.dataset),
-        )
+        row = re.match(r"Row (\d+) of the 'features'", str(error))
+        names = find_names(opened.dataset)
         if row is None or names is None:
             raise
         raise ValueError(f"The image {names[int(row[1])]!r} cannot be scored. {error}") from error

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
     kept = _kept(scores, args)
     if not args.dry_run:
         write(listed(kept, scores, form), args.output)
-    if args.dry_run or args.output is not None:
+    if args.dry_run or not is_stream(args.output):
         found = _by_class(scores, kept)
         say(args, _in_words(found), {"policy": args.policy, "output": args.output, **found})
 

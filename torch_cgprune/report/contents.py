@@ -87,7 +87,7 @@ def examples_by_class(
     Of more than 30 classes, those of which the largest share is flagged.
     """
     shown = []
-    for code in worst_classes(scores, flagged)[:CLASSES_SHOWN]:
+    for code in sorted(worst_classes(scores, flagged)[:CLASSES_SHOWN]):
         members = (scores.labels == code).nonzero().flatten()
         ranking = members[scores.values[members].argsort(stable=True)].tolist()
         low, high = ranking[:EXAMPLES], ranking[::-1][:EXAMPLES]
@@ -98,14 +98,13 @@ def examples_by_class(
                 "highest": [example(scores, i, pictures) for i in high],
             }
         )
-    return sorted(shown, key=lambda entry: scores.class_names.index(entry["class"]))
+    return shown
 
 
 def worst_classes(scores: CGScores, flagged: Tensor) -> list[int]:
     """Return the codes of all classes, those of which the largest share is flagged first."""
-    shares = (
-        scores.labels[flagged].bincount(minlength=len(scores.classes)) / scores.labels.bincount()
-    )
+    hits = scores.labels[flagged].bincount(minlength=len(scores.classes))
+    shares = hits / scores.labels.bincount()
     order: list[int] = shares.argsort(descending=True, stable=True).tolist()
     return order
 
@@ -113,7 +112,6 @@ def worst_classes(scores: CGScores, flagged: Tensor) -> list[int]:
 def example(scores: CGScores, index: int, pictures: Pictures) -> dict[str, Any]:
     """Return what the page says of one example."""
     return {
-        "index": index,
         "picture": pictures.draw([index])[index],
         "name": call(scores, index),
         "class": scores.class_names[int(scores.labels[index])],
@@ -135,7 +133,7 @@ def copies(scores: CGScores, pictures: Pictures) -> tuple[list[dict[str, Any]], 
     listed = sorted(members.values(), key=lambda group: _agree(scores, group))[:GROUPS_UP_TO]
     shown = [
         {
-            "conflict": len(scores.labels[group].unique()) > 1,
+            "conflict": not _agree(scores, group),
             "picture": pictures.draw(group[:1])[group[0]],
             "members": [(call(scores, i), _label(scores, i)) for i in group[:COPIES_UP_TO]],
             "more": max(0, len(group) - COPIES_UP_TO),

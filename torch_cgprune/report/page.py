@@ -122,7 +122,6 @@ def _contents(
         "scaled_copies": contents.scaled_copies(scores),
         "suspects": len(suspects),
         "pictured": sum(bool(row.picture) for row in rows),
-        "has_pictures": pictures.any,
         "has_source": dataset is not None,
         "shown_classes": plots.CLASSES_SHOWN,
         "data": {

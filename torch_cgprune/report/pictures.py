@@ -36,11 +36,6 @@ class Pictures:
         self.left = budget if self.dataset is not None else 0
         self._drawn: dict[int, str | None] = {}
 
-    @property
-    def any(self) -> bool:
-        """Whether there is one so far."""
-        return any(self._drawn.values())
-
     def draw(self, indices: Iterable[int]) -> dict[int, str | None]:
         """Return the pictures of examples, in order; None where there is none, or no room."""
         wanted = dict.fromkeys(indices)
