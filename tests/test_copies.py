@@ -114,3 +114,13 @@ def test_near_copies_are_warned_of(rng, caplog):
     caplog.clear()
     score(x, [0] * 50)
     assert caplog.text == ""
+
+
+def test_copies_in_conflict_are_no_near_copies(caplog):
+    """They are told as conflicts; a warning of rounding would send people the wrong way."""
+    x = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
+    x[7] = x[4]
+    scores = cg_scores(x, torch.arange(30) % 2, progress=False)
+    assert scores.conflicts.nonzero().flatten().tolist() == [4, 7]
+    assert scores.metadata["near_copies"] == 0
+    assert "but for rounding" not in caplog.text

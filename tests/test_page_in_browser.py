@@ -309,6 +309,12 @@ def test_the_layout_holds(seen, page, width, height, dark):
         "return lines.slice(1).filter((box, i) => box.top < lines[i].bottom - 1).length"
     )
     assert overlaps == 0
+    assert at(seen, "#table thead").is_displayed() == (width > 600)
+    # Names have room: on a phone rows are cards, else a name would be one letter a line.
+    widths = seen.execute_script(
+        "return [...document.querySelectorAll('#table td.name')].map((cell) => cell.clientWidth)"
+    )
+    assert min(widths) > 200
     assert contrast(seen, "body") > 7
     for selector in (".quiet", "nav a", "#table td", "button.main", "figcaption", ".pictures span"):
         assert contrast(seen, selector) > 4.5, selector
