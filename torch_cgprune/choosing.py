@@ -66,22 +66,11 @@ def pruned(
         return _without(owner, _listed(source, keep), source, exclude)
     for epoch in turning_points(keep):
         _share(owner, keep, epoch)
-    values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
-    left = _without(owner, torch.arange(len(codes), device="cpu"), source, exclude)
-    return _among(
-        left,
-        functools.partial(
-            _kept,
-            owner,
-            values[left],
-            codes[left],
-            keep,
-            policy,
-            balanced=balanced is not False,
-            seed=seed,
-        ),
-        changes=callable(keep) or policy == "soft",
+    left, values, codes = _left(owner, source, exclude, higher_is_harder=higher_is_harder)
+    kept = functools.partial(
+        _kept, owner, values, codes, keep, policy, balanced=balanced is not False, seed=seed
     )
+    return _among(left, kept, changes=callable(keep) or policy == "soft")
 
 
 def windowed(
@@ -97,19 +86,27 @@ def windowed(
     """Return the examples in a window; see ``WindowSampler``; errors name the owner."""
     for epoch in turning_points(start, width):
         checked_window(owner, share_at(start, epoch), share_at(width, epoch))
-    values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
-    left = _without(owner, torch.arange(len(codes), device="cpu"), source, exclude)
-    inside = functools.partial(
-        _inside, owner, values[left], codes[left], start, width, balanced=balanced
-    )
+    left, values, codes = _left(owner, source, exclude, higher_is_harder=higher_is_harder)
+    inside = functools.partial(_inside, owner, values, codes, start, width, balanced=balanced)
     return _among(left, inside, changes=callable(start) or callable(width))
 
 
-def _among(left: Tensor, select: Callable[[int], Tensor], *, changes: bool) -> Selection:
+def _left(
+    owner: str, source: Any, exclude: Any, *, higher_is_harder: bool
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Return the examples that are left, None for all of them, with their scores and codes."""
+    values, codes = _harder_is_higher(source, higher_is_harder=higher_is_harder)
+    if exclude is None:  # no copies: there may be millions
+        return None, values, codes
+    left = _without(owner, torch.arange(len(codes), device="cpu"), source, exclude)
+    return left, values[left], codes[left]
+
+
+def _among(left: Tensor | None, select: Callable[[int], Tensor], *, changes: bool) -> Selection:
     """Return a selection among the examples that are left, as indices of all; by epoch or once."""
-    if not changes:
-        return left[select(0)]
-    return functools.partial(_selected, left, select)
+    if left is not None:
+        select = functools.partial(_selected, left, select)
+    return select if changes else select(0)
 
 
 def _selected(left: Tensor, select: Callable[[int], Tensor], epoch: int) -> Tensor:
