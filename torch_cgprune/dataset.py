@@ -24,7 +24,7 @@ from torch_cgprune.relabelling import relabelled
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring import cg_scores
 from torch_cgprune.sources import Source
-from torch_cgprune.views import deterministic_view
+from torch_cgprune.views import column_view, deterministic_view
 
 _log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class CGScoredDataset(Dataset[Any]):
                     known.save(path)
         self.scores: CGScores = known
         self._column = labels if isinstance(labels, str) else None
-        self._shown = deterministic_view(data.dataset, None)
+        self._image = data.image
         self._labels: Tensor | None = None
         if relabel is True:
             self._labels = known.suggested_labels.where(known.suspects, known.labels)
@@ -201,8 +201,11 @@ def shown_view(dataset: Any) -> Any:
     That is the image without the training transform; of a ``CGScoredDataset`` of mappings the
     column that was scored.
     """
+    image = None
     if isinstance(dataset, CGScoredDataset):
-        return dataset._shown  # noqa: SLF001 (of this module)
+        dataset, image = dataset.dataset, dataset._image  # noqa: SLF001 (of this module)
+    if image is not None:
+        return column_view(dataset, image, None)
     return deterministic_view(dataset, None)
 
 

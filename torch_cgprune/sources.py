@@ -78,6 +78,7 @@ class Source:
         image = features if isinstance(features, str) else None
         if self.encoder is not None:
             image = self.encoder.column
+        self.image = image  # the column that is scored or encoded, in a dataset of mappings
         label = labels if isinstance(labels, str) else None
         features, labels = (None if isinstance(x, str) else x for x in (features, labels))
         if image is not None or label is not None:

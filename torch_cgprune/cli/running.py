@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     """
     args = build_parser().parse_args(argv)
-    with _messages_on_stderr(args.mismatch, quiet=args.quiet), _any_text_on_stdout():
+    _take_any_text(sys.stdout)
+    with _messages_on_stderr(args.mismatch, quiet=args.quiet):
         try:
             args.run(args)
             sys.stdout.flush()
@@ -77,10 +78,7 @@ def _log_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     _log.warning("%s", message)
 
 
-@contextlib.contextmanager
-def _any_text_on_stdout() -> Iterator[None]:
+def _take_any_text(stream: Any) -> None:
     """Print names that the terminal has no letters for with escapes, not with an error."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")
-    yield
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")

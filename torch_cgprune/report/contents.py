@@ -126,9 +126,9 @@ def call(scores: CGScores, index: int) -> str:
 
 def copies(scores: CGScores, pictures: Pictures) -> tuple[list[dict[str, Any]], int]:
     """Return groups of exact copies, those of different labels first, and how many there are."""
-    _, groups, counts = scores.digests.unique(return_inverse=True, return_counts=True)
+    groups, sizes = _copy_groups(scores)
     members: defaultdict[int, list[int]] = defaultdict(list)
-    for index in (counts[groups] > 1).nonzero().flatten().tolist():
+    for index in (sizes > 1).nonzero().flatten().tolist():
         members[int(groups[index])].append(index)
     listed = sorted(members.values(), key=lambda group: _agree(scores, group))[:GROUPS_UP_TO]
     shown = [
@@ -145,9 +145,14 @@ def copies(scores: CGScores, pictures: Pictures) -> tuple[list[dict[str, Any]], 
 
 def scaled_copies(scores: CGScores) -> int:
     """Return how many examples are another's copy but for brightness: equal rows up to scale."""
+    _, sizes = _copy_groups(scores)
+    return int(((sizes == 1) & (repeats(scores) | scores.conflicts)).sum())
+
+
+def _copy_groups(scores: CGScores) -> tuple[Tensor, Tensor]:
+    """Return (n,) the group of equal content that each example is in, and how large that is."""
     _, groups, counts = scores.digests.unique(return_inverse=True, return_counts=True)
-    alone = counts[groups] == 1
-    return int((alone & (repeats(scores) | scores.conflicts)).sum())
+    return groups, counts[groups]
 
 
 def _agree(scores: CGScores, group: list[int]) -> bool:
