@@ -27,7 +27,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import ToTensor
 
 from torch_cgprune import CGScoredDataset, CGScores, PrunedSampler, SelectionSampler
-from torch_cgprune.encoding import encode_dataset
+from torch_cgprune.encoders import encode_dataset
 
 
 def parse() -> argparse.Namespace:

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from torch_cgprune import CGScoredDataset, CGScores, Encoder, PrunedSampler, SelectionSampler
-from torch_cgprune.encoding import encode_dataset
+from torch_cgprune.encoders import encode_dataset
 
 POLICIES = ("low-first", "high-first", "stratified", "soft", "random")
 

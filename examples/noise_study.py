@@ -26,8 +26,8 @@ from torch.nn.functional import normalize, one_hot
 from torch.utils.data import TensorDataset
 
 from torch_cgprune import CGScores, cg_scores, estimate_noise_rate
-from torch_cgprune.encoding import encode_dataset
-from torch_cgprune.rules import evidence
+from torch_cgprune.encoders import encode_dataset
+from torch_cgprune.noise import evidence
 
 NEIGHBOURS = 10
 FOLDS, ITERATIONS = 3, 50  # of the logistic regression

@@ -17,7 +17,7 @@ from example_training import print_head, trials
 from torch.utils.data import TensorDataset
 
 from torch_cgprune import CGScoredDataset, PrunedSampler, SelectionSampler, noise_report
-from torch_cgprune.rules import RULES
+from torch_cgprune.noise import RULES
 
 
 def parse() -> argparse.Namespace:

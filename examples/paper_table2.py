@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune import cg_scores
-from torch_cgprune.rules import evidence
+from torch_cgprune.noise import evidence
 
 
 def parse() -> argparse.Namespace:

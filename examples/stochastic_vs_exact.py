@@ -14,7 +14,7 @@ from torch.utils.data import Subset
 from torchvision.datasets import ImageFolder
 
 from torch_cgprune import cg_scores
-from torch_cgprune.reading import read_dataset
+from torch_cgprune.inputs.reading import read_dataset
 
 PAPER = {1: 0.829, 2: 0.914, 3: 0.953, 4: 0.973}  # App. A.3, after 20 runs
 

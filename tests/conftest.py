@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from accelerators import DEVICES
 from hypothesis import settings
 from PIL import Image
 from torchvision.datasets import ImageFolder
@@ -8,8 +9,6 @@ from torchvision.datasets import ImageFolder
 # A busy machine must not fail a property.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
-
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.fixture(params=DEVICES)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Subset
 from torchvision.datasets import FashionMNIST, ImageFolder
 
-from torch_cgprune.reading import read_dataset
+from torch_cgprune.inputs.reading import read_dataset
 
 Result = TypeVar("Result")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from torch_cgprune.cli.output import say
+from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
-from torch_cgprune.summary import facts, in_words
 
 
 def run(args: argparse.Namespace) -> None:

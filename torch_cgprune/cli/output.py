@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from torch_cgprune.files import check_writable, replacing
+from torch_cgprune.utils.files import check_writable, replacing
 
 
 class UsageError(Exception):

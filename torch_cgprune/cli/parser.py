@@ -7,13 +7,13 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from torch_cgprune.choosing import POLICIES
 from torch_cgprune.cli import info, report, score, select
-from torch_cgprune.cli.lists import FORMATS
-from torch_cgprune.errors import check_integer, check_real
-from torch_cgprune.opening import KNOWN
-from torch_cgprune.options import METHODS
-from torch_cgprune.rules import RULES
+from torch_cgprune.cli.source import KNOWN
+from torch_cgprune.lists import FORMATS
+from torch_cgprune.noise import RULES
+from torch_cgprune.samplers.arguments import PRUNING
+from torch_cgprune.scoring.options import METHODS
+from torch_cgprune.utils.checks import check_integer, check_real
 
 _SOURCE = (
     "a folder with one folder of images per class; a .csv file with the columns path and label; an "
@@ -165,7 +165,7 @@ def _add_select(command: argparse.ArgumentParser) -> None:
     )
     policy = command.add_argument_group("the policy")
     policy.add_argument(
-        "--policy", choices=(*POLICIES, "window"), default="low-first", help="see below"
+        "--policy", choices=(*PRUNING, "window"), default="low-first", help="see below"
     )
     policy.add_argument("--keep", type=_real("(0, 1]"), metavar="X", help="share of the examples")
     policy.add_argument(

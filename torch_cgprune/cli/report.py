@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from torch_cgprune.cli.output import check_output, say, shows_progress
-from torch_cgprune.opening import READING, Opened, load_labels, open_source
+from torch_cgprune.cli.source import READING, Opened, load_labels, open_source
+from torch_cgprune.dataset.source import Source
+from torch_cgprune.errors import CacheMismatchError
 from torch_cgprune.report import write_report
 from torch_cgprune.scores import CGScores
 
@@ -36,5 +38,20 @@ def _opened(args: argparse.Namespace, scores: CGScores) -> Opened:
     noted = scores.metadata.get("source", {})
     reading: dict[str, Any] = {name: noted[name] for name in READING if name in noted}
     opened = open_source(args.source, **reading, progress=shows_progress(args))
-    opened.check(scores, args.scores)
+    check_source(opened, scores, args.scores)
     return opened
+
+
+def check_source(opened: Opened, scores: CGScores, where: str) -> None:
+    """Raise CacheMismatchError unless ``scores`` are of these data."""
+    source = Source(opened.dataset, opened.features, opened.labels, transform=opened.transform)
+    source.check_listed(scores, where)
+    try:
+        source.check_content(scores, where)
+    except CacheMismatchError as error:
+        if "source" in scores.metadata:
+            raise
+        raise CacheMismatchError(
+            f"{error} Or write the page in Python, by torch_cgprune.report.write_report: these "
+            "scores were made there, perhaps with a transform or features of their own."
+        ) from error

@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 
+from torch_cgprune.cli.image_files import load_image, unreadable
 from torch_cgprune.cli.output import check_output, say, shows_progress
+from torch_cgprune.cli.source import READING, Opened, open_source
 from torch_cgprune.dataset import CGScoredDataset
 from torch_cgprune.errors import UnreadableImageError
-from torch_cgprune.images import load_image, unreadable
-from torch_cgprune.names import find_names
-from torch_cgprune.opening import READING, Opened, open_source
+from torch_cgprune.inputs.names import find_names
+from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
-from torch_cgprune.summary import facts, in_words
 
 _SCORING = ("method", "ratio", "runs", "block_size", "ridge", "seed")
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from torch_cgprune.cli.lists import FORMATS, listed
 from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, write
+from torch_cgprune.lists import FORMATS, listed
+from torch_cgprune.report.summary import table
 from torch_cgprune.samplers import PrunedSampler, WindowSampler
 from torch_cgprune.scores import CGScores
-from torch_cgprune.summary import table
 
 # How much larger the kept share of the suspects must be than that of all to be worth a word.
 _MORE = 0.1

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from torch_cgprune.noise import evidence
 from torch_cgprune.report.pictures import Pictures
 from torch_cgprune.report.plots import CLASSES_SHOWN
-from torch_cgprune.rules import evidence
+from torch_cgprune.report.summary import many
 from torch_cgprune.scores import CGScores
-from torch_cgprune.summary import many, repeats
+from torch_cgprune.scores.scores import repeats
 
 # Lines that the page's table has at most: a person looks at the worst first, and not at more.
 SUSPECTS_UP_TO = 20_000
@@ -168,7 +169,7 @@ def sentences(scores: CGScores, found: dict[str, Any], flagged: Tensor, rule: st
 
     Args:
         scores: of a dataset.
-        found: its :func:`~torch_cgprune.summary.facts`.
+        found: its :func:`~torch_cgprune.report.summary.facts`.
         flagged: (n,) bool, the labels that look wrong.
         rule: which says so.
 

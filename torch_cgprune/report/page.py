@@ -10,16 +10,17 @@ from typing import Any
 
 import torch
 
-from torch_cgprune.errors import check_real
-from torch_cgprune.files import check_writable, replacing
-from torch_cgprune.labels import Labels
+from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.report import contents, plots
-from torch_cgprune.report.counts import policy_table
 from torch_cgprune.report.extras import jinja2
 from torch_cgprune.report.pictures import Pictures
+from torch_cgprune.report.policy_table import policy_table
+from torch_cgprune.report.summary import facts, wrong_labels
 from torch_cgprune.report.svg import draw
 from torch_cgprune.scores import CGScores
-from torch_cgprune.summary import facts, suspicion_rule
+from torch_cgprune.scores.scores import suspicion_rule
+from torch_cgprune.utils.checks import check_real
+from torch_cgprune.utils.files import check_writable, replacing
 
 # Of 10 MB that the page may have: the rest is for tables, plots and names.
 PICTURES_UP_TO = 6_000_000
@@ -50,7 +51,7 @@ def write_report(
             A torchvision dataset is read without its transform.
         title: of the page.
         keep: share, in (0, 1], with which the table of policies begins.
-        rule: which labels look wrong; see :func:`torch_cgprune.rules.evidence`.
+        rule: which labels look wrong; see :func:`torch_cgprune.noise.evidence`.
         true_labels: n labels, where they are known: adds how many wrong ones are found.
 
     Raises:
@@ -149,7 +150,7 @@ def _figures(
     """Return the plots of the page as SVG, by name."""
     k = min(len(scores.classes), plots.CLASSES_SHOWN)
     tall, square = (5.2, 1 + 0.2 * k), (4, 3.4) if k < 8 else (5.2, 4.6)
-    wrong = None if true_labels is None else plots.wrong_labels(scores, true_labels)
+    wrong = None if true_labels is None else wrong_labels(scores, true_labels)
     drawn: dict[str, tuple[Callable[..., object], str, tuple[float, float]]] = {
         "histogram": (plots.score_histogram, "Histogram of the scores of all examples", (5.2, 2.6)),
         "means": (plots.class_means, "Mean score and standard deviation of each class", tall),

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from torch_cgprune.dataset import shown_view
-from torch_cgprune.features import is_array
+from torch_cgprune.dataset.dataset import shown_view
+from torch_cgprune.inputs.views import is_array
 
 # The longer side of a picture, in pixels: enough for a person to say what is on it.
 _SIDE = 96

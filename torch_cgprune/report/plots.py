@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torch_cgprune.labels import ClassName, Labels, encode_labels
-from torch_cgprune.markup import bins_of
-from torch_cgprune.report.counts import POLICIES, kept_by
+from torch_cgprune.inputs.labels import ClassName, Labels
+from torch_cgprune.noise import evidence
+from torch_cgprune.policies.by_name import POLICIES, kept_by
 from torch_cgprune.report.extras import matplotlib
-from torch_cgprune.rules import evidence
+from torch_cgprune.report.summary import confusion_counts, wrong_labels
 from torch_cgprune.scores import CGScores
+from torch_cgprune.scores.histogram import bins_of
 
 BLUE, ORANGE, GREY = "#3f7fd0", "#e07a35", "#8c8c8c"
 _COLOURS = (BLUE, ORANGE, GREY, "#4aa564", "#a66bc4", "#c9a227", "#d0597a")
@@ -136,7 +137,7 @@ def mislabels_found(
     Args:
         scores: of a dataset.
         true_labels: n labels, of the kind that the dataset has.
-        rule: ranks the examples; see :func:`torch_cgprune.rules.evidence`.
+        rule: ranks the examples; see :func:`torch_cgprune.noise.evidence`.
         ax: to draw on; None makes a new one.
 
     Returns:
@@ -167,31 +168,6 @@ def mislabels_found(
     ax.set(xlabel="share examined", ylabel="share of wrong labels found")
     ax.legend()
     return ax
-
-
-def wrong_labels(scores: CGScores, true_labels: Labels) -> Tensor:
-    """Return (n,) bool, where the given labels are not the true ones.
-
-    These may be class values or names; where both fit, they are values.
-
-    Raises:
-        ValueError: not one label per example, or labels of other classes altogether.
-
-    """
-    codes, classes = encode_labels(true_labels)
-    if len(codes) != len(scores):
-        raise ValueError(
-            f"The 'true_labels' must be one per example. Got {len(codes)} for {len(scores)}."
-        )
-    called = [str(name) for name in classes]
-    values = [str(name) for name in scores.classes]
-    known = max(values, scores.class_names, key=lambda names: len({*names} & {*called}))
-    place = {name: code for code, name in enumerate(known)}
-    if not {*place} & {*called}:
-        raise ValueError(
-            f"The 'true_labels' are of other classes: {called[0]!r} is none of {known[:20]}."
-        )
-    return torch.tensor([place.get(name, -1) for name in called])[codes] != scores.labels
 
 
 def policy_shares(scores: CGScores, keep: float = 0.6, *, ax: Any = None) -> Any:
@@ -252,12 +228,6 @@ def confusion(scores: CGScores, *, ax: Any = None) -> Any:
     ax.tick_params(axis="x", rotation=90)
     ax.set(xlabel="suggested label", ylabel="given label")
     return ax
-
-
-def confusion_counts(scores: CGScores) -> Tensor:
-    """Return (k, k) int64 how often a class (row) is given and another (column) suggested."""
-    k = len(scores.classes)
-    return (scores.labels * k + scores.suggested_labels).bincount(minlength=k * k).view(k, k)
 
 
 def _axes(ax: Any) -> Any:

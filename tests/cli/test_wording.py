@@ -1,0 +1,208 @@
+"""Errors as the library raises them, in one line and in the words of the shell."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import TensorDataset
+from torchvision.datasets import ImageFolder
+
+from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler, cg_scores, noise_report
+from torch_cgprune.cli.image_files import load_image
+from torch_cgprune.cli.source import open_source
+from torch_cgprune.cli.wording import one_line
+from torch_cgprune.errors import UnreadableImageError
+from torch_cgprune.inputs.reading import read_dataset
+from torch_cgprune.lists import listed
+from torch_cgprune.scoring import problem
+from torch_cgprune.utils import devices
+
+CURE = "CURE."
+
+
+@pytest.fixture(autouse=True)
+def _a_folder_to_work_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def said(error):
+    """Return an error in the shell's words, which are one line and none of Python's."""
+    text = one_line(error, CURE)
+    assert text == text.strip() != ""
+    assert not {"\n", "\r", "\t"} & {*text}
+    for foreign in ("torch.", "on_mismatch", "Traceback", "transform", "()"):
+        assert foreign not in text
+    assert not re.search(r"\w=\S", text), "an argument of Python's"
+    assert not re.search(r"'\w+'( and '\w+')? parameters?\b", text), "a parameter of Python's"
+    return text
+
+
+def fails(call, *args, **options):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (which it is is not the matter)
+        call(*args, **options)
+    return said(caught.value)
+
+
+def data(n=20):
+    rng = torch.Generator().manual_seed(0)
+    return TensorDataset(torch.randn(n, 6, generator=rng), torch.arange(n) % 2)
+
+
+def scores(n=20, **options):
+    return cg_scores(*data(n).tensors, progress=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        ({"method": "local"}, "method is 'exact' there and 'local' here"),
+        ({"ridge": 0.1}, "ridge is 0.0 there and 0.1 here"),
+        ({"dtype": torch.float64}, "dtype is 'float32' there and 'float64' here"),
+    ],
+)
+def test_scores_of_other_options_have_the_cure_of_the_command(other, difference):
+    CGScoredDataset(data(), cache="s", progress=False)
+    text = fails(CGScoredDataset, data(), cache="s", progress=False, **other)
+    assert text.startswith("The file 's' was computed with other options: ")
+    assert difference in text
+    assert text.endswith(f". {CURE}")
+
+
+def test_scores_of_other_data_have_the_cure_of_the_command():
+    CGScoredDataset(data(), cache="s", progress=False)
+    for other in (data(18), TensorDataset(data().tensors[0] + 1, data().tensors[1])):
+        assert fails(CGScoredDataset, other, cache="s", progress=False).endswith(f". {CURE}")
+
+
+def images(*sizes):
+    return [(torch.rand(3, size, 4), i % 2) for i, size in enumerate(sizes)]
+
+
+@pytest.mark.parametrize(
+    ("num_workers", "sizes"),
+    [(0, (4, 4, 5, 4)), (1, (4, 4, 5, 4)), (0, [4] * 300 + [5])],
+    ids=["here", "in a worker", "in another batch"],
+)
+def test_images_of_different_sizes_are_to_be_resized(num_workers, sizes):
+    text = fails(read_dataset, images(*sizes), num_workers=num_workers, progress=False)
+    assert text.startswith("The dataset's images differ in shape: (3, 4, 4) and (3, 5, 4)")
+    assert text.endswith(". Pass --resize N, as --resize 32.")
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_an_image_that_cannot_be_read_is_told_alike_from_a_worker(num_workers):
+    for i in range(20):
+        path = Path(f"images/{'ab'[i % 2]}/{i:02d}.jpg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 4, 3), i, dtype=np.uint8)).save(path)
+    dataset = ImageFolder("images", loader=load_image)
+    path = dataset.samples[1][0]  # no probe looks at it
+    Path(path).write_text("this is a text")
+    with pytest.raises(UnreadableImageError) as caught:
+        read_dataset(dataset, num_workers=num_workers, progress=False)
+    assert said(caught.value) == f"The image '{path}' cannot be read: it is no image."
+
+
+def test_a_matrix_too_large_for_memory_has_three_options(monkeypatch):
+    for module in (devices, problem):
+        monkeypatch.setattr(module, "available_on", lambda _: 10**6)
+    text = fails(scores, 1000)
+    assert text.startswith("Scoring 1000 rows together in float32 needs ")
+    for option in ("--method local", "--dtype float32 if", "--storage FOLDER to keep"):
+        assert option in text
+
+
+def test_a_singular_matrix_has_two_options():
+    x = torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
+    text = fails(cg_scores, x, torch.arange(400) % 2, progress=False)
+    assert text.startswith("The Gram matrix is not positive definite in float32 (pivot of row")
+    assert "--ridge 1e-3 or more, --dtype float64, or leave the copies out" in text
+
+
+def test_a_filter_that_would_empty_a_class_has_three_options():
+    known = scores()
+    doubted = torch.where(known.labels == 1, 1.0, -1.0)
+    known = dataclasses.replace(known, suspicion=doubted)
+    for call in (noise_report, lambda found: PrunedSampler(found, policy="noise-filter")):
+        text = fails(call, known)
+        assert re.search(r"would drop all 10 examples of the class '?1'?\. ", text)
+        assert text.endswith("Pass --balanced, a smaller --fraction or another --rule.")
+
+
+@pytest.mark.parametrize("name", ["suggested_labels", "pred_probs", "calibration"])
+def test_what_stochastic_scores_lack_needs_another_method(name):
+    known = scores(method="stochastic")
+    text = fails(lambda: getattr(known, name)() if name == "pred_probs" else getattr(known, name))
+    assert text.endswith("Score with --method exact or local.")
+
+
+def test_a_name_with_a_line_break_needs_another_format():
+    known = dataclasses.replace(scores(2), names=("a\nb", "c"))
+    text = fails(listed, torch.tensor([0]), known, "txt")
+    assert r"'a\nb'" in text
+    assert text.endswith("Pass --format csv or json.")
+
+
+def test_files_of_arrays_have_options_for_what_they_lack():
+    np.save("x.npy", np.zeros((4, 2)))
+    np.savez("x.npz", x=np.zeros((4, 2)), y=np.arange(4))
+    assert "with --labels labels.npy, or put both" in fails(open_source, "x.npy")
+    assert fails(open_source, "x.npz").endswith("features and labels with --keys x y.")
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        ("x.npz", {"resize": 8}),
+        ("x.npz", {"features": "f.npy"}),
+        ("images", {"keys": ("x", "y")}),
+    ],
+)
+def test_options_that_a_source_does_not_take_are_named(source, options):
+    Path("images/a").mkdir(parents=True)
+    Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save("images/a/0.png")
+    np.savez("x.npz", features=np.zeros((4, 2)), labels=np.arange(4))
+    (name,) = options
+    text = fails(open_source, source, **options)
+    assert text.startswith(f"The option --{name} is for ")
+    assert text.endswith(f"Got it with '{source}': leave it out.")
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "cifar100"])
+def test_a_dataset_that_is_not_there_may_be_downloaded(name):
+    text = fails(open_source, f"{name}:gone")
+    assert text.endswith("or pass --download.")
+
+
+def test_a_ridge_of_one_class_is_a_number():
+    text = fails(cg_scores, data().tensors[0], [0] * 20, ridge="auto", progress=False)
+    assert text.startswith("The option --ridge must be a number where")
+
+
+def test_what_a_command_passes_to_a_sampler_is_named_as_its_option():
+    known = scores()
+    assert "--exclude" in fails(PrunedSampler, known, 0.5, exclude=range(20))
+    text = fails(WindowSampler, known, 0.6, 0.6)
+    assert "--start" in text
+    assert "--keep" in text
+
+
+def test_an_error_without_a_message_is_named_by_its_kind():
+    assert one_line(ZeroDivisionError(), CURE) == "ZeroDivisionError"
+    assert one_line(ValueError("  \n "), CURE) == "ValueError"
+
+
+def test_what_looks_like_an_option_in_a_file_name_stays():
+    """Only cures are put into other words."""
+    path = "sweep/runs=5,ridge=0.1/labels.csv"
+    error = FileNotFoundError(f"There is no list {path!r}.")
+    assert path in one_line(error, CURE)
+
+
+@pytest.mark.parametrize("text", ["one\ntwo", "one\r\n\ttwo", "  one   two\n"])
+def test_a_message_of_many_lines_is_one(text):
+    assert one_line(OSError(text), CURE) == "one two"

@@ -1,0 +1,5 @@
+"""Where tests that take a device run."""
+
+import torch
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

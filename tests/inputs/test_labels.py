@@ -1,0 +1,140 @@
+import enum
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset
+from torchvision.datasets import FakeData
+
+from torch_cgprune.inputs.labels import encode_labels, find_labels
+
+
+class Colour(enum.IntEnum):
+    RED = 4
+    BLUE = 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "codes"),
+    [
+        ([3, 1, 3], (1, 3), [1, 0, 1]),
+        ([-1, 5, -1], (-1, 5), [0, 1, 0]),
+        (["b", "a", "ä"], ("a", "b", "ä"), [1, 0, 2]),
+        (np.array(["b", "a"], dtype=object), ("a", "b"), [1, 0]),
+        (np.array([2, 1], dtype=np.uint8), (1, 2), [1, 0]),
+        (torch.tensor([9, 8]), (8, 9), [1, 0]),
+        ([True, False], (0, 1), [1, 0]),
+        ([np.int64(3), 2], (2, 3), [1, 0]),
+        ([Colour.RED, Colour.BLUE], (2, 4), [1, 0]),
+        (range(3), (0, 1, 2), [0, 1, 2]),
+    ],
+)
+def test_codes_and_sorted_classes(labels, classes, codes):
+    got, names = encode_labels(labels)
+    assert names == classes
+    assert [type(name) for name in names] == [type(name) for name in classes]
+    assert got.dtype == torch.int64
+    assert got.tolist() == codes
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int64, np.uint64])
+@pytest.mark.parametrize("values", [[100, 3, 3, 7], [0, 1, 2, 2], [5] * 9, [*range(120, 0, -1)]])
+def test_dense_and_sparse_integers_as_numpy_has_them(values, dtype):
+    array = np.array(values, dtype)
+    signed = np.concatenate([array, -array])  # unsigned: from the other end of the range
+    for labels in (array, signed, np.repeat(array, 100), np.repeat(signed, 100)):
+        names, codes = np.unique(labels, return_inverse=True)
+        got, classes = encode_labels(labels)
+        assert classes == tuple(names.tolist())
+        assert got.tolist() == codes.tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "match"),
+    [
+        ([1, "a"], TypeError, r"all integers or all strings. Got int and str"),
+        ([0.5, 1.0], TypeError, r"Got float"),
+        (torch.tensor([0.0, 1.0]), TypeError, r"Got torch.float32"),
+        ([None, 1], TypeError, r"Got NoneType and int"),
+        (torch.eye(3).long(), ValueError, r"shape \(3, 3\).*squeeze.*argmax"),
+        ([], ValueError, r"empty"),
+    ],
+)
+def test_labels_that_are_none(labels, error, match):
+    with pytest.raises(error, match=match):
+        encode_labels(labels)
+
+
+class Plain(Dataset):
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        raise AssertionError("an item was read")
+
+
+@pytest.mark.parametrize("labels", [[2, 0, 1], torch.tensor([2, 0, 1]), np.array([2, 0, 1])])
+@pytest.mark.parametrize("name", ["targets", "labels"])
+def test_labels_in_an_attribute(name, labels):
+    assert find_labels(Plain(**{name: labels})) == [2, 0, 1]
+
+
+def test_labels_through_subset_concat_and_both():
+    one, two = Plain(targets=[5, 6, 7]), Plain(labels=["a", "b", "c"])
+    assert find_labels(Subset(one, [2, 0])) == [7, 5]
+    assert find_labels(ConcatDataset([one, two])) == [5, 6, 7, "a", "b", "c"]
+    assert find_labels(Subset(ConcatDataset([one, Subset(two, [1])]), [3, 0])) == ["b", 5]
+    assert find_labels(ConcatDataset([one, Plain()])) is None
+    assert find_labels(Subset(Plain(), [0])) is None
+
+
+def test_labels_of_a_tensor_dataset():
+    assert find_labels(TensorDataset(torch.zeros(2, 1), torch.tensor([3, 4]))) == [3, 4]
+    assert find_labels(TensorDataset(torch.zeros(2, 1))) is None
+    assert find_labels(TensorDataset(torch.zeros(2, 1), torch.zeros(2))) is None
+
+
+def test_a_target_transform_is_applied():
+    assert find_labels(Plain(targets=[1, 2, 3], target_transform=lambda y: y * 10)) == [10, 20, 30]
+    assert find_labels(Plain(targets=[1, 2, 3], target_transform=None)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"targets": [1, 2]},
+        {"targets": torch.eye(3)},
+        {"targets": [{}, {}, {}]},
+        {"labels": "abc"},
+    ],
+)
+def test_attributes_that_are_no_labels_are_passed_over(attributes):
+    assert find_labels(Plain(**attributes)) is None
+
+
+def test_a_dataset_without_labels_as_attributes():
+    assert find_labels(FakeData(size=3)) is None
+
+
+def test_a_subclass_that_changes_its_items_is_not_seen_through():
+    class Relabelled(Subset):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return x, 1 - y
+
+        def __getitems__(self, indices):
+            return [self[i] for i in indices]
+
+    inner = TensorDataset(torch.zeros(2, 1), torch.tensor([0, 1]))
+    assert find_labels(Relabelled(inner, [0, 1])) is None
+
+
+def test_labels_as_columns_and_0d_tensors():
+    assert encode_labels([torch.tensor(3), torch.tensor(1)])[1] == (1, 3)
+    assert encode_labels([np.array([3]), np.array([1])])[1] == (1, 3)
+    with pytest.raises(ValueError, match=r"shape \(2, 1\).*labels.squeeze\(1\)"):
+        encode_labels(np.array([[3], [1]]))

@@ -1,0 +1,42 @@
+import pytest
+import torch
+
+from torch_cgprune import CGScoredDataset, cg_scores
+from torch_cgprune.scoring import problem
+from torch_cgprune.utils import devices
+from torch_cgprune.utils.devices import check_fits
+
+CPU = torch.device("cpu")
+
+
+def test_a_byte_fits_and_an_exabyte_does_not():
+    check_fits(1, CPU, "This", "Buy less.")
+    with pytest.raises(
+        MemoryError, match=r"This needs 1000000000.0 GB on cpu, of which .* Buy less."
+    ):
+        check_fits(10**18, CPU, "This", "Buy less.")
+
+
+def test_a_container_s_limit_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "_CGROUP", tmp_path)
+    (tmp_path / "memory.current").write_text("300\n")
+    for limit, left in (("1000\n", 700), ("max\n", 10**6)):
+        (tmp_path / "memory.max").write_text(limit)
+        assert devices._cgroup_left(10**6) == left
+
+
+def test_what_is_unknown_fits(tmp_path, monkeypatch):
+    check_fits(10**18, torch.device("meta"), "This", "")
+    monkeypatch.setattr(devices, "_MEMINFO", tmp_path / "none")
+    check_fits(10**18, CPU, "This", "")
+
+
+def test_exact_scores_that_do_not_fit_are_refused_at_once(monkeypatch):
+    for module in (devices, problem):
+        monkeypatch.setattr(module, "available_on", lambda _: 10**6)
+    x, y = torch.randn(1000, 4), torch.arange(1000) % 2
+    with pytest.raises(MemoryError, match=r"Scoring 1000 rows .*method='local'.*float32.*device"):
+        cg_scores(x, y, progress=False)
+    cg_scores(x, y, method="local", block_size=100, progress=False)
+    with pytest.raises(MemoryError):
+        CGScoredDataset([(row, 0) for row in x], progress=False)

@@ -1,0 +1,225 @@
+"""A dataset that knows the scores of its examples."""
+
+from __future__ import annotations
+
+import logging
+import operator
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from torch_cgprune.dataset.cache import check_options
+from torch_cgprune.dataset.relabel import relabelled
+from torch_cgprune.dataset.source import Source
+from torch_cgprune.errors import CacheMismatchError
+from torch_cgprune.inputs.labels import Labels
+from torch_cgprune.inputs.views import column_view, deterministic_view
+from torch_cgprune.lists import check_relabels, read_relabels
+from torch_cgprune.scores import CGScores
+from torch_cgprune.scoring import cg_scores
+from torch_cgprune.scoring.options import resolve_options
+from torch_cgprune.utils.checks import check_choice
+from torch_cgprune.utils.files import check_writable
+from torch_cgprune.utils.ranks import current_ranks
+
+_log = logging.getLogger(__name__)
+
+
+class CGScoredDataset(Dataset[Any]):
+    """Wrap a labelled map-style dataset with its CG-scores, computed or loaded from a file.
+
+    Items come back as the wrapped dataset returns them, and attributes the wrapper lacks are the
+    wrapped dataset's. The scores see the images without random augmentation: a torchvision
+    dataset's own transform is left out for scoring (see ``transform``).
+
+    Where a ``torch.distributed`` process group is up, all its ranks must make this at once: rank 0
+    looks at the cache and writes it, the scoring is shared, and all have the same scores.
+
+    Args:
+        dataset: n items ``(image, label, ...)``; images are PIL, numpy or tensors, of one size. Or
+            mappings, as a ``datasets.Dataset`` has them; then name two columns as ``features`` and
+            ``labels``. Such a table is read without its format or transform.
+        cache: a file to load the scores from if it exists, and to write them to if not; replaced
+            only as a whole. None computes them at every start. Beside it, in ``<cache>.partial``,
+            the finished runs of an interrupted scoring wait to be taken up.
+        features: what to score instead of the images as they are: an ``Encoder``, or a
+            ``torch.nn.Module`` or a function alone, from batches of the images to their features
+            (kept in ``<cache>.features``); an (n, ...) tensor or array, or the ``.npy`` or
+            ``.safetensors`` file of one; another map-style dataset (the same one without
+            augmentation, say); or a column's name.
+        labels: n integers or strings, instead of the dataset's own, or a column's name.
+        transform: from an image to what is scored, deterministic; for a torchvision dataset (also
+            inside ``Subset`` or ``ConcatDataset``) it takes the place of the training transform,
+            for any other it follows the dataset's own. None scores images as they are.
+        num_workers: worker processes to read items; None chooses by size.
+        verify: what of the data is compared with the cache: ``"sample"``, 32 items, and all labels
+            if they are given or attributes of the dataset; or ``"full"``, every item.
+        on_mismatch: with a cache of other data or other options, ``"error"`` or ``"recompute"``.
+        progress: show progress bars.
+        device: where to compute; see :func:`cg_scores`.
+        storage: a folder for what finds no room there; see :func:`cg_scores`.
+        relabel: True gives items whose label looks wrong (``scores.suspects``) the label that the
+            others suggest (``scores.suggested_labels``); a CSV file as the report's page makes it,
+            with what a person has decided, gives those it lists their ``new_label``. Labels are of
+            the type the items' own have. The wrapped dataset keeps its labels, and so do attributes
+            as ``targets``, which are its own.
+        options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``dtype``, ``seed`` of
+            :func:`cg_scores`.
+
+    Attributes:
+        dataset: the wrapped dataset, untouched.
+        scores: the :class:`CGScores`.
+
+    Raises:
+        CacheMismatchError: the cache is of other data or other options; it says what differs.
+        CacheError: the cache is truncated or no score file.
+        FileNotFoundError, PermissionError: the cache's folder is missing or cannot be written,
+            found out before anything is computed.
+        UnstableDatasetError: the items change from one read to the next.
+        MemoryError: more rows together than fit.
+        TypeError, ValueError: data that cannot be scored, or a bad option.
+
+    Example:
+        >>> from torch.utils.data import DataLoader, TensorDataset
+        >>> from torch_cgprune import PrunedSampler
+        >>> images, labels = torch.randn(20, 3, 4, 4), torch.arange(20) % 2
+        >>> train = CGScoredDataset(TensorDataset(images, labels), progress=False)
+        >>> loader = DataLoader(train, batch_size=4, sampler=PrunedSampler(train, keep=0.6))
+        >>> len(loader)
+        3
+
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        *,
+        cache: str | os.PathLike[str] | None = None,
+        features: Any = None,
+        labels: Labels | str | None = None,
+        transform: Callable[[Any], Any] | None = None,
+        num_workers: int | None = None,
+        verify: str = "sample",
+        on_mismatch: str = "error",
+        progress: bool = True,
+        device: torch.device | str | None = None,
+        storage: str | os.PathLike[str] | None = None,
+        relabel: bool | str | os.PathLike[str] = False,
+        **options: Any,
+    ) -> None:
+        self.dataset = dataset
+        ranks = current_ranks()
+        with ranks.together():
+            check_choice("verify", "CGScoredDataset", verify, ("sample", "full"))
+            check_choice("on_mismatch", "CGScoredDataset", on_mismatch, ("error", "recompute"))
+            if not isinstance(relabel, bool):
+                check_relabels(relabel)
+            device = None if device is None else torch.device(device)
+            data = Source(
+                dataset,
+                features,
+                labels,
+                transform=transform,
+                num_workers=num_workers,
+                progress=progress,
+                device=device,
+                cache=cache,
+                on_mismatch=on_mismatch,
+            )
+            resolve_options([len(data)], **options)  # a bad option fails before anything is read
+            path = None if cache is None else Path(cache)
+            known = None
+            if path is not None and ranks.rank == 0:
+                known = _load(path, data, options, verify=verify, on_mismatch=on_mismatch)
+        known = ranks.tell(known)
+        if known is None:
+            read = data.read_on(ranks)
+            known = cg_scores(
+                read.features,
+                read.labels,
+                device=device,
+                storage=storage,
+                progress=progress,
+                checkpoint=None if path is None else f"{path}.partial",
+                **options,
+            )
+            with ranks.together():
+                known = data.mark(known, read.digests)
+                if path is not None and ranks.rank == 0:
+                    known.save(path)
+        self.scores: CGScores = known
+        self._column = labels if isinstance(labels, str) else None
+        self._image = data.image
+        self._labels: Tensor | None = None
+        if relabel is True:
+            self._labels = known.suggested_labels.where(known.suspects, known.labels)
+        elif relabel is not False:
+            self._labels = read_relabels(relabel, known)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: Any) -> Any:
+        item = self.dataset[index]
+        return item if self._labels is None else self._corrected(item, index)
+
+    def __getitems__(self, indices: list[int]) -> Any:
+        """Fetch a batch the way the wrapped dataset does: the ``DataLoader`` prefers this."""
+        batched = getattr(self.dataset, "__getitems__", None)
+        items = batched(indices) if batched else [self.dataset[i] for i in indices]
+        if self._labels is None:
+            return items
+        return [self._corrected(item, i) for item, i in zip(items, indices, strict=True)]
+
+    def _corrected(self, item: Any, index: Any) -> Any:
+        """Put the suggested label into a flagged item."""
+        i = operator.index(index)
+        new = int(self._labels[i])  # type: ignore[index]
+        if new == self.scores.labels[i]:
+            return item
+        return relabelled(item, self.scores.classes[new], self._column)
+
+    def __getattr__(self, name: str) -> Any:
+        # While unpickling or copying there is no wrapped dataset yet to ask.
+        if name.startswith("__") or "dataset" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+
+def shown_view(dataset: Any) -> Any:
+    """Return a view of a dataset whose items start with what a person is to see.
+
+    That is the image without the training transform; of a ``CGScoredDataset`` of mappings the
+    column that was scored.
+    """
+    image = None
+    if isinstance(dataset, CGScoredDataset):
+        dataset, image = dataset.dataset, dataset._image  # noqa: SLF001 (of this module)
+    if image is not None:
+        return column_view(dataset, image, None)
+    return deterministic_view(dataset, None)
+
+
+def _load(
+    cache: Path, data: Source, options: dict[str, Any], *, verify: str, on_mismatch: str
+) -> CGScores | None:
+    """Return the scores in the file, or None where they are to be computed."""
+    if cache.is_file():
+        scores = CGScores.load(cache)
+        try:
+            counts = scores.labels.bincount().tolist()
+            data.check(scores, str(cache), everything=verify == "full")
+            check_options(scores, resolve_options(counts, **options), str(cache))
+        except CacheMismatchError as mismatch:
+            if on_mismatch == "error":
+                raise
+            _log.warning("%s Computing anew.", mismatch)
+        else:
+            return data.named(scores)
+    check_writable(cache)
+    return None

@@ -1,0 +1,251 @@
+"""Where the features and labels of a dataset come from, and how to read and recognise them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from torch_cgprune.dataset.cache import (
+    check_encoder,
+    check_file_names,
+    check_labels,
+    check_some_labels,
+)
+from torch_cgprune.encoders import Encoder, encode_dataset
+from torch_cgprune.inputs.fingerprints import (
+    check_digests,
+    check_number,
+    row_digests,
+    sample,
+)
+from torch_cgprune.inputs.labels import Labels, encode_labels, find_labels
+from torch_cgprune.inputs.names import find_class_names, find_names
+from torch_cgprune.inputs.reading import read_dataset, read_images, read_labels, read_rows
+from torch_cgprune.inputs.rows import as_matrix
+from torch_cgprune.inputs.views import check_map_style, column_view, is_array
+from torch_cgprune.scores import CGScores
+from torch_cgprune.utils.files import open_matrix
+from torch_cgprune.utils.ranks import Ranks
+
+
+class Read(NamedTuple):
+    """Everything that was read of a dataset.
+
+    Attributes:
+        features: (n, ...) what is scored.
+        labels: n of them.
+        digests: (n,) int64 content hashes of the images that were encoded; None without an encoder.
+
+    """
+
+    features: Any
+    labels: Labels
+    digests: Tensor | None
+
+
+class Source:
+    """Where the features and labels of a dataset come from.
+
+    Args:
+        dataset: see ``CGScoredDataset``, as are ``features``, ``labels``, ``transform``,
+            ``num_workers``, ``progress`` and ``on_mismatch``.
+        features: what is scored instead.
+        labels: instead of the dataset's own.
+        transform: from an image to what is scored or encoded.
+        num_workers: to read items.
+        progress: show progress bars.
+        device: of the encoder, where it names none.
+        cache: of the scores, beside which features are kept.
+        on_mismatch: with a file of other features.
+
+    Raises:
+        TypeError, ValueError: features or labels that are none, or not one per item.
+
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        features: Any,
+        labels: Labels | str | None,
+        *,
+        transform: Callable[[Any], Any] | None,
+        num_workers: int | None = None,
+        progress: bool = False,
+        device: torch.device | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        on_mismatch: str = "error",
+    ) -> None:
+        check_map_style(dataset)
+        self.encoder, features = _encoder_or_rows(features)
+        if self.encoder is not None:
+            self.encoder = _completed(self.encoder, device, cache)
+        image = features if isinstance(features, str) else None
+        if self.encoder is not None:
+            image = self.encoder.column
+        self.image = image  # the column that is scored or encoded, in a dataset of mappings
+        label = labels if isinstance(labels, str) else None
+        features, labels = (None if isinstance(x, str) else x for x in (features, labels))
+        if image is not None or label is not None:
+            if image is None and features is None:
+                raise ValueError(
+                    "The 'features' must name a column too (or an Encoder its 'column'), as "
+                    f"'labels' does ({label!r}), or hold what is to be scored."
+                )
+            dataset = column_view(dataset, image, label)
+        self.dataset, self.on_mismatch = dataset, on_mismatch
+        self.source = dataset if features is None else features
+        self.transform = transform
+        self.how: dict[str, Any] = {"num_workers": num_workers, "progress": progress}
+        check_map_style(self.source)
+        self._check_length("features", self.source, "row")
+        self.carried = find_labels(dataset) if labels is None else None
+        self.labels: Labels | None = self.carried if labels is None else labels
+        if self.labels is not None:
+            self._check_length("labels", self.labels, "label")
+            encode_labels(self.labels)  # bad ones fail before anything is read
+
+    def _check_length(self, name: str, given: Any, what: str) -> None:
+        if len(given) != len(self.dataset):
+            raise ValueError(
+                f"The {name!r} must be one {what} per item of the dataset. "
+                f"Got {len(given)} for {len(self.dataset)} items instead."
+            )
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def read(self) -> Read:
+        """Read everything, through the encoder if there is one."""
+        features: Any = self.source
+        digests = read = None
+        reading: dict[str, Any] = {
+            "expected": self.carried,
+            "transform": self.transform,
+            **self.how,
+        }
+        if self.encoder is not None:
+            (features, digests), read = encode_dataset(
+                self.source, self.encoder, on_mismatch=self.on_mismatch, **reading
+            )
+        elif not is_array(features):
+            features, read = read_dataset(features, **reading)
+        labels = read if self.labels is None else self.labels
+        if labels is None and (self.encoder is not None or self.source is not self.dataset):
+            labels = read_labels(self.dataset, **self.how)
+        if labels is None:
+            raise ValueError("The dataset's items carry no labels. Pass labels=... instead.")
+        return Read(features, labels, digests)
+
+    def read_on(self, ranks: Ranks) -> Read:
+        """Read everything on all ranks; features that are computed must be the same on all."""
+        with ranks.together():
+            alone = self.encoder is not None and ranks.rank > 0
+            read = None if alone else self.read()
+        if self.encoder is not None:
+            read = ranks.tell(read)
+        assert read is not None  # noqa: S101
+        return read
+
+    def _digests_of(
+        self, indices: Sequence[int], *, images: bool
+    ) -> tuple[Tensor, list[Any] | None]:
+        """Return the content hashes of a few examples, and their labels if they are read too."""
+        rows, labels = read_rows(self.source, indices, self.transform, images=images)
+        return row_digests(rows), labels
+
+    def _everything(self) -> tuple[Tensor, Labels]:
+        """Return the content hashes and labels of all examples, without encoding any."""
+        if self.encoder is None:
+            read = self.read()
+            return row_digests(as_matrix(read.features)), read.labels
+        digests: list[Tensor] = []
+        labels: list[Any] = []
+        for images, names in read_images(self.source, transform=self.transform, **self.how):
+            digests.append(row_digests(images.flatten(1)))
+            labels.extend(names)
+        return torch.cat(digests), labels if self.labels is None else self.labels
+
+    def mark(self, scores: CGScores, digests: Tensor | None) -> CGScores:
+        """Let scores know the encoder, and the images by their own hashes, not their features'."""
+        scores = self.named(scores)
+        if self.encoder is None or digests is None:
+            return scores
+        metadata = {**scores.metadata, "encoder": self.encoder.identity}
+        return dataclasses.replace(scores, digests=digests, metadata=metadata)
+
+    def named(self, scores: CGScores) -> CGScores:
+        """Let scores know what the dataset calls its examples and classes today."""
+        given = self.labels is not self.carried
+        class_names = find_class_names(self.dataset, scores.classes, given=given)
+        metadata = {**scores.metadata}
+        if class_names is not None:
+            metadata["class_names"] = class_names
+        names = find_names(self.dataset) or scores.names
+        return dataclasses.replace(scores, names=names, metadata=metadata)
+
+    def check(self, scores: CGScores, where: str, *, everything: bool) -> None:
+        """Raise CacheMismatchError unless ``scores`` are of these data, encoded as here."""
+        check_number(len(scores), len(self), where)
+        identity = None if self.encoder is None else self.encoder.identity
+        check_encoder(scores, identity, where)
+        if everything:
+            digests, labels = self._everything()
+            check_labels(scores, *encode_labels(labels), where)
+            check_digests(scores.digests, range(len(self)), digests, where)
+            return
+        compared = sample(len(self))
+        digests, read = self._digests_of(compared, images=self.encoder is not None)
+        if self.labels is not None:
+            check_labels(scores, *encode_labels(self.labels), where)
+        else:  # those of the items compared have to do
+            labels = read or read_labels(self.dataset, compared) or [None] * len(compared)
+            check_some_labels(scores, compared, labels, where)
+        check_digests(scores.digests, compared, digests, where)
+
+    def check_listed(self, scores: CGScores, where: str) -> None:
+        """Raise CacheMismatchError unless number, labels and file names are those of ``scores``.
+
+        No item is read: labels and names are what is given, or what the dataset lists.
+        """
+        check_number(len(scores), len(self), where)
+        if self.labels is not None:
+            check_labels(scores, *encode_labels(self.labels), where)
+        check_file_names(scores, find_names(self.dataset), where)
+
+    def check_content(self, scores: CGScores, where: str) -> None:
+        """Raise CacheMismatchError unless sampled examples are as ``scores`` know them.
+
+        Whichever encoder has made their features: scores know the images by their own content.
+        """
+        compared = sample(len(self))
+        digests, _ = self._digests_of(compared, images="encoder" in scores.metadata)
+        check_digests(scores.digests, compared, digests, where)
+
+
+def _encoder_or_rows(features: Any) -> tuple[Encoder | None, Any]:
+    """Tell an encoder from rows, a dataset, or a column's name."""
+    if isinstance(features, Encoder):
+        return features, None
+    named = isinstance(features, str) and features.endswith((".npy", ".safetensors"))
+    if named or isinstance(features, os.PathLike):
+        return None, open_matrix(features)
+    is_dataset = hasattr(features, "__getitem__") and hasattr(features, "__len__")
+    if isinstance(features, nn.Module) or (callable(features) and not is_dataset):
+        return Encoder(features), None
+    return None, features
+
+
+def _completed(
+    encoder: Encoder, device: torch.device | None, cache: str | os.PathLike[str] | None
+) -> Encoder:
+    return dataclasses.replace(
+        encoder,
+        device=device if encoder.device is None else encoder.device,
+        cache=f"{os.fspath(cache)}.features" if encoder.cache is None and cache else encoder.cache,
+    )

@@ -1,0 +1,107 @@
+"""Arrays and images as rows of the matrix that is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from torch_cgprune.inputs.views import is_array
+from torch_cgprune.utils.arrays import as_tensor
+
+
+def as_matrix(features: Any) -> Tensor:
+    """Return (n, ...) numbers as an (n, d) tensor; bytes become [0, 1], other dtypes stay.
+
+    Raises:
+        TypeError: no real numeric tensor or array.
+        ValueError: fewer than two axes, or an empty one.
+
+    """
+    if not is_array(features):
+        raise TypeError(
+            "The 'features' must be a tensor or numpy array; for a dataset use CGScoredDataset. "
+            f"Got {type(features).__name__} instead."
+        )
+    if isinstance(features, np.ndarray) and features.dtype.kind not in "biuf":
+        raise TypeError(f"The 'features' must be real numbers. Got dtype {features.dtype} instead.")
+    tensor = as_tensor(features).detach()
+    if tensor.is_complex():
+        raise TypeError(f"The 'features' must be real numbers. Got dtype {tensor.dtype} instead.")
+    if tensor.ndim < 2 or tensor.numel() == 0:
+        raise ValueError(
+            "The 'features' must have one row per example and at least one column. "
+            f"Got shape {tuple(tensor.shape)} instead."
+        )
+    return _unit_range(tensor).reshape(len(tensor), -1)
+
+
+def channels_first(image: Any, index: int) -> Tensor:
+    """Return an image as encoders take it: (c, h, w) numbers, a tensor in the shape it has.
+
+    Raises:
+        TypeError: no PIL image, array or tensor.
+
+    """
+    found = numbers(image, index)
+    if isinstance(image, Tensor):
+        return found
+    return found[None] if found.ndim == 2 else found.movedim(-1, 0)
+
+
+def numbers(image: Any, index: int) -> Tensor:
+    """Return an image's numbers in the shape it has, bytes as [0, 1].
+
+    Args:
+        image: a PIL image, array or tensor.
+        index: of the item, for the message.
+
+    Raises:
+        TypeError: something else.
+
+    """
+    if isinstance(image, Image):
+        image = np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
+    if isinstance(image, np.ndarray):
+        image = as_tensor(image)
+    if isinstance(image, Mapping):
+        raise TypeError(
+            f"Item {index} of the dataset is a mapping with {sorted(image)}. Name two of its "
+            "columns, as features='image', labels='label'."
+        )
+    if not isinstance(image, Tensor):
+        raise TypeError(
+            f"Item {index} of the dataset must start with a PIL image, array or tensor. "
+            f"Got {type(image).__name__}; pass a 'transform' that makes one, or 'features'."
+        )
+    return _unit_range(image.detach())
+
+
+def _unit_range(image: Tensor) -> Tensor:
+    return image.float().div_(255) if image.dtype == torch.uint8 else image
+
+
+def stack_images(images: Sequence[Tensor]) -> Tensor:
+    """Return images of one shape as a batch.
+
+    Raises:
+        ValueError: images of different shapes.
+
+    """
+    for image in images:
+        check_shape(image.shape, images[0].shape)
+    return torch.stack([*images])
+
+
+def check_shape(shape: Sequence[int], expected: Sequence[int], first: int | None = None) -> None:
+    """Raise ValueError unless images are of one shape; ``first`` is the first item that differs."""
+    if tuple(shape) != tuple(expected):
+        where = "" if first is None else f" (from item {first} on)"
+        raise ValueError(
+            f"The dataset's images differ in shape: {tuple(expected)} and {tuple(shape)}{where}. "
+            "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
+        )

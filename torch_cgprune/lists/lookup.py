@@ -1,0 +1,169 @@
+"""The entries of a list to the indices of the examples they mean, checked against the data."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from torch_cgprune.lists.formats import Entry, entries
+from torch_cgprune.scores import CGScores
+from torch_cgprune.utils.arrays import are_indices, check_range, is_whole_number, real_numbers
+
+
+def read_examples(path: str | os.PathLike[str], n: int, scores: CGScores | None = None) -> Tensor:
+    """Return the examples that a file lists.
+
+    Where examples are files, names decide, so that a list stays right when files are added.
+
+    Args:
+        path: a list in one of the four formats.
+        n: examples of the dataset.
+        scores: of the dataset, for the names and labels of its examples, where there are any.
+
+    Returns:
+        (m,) int64 sorted indices, each once.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no such list, or one of other data; it names the line and the cure.
+
+    """
+    path = Path(path)
+    if path.suffix == ".npy":
+        indices = _indices_of_array(path, n)
+    else:
+        where = _Lookup(path, n, scores)
+        found = [where(entry) for entry in entries(path)]
+        indices = torch.tensor(found, dtype=torch.int64, device="cpu")
+    kept: Tensor = indices.unique()
+    return kept
+
+
+def check_relabels(path: str | os.PathLike[str]) -> Path:
+    """Fail now, not after minutes of scoring, if there is no such list of new labels.
+
+    Raises:
+        FileNotFoundError, ValueError: no such file, or of another kind.
+
+    """
+    path = Path(path)
+    if path.suffix != ".csv":
+        raise ValueError(
+            f"The 'relabel' file must be a .csv with a column 'new_label'. Got {str(path)!r}."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no list {str(path)!r}.")
+    return path
+
+
+def read_relabels(path: str | os.PathLike[str], scores: CGScores) -> Tensor:
+    """Return the labels of all examples, those of a CSV file in place of the given ones.
+
+    Args:
+        path: with the columns ``index`` or ``path``, and ``new_label``: names of classes.
+        scores: of the dataset.
+
+    Returns:
+        (n,) int64 class codes.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another kind of file, an unknown class, or a list of other data.
+
+    """
+    path = check_relabels(path)
+    codes = _places(scores.class_names)
+    where, new = _Lookup(path, len(scores), scores), dict[int, int]()
+    for entry in entries(path):
+        place = f"The list {str(path)!r}, line {entry.line}"
+        if not entry.new_label:
+            raise ValueError(
+                f"{place}: there is no 'new_label'. Fill in that column with a class, delete the "
+                "line, or leave these examples out with exclude= instead."
+            )
+        if entry.new_label not in codes:
+            known = ", ".join(map(repr, scores.class_names[:20]))
+            raise ValueError(
+                f"{place}: the 'new_label' must be one of the classes {known}"
+                f"{' and so on' if len(codes) > 20 else ''}. Got {entry.new_label!r} instead; "
+                "correct it, or delete the line."
+            )
+        index, code = where(entry), codes[entry.new_label]
+        if new.setdefault(index, code) != code:
+            raise ValueError(f"{place}: example {index} has another 'new_label' further up.")
+    labels = scores.labels.clone()
+    labels[[*new]] = torch.tensor([*new.values()], dtype=labels.dtype, device="cpu")
+    return labels
+
+
+class _Lookup:
+    """From an entry of a list to the index of its example, checked against the data."""
+
+    def __init__(self, path: Path, n: int, scores: CGScores | None) -> None:
+        self.path, self.n, self.scores = path, n, scores
+        names = () if scores is None or scores.names is None else scores.names
+        self.by_name = _places(names)
+
+    def __call__(self, entry: Entry) -> int:
+        index = self._index(entry)
+        if not 0 <= index < self.n:
+            raise self._foreign(entry, f"has the index {index}, and there are {self.n} examples")
+        if entry.label and self.scores is not None:
+            given = self.scores.class_names[int(self.scores.labels[index])]
+            if entry.label not in (given, _printable(given)):
+                raise self._foreign(
+                    entry, f"example {index} is labelled {entry.label!r} there and {given!r} here"
+                )
+        return index
+
+    def _index(self, entry: Entry) -> int:
+        if entry.name in self.by_name:
+            return self.by_name[entry.name]
+        nameless = entry.name in ("", entry.index) or not self.by_name
+        if nameless and is_whole_number(entry.index):
+            return int(entry.index)
+        unknown = "is a name, and these have none"
+        if self.by_name:
+            unknown = f"is none of the examples, which are called as {next(iter(self.by_name))!r}"
+        raise self._foreign(entry, f"{entry.name or entry.index!r} {unknown}")
+
+    def _foreign(self, entry: Entry, what: str) -> ValueError:
+        return ValueError(
+            f"The list {str(self.path)!r}, line {entry.line}: {what}. It is of other data, or of "
+            "an earlier state of these: make it anew, or correct the line."
+        )
+
+
+def _places(names: Sequence[str]) -> dict[str, int]:
+    """Return where each name stands; those that are no UTF-8 also as a browser writes them."""
+    places = {name: i for i, name in enumerate(names)}
+    printable = Counter(map(_printable, names))
+    return {
+        **{shown: i for name, i in places.items() if printable[shown := _printable(name)] == 1},
+        **places,
+    }
+
+
+def _printable(name: str) -> str:
+    return re.sub("[\ud800-\udfff]", "\ufffd", name)
+
+
+def _indices_of_array(path: Path, n: int) -> Tensor:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"The list {str(path)!r} is no .npy file ({error}).") from error
+    indices = real_numbers(array, f"The list {str(path)!r}")
+    if not are_indices(indices):
+        raise ValueError(
+            f"The list {str(path)!r} must hold integers in one dimension. Got {array.dtype} of "
+            f"shape {array.shape} instead."
+        )
+    return check_range(indices.long(), n, f"The list {str(path)!r}")

@@ -1,0 +1,263 @@
+"""Samplers for the ``DataLoader`` one already has: what a policy keeps, alone or on ranks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch_cgprune.policies.schedules import Share
+from torch_cgprune.samplers.arguments import ListFile, pruned, windowed
+from torch_cgprune.samplers.distributed import DistributedSelectionSampler
+from torch_cgprune.samplers.selection import SelectionSampler
+
+
+class PrunedSampler(SelectionSampler):
+    """Sample the share of a dataset that a policy keeps.
+
+    ``DataLoader(train, batch_size=128, sampler=PrunedSampler(train, keep=0.6))``
+
+    Args:
+        source: a ``CGScoredDataset``, a :class:`CGScores`, or a pair (scores, labels) of n numbers
+            and n integers or strings, from any method.
+        keep: share of the examples to keep, in (0, 1], or a function from the epoch to it (see
+            :class:`LinearSchedule`); None for ``"noise-filter"``, which finds it. Or a file that
+            lists what to keep, as ``torch-cgprune select`` writes it; leave ``policy`` as it is.
+        policy: ``"low-first"`` drops the lowest-scoring (most regular) examples first,
+            ``"high-first"`` the highest, ``"stratified"`` keeps coverage where most goes,
+            ``"soft"`` draws anew every epoch, harder examples more often, ``"random"`` is the
+            control, ``"noise-filter"`` drops the suspected mislabels (not from a pair), logs how
+            many of each class, and warns of a class that loses more than half. Each is described
+            in :mod:`torch_cgprune.policies`.
+        rule: (noise-filter) which labels are suspected: ``"centred-sign"`` (None; but for
+            stochastic scores ``"partial-sign"``), ``"partial-sign"``, ``"margin"``, ``"adjusted"``,
+            ``"confident"`` or ``"cleanlab"``; see :func:`torch_cgprune.noise.evidence`.
+        fraction: (noise-filter) drop this share, in (0, 1), of the most suspicious by the rule.
+        exclude: examples to leave out whatever their scores: indices, or a file that lists them,
+            such as the CSV of the report's page. ``keep`` is then a share of the others; the
+            noise filter judges all, and drops these too.
+        balanced: apply the policy inside every class, so that class proportions stay. None is True,
+            but False for ``"noise-filter"``, which then drops exactly what the rule suspects.
+        higher_is_harder: False for scores of a pair that are lower for harder, irregular examples,
+            as C-scores are.
+        num_samples: see :class:`SelectionSampler`, as are ``shuffle`` and errors.
+        shuffle: False for ascending indices.
+        seed: of the order, and of the draws of a policy.
+
+    Example:
+        >>> sampler = PrunedSampler(([3.0, 1.0, 2.0, 5.0], ["a", "a", "b", "b"]), keep=0.5)
+        >>> sampler.selection, len(sampler), sorted(sampler)
+        (tensor([0, 3]), 2, [0, 3])
+
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        keep: Share | ListFile | None = None,
+        policy: str = "low-first",
+        *,
+        rule: str | None = None,
+        fraction: float | None = None,
+        exclude: Any = None,
+        balanced: bool | None = None,
+        higher_is_harder: bool = True,
+        num_samples: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            pruned(
+                type(self).__name__,
+                source,
+                keep,
+                policy,
+                rule=rule,
+                fraction=fraction,
+                exclude=exclude,
+                balanced=balanced,
+                higher_is_harder=higher_is_harder,
+                seed=seed,
+            ),
+            num_samples=num_samples,
+            shuffle=shuffle,
+            seed=seed,
+        )
+
+
+class DistributedPrunedSampler(DistributedSelectionSampler):
+    """A :class:`PrunedSampler` for the ranks of plain DDP or Lightning.
+
+    Args:
+        source: see :class:`PrunedSampler`, as are ``keep``, ``policy``, ``rule``, ``fraction``,
+            ``exclude``, ``balanced`` and ``higher_is_harder``.
+        keep: share of the examples to keep.
+        policy: which of them.
+        rule: (noise-filter) which labels are suspected.
+        fraction: (noise-filter) share of the examples to drop.
+        exclude: examples to leave out.
+        balanced: inside every class.
+        higher_is_harder: False for scores of a pair that are lower for harder examples.
+        num_samples: see :class:`DistributedSelectionSampler`, as are the rest and errors.
+        shuffle: False for ascending indices.
+        seed: of the order, and of the draws of a policy; the same on all ranks.
+        num_replicas: ranks that share the selection.
+        rank: which of them this is.
+        drop_last: drop or repeat where the ranks do not divide the selection.
+
+    Example:
+        >>> scores, labels = [3.0, 1.0, 2.0, 5.0], ["a", "a", "b", "b"]
+        >>> list(DistributedPrunedSampler((scores, labels), 0.5, num_replicas=2, rank=0, seed=1))
+        [0]
+
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        keep: Share | ListFile | None = None,
+        policy: str = "low-first",
+        *,
+        rule: str | None = None,
+        fraction: float | None = None,
+        exclude: Any = None,
+        balanced: bool | None = None,
+        higher_is_harder: bool = True,
+        num_samples: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        num_replicas: int | None = None,
+        rank: int | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        super().__init__(
+            pruned(
+                type(self).__name__,
+                source,
+                keep,
+                policy,
+                rule=rule,
+                fraction=fraction,
+                exclude=exclude,
+                balanced=balanced,
+                higher_is_harder=higher_is_harder,
+                seed=seed,
+            ),
+            num_samples=num_samples,
+            shuffle=shuffle,
+            seed=seed,
+            num_replicas=num_replicas,
+            rank=rank,
+            drop_last=drop_last,
+        )
+
+
+class WindowSampler(SelectionSampler):
+    """Sample a window of the examples sorted by ascending score.
+
+    Args:
+        source: as for :class:`PrunedSampler`.
+        start: share of the examples below the window, in [0, 1), or a function from the epoch to
+            it.
+        width: share of the examples in the window, in (0, 1], or such a function; ``start + width``
+            is at most 1.
+        exclude: see :class:`PrunedSampler`, as ``higher_is_harder``.
+        balanced: a window inside every class, or one over all examples.
+        higher_is_harder: False for scores of a pair that are lower for harder examples.
+        num_samples: see :class:`SelectionSampler`, as are ``shuffle``, ``seed`` and errors.
+        shuffle: False for ascending indices.
+        seed: of the order.
+
+    Example:
+        >>> scores, labels = [0.1, 0.2, 0.3, 0.4], [0, 0, 0, 0]
+        >>> WindowSampler((scores, labels), start=0.25, width=0.5).selection
+        tensor([1, 2])
+
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        start: Share,
+        width: Share,
+        *,
+        exclude: Any = None,
+        balanced: bool = True,
+        higher_is_harder: bool = True,
+        num_samples: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            windowed(
+                type(self).__name__,
+                source,
+                start,
+                width,
+                exclude=exclude,
+                balanced=balanced,
+                higher_is_harder=higher_is_harder,
+            ),
+            num_samples=num_samples,
+            shuffle=shuffle,
+            seed=seed,
+        )
+
+
+class DistributedWindowSampler(DistributedSelectionSampler):
+    """A :class:`WindowSampler` for the ranks of plain DDP or Lightning.
+
+    Args:
+        source: see :class:`WindowSampler`, as are ``start``, ``width``, ``exclude``, ``balanced``
+            and ``higher_is_harder``.
+        start: share of the examples below the window.
+        width: share of the examples in the window.
+        exclude: examples to leave out.
+        balanced: inside every class.
+        higher_is_harder: False for scores of a pair that are lower for harder examples.
+        num_samples: see :class:`DistributedSelectionSampler`, as are the rest and errors.
+        shuffle: False for ascending indices.
+        seed: of the order; the same on all ranks.
+        num_replicas: ranks that share the selection.
+        rank: which of them this is.
+        drop_last: drop or repeat where the ranks do not divide the selection.
+
+    Example:
+        >>> scores, labels = [0.1, 0.2, 0.3, 0.4], [0, 0, 0, 0]
+        >>> window = {"start": 0.25, "width": 0.5, "shuffle": False}
+        >>> list(DistributedWindowSampler((scores, labels), **window, num_replicas=2, rank=1))
+        [2]
+
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        start: Share,
+        width: Share,
+        *,
+        exclude: Any = None,
+        balanced: bool = True,
+        higher_is_harder: bool = True,
+        num_samples: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        num_replicas: int | None = None,
+        rank: int | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        super().__init__(
+            windowed(
+                type(self).__name__,
+                source,
+                start,
+                width,
+                exclude=exclude,
+                balanced=balanced,
+                higher_is_harder=higher_is_harder,
+            ),
+            num_samples=num_samples,
+            shuffle=shuffle,
+            seed=seed,
+            num_replicas=num_replicas,
+            rank=rank,
+            drop_last=drop_last,
+        )

@@ -1,0 +1,235 @@
+"""What a scoring run returns: the scores of all examples, and what follows from them."""
+
+from __future__ import annotations
+
+import html
+import os
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+from torch import Tensor
+
+from torch_cgprune.inputs.labels import ClassName
+from torch_cgprune.scores import calibration as calibrating
+from torch_cgprune.scores.calibration import Calibration
+from torch_cgprune.scores.file import read_scores, write_scores
+from torch_cgprune.scores.histogram import histogram
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CGScores:
+    r"""Complexity-gap scores of n examples of k classes, and what follows from the same solve.
+
+    With :math:`H` the Gram matrix, :math:`y` the labels as +-1 (an example's own class against the
+    rest), :math:`\alpha = H^{-1} y` and :math:`d_i = (H^{-1})_{ii}`:
+
+    Attributes:
+        values: (n,) float64 CG-scores :math:`\alpha_i^2 / d_i` (paper eq. 2, 6); high is irregular.
+        terms: (n, 3) float64, the three terms of eq. 6 (Table 5), which add up to ``values``:
+            :math:`(\alpha_i - y_i d_i)^2 / d_i`, :math:`2 y_i (\alpha_i - y_i d_i)`, :math:`d_i`.
+        cg_prime: (n,) float64 CG', the gap of :math:`y^T H y` (sec. 3.2): no inverse in it.
+        labels: (n,) int64 class codes, into ``classes``.
+        classes: k class names, integers or strings, sorted.
+        complexity: (k,) float64 data complexity :math:`y^T H^{-1} y` of each class against the rest
+            (sec. 3.1); the mean over blocks where there are several.
+        bound: (k,) float64 generalisation bound :math:`\sqrt{2 y^T H^{-1} y / n}`, likewise.
+        digests: (n,) int64 content hash of every feature row.
+        conflicts: (n,) bool, the examples of which an exact copy has another label.
+        suspicion: (n,) float64 evidence that the label is wrong, in favour where positive. The
+            prior-centred rule, ``-own``: the other examples find this one less likely than average
+            to be of its class. Where the method has no such prediction (``stochastic``), the
+            paper's partial score. A later exact copy has that of the first.
+        own: (n,) leave-one-out prediction of the own class's prior-centred target
+            :math:`E_{ic} - p_c` (one-hot minus class share), or None where the method has none
+            (``stochastic``, which knows one class a block); as are the three that follow.
+        rival: (n,) int64 the other class of the highest prediction; of one class alone, itself.
+        margin: (n,) ``own`` minus the rival's prediction; negative where the rival wins.
+        loo: (n, k) all these predictions, or None where n k exceeds 2^27: with several runs,
+            ``margin`` is then the mean of each run's, ``rival`` that of the highest prediction.
+        names: n file names of the examples, relative to their folder; None where they are no files.
+        metadata: method, options, library version, fingerprint: JSON values.
+
+    """
+
+    values: Tensor
+    terms: Tensor
+    cg_prime: Tensor
+    labels: Tensor
+    classes: tuple[ClassName, ...]
+    complexity: Tensor
+    bound: Tensor
+    digests: Tensor
+    conflicts: Tensor
+    suspicion: Tensor
+    own: Tensor | None = None
+    rival: Tensor | None = None
+    margin: Tensor | None = None
+    loo: Tensor | None = None
+    names: tuple[str, ...] | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def partial(self) -> Tensor:
+        """(n,) partial CG-score, the second term; positive flags a mislabel (App. B, Table 2)."""
+        return self.terms[:, 1]
+
+    @property
+    def prediction(self) -> Tensor:
+        r"""(n,) leave-one-out prediction :math:`y_i - \alpha_i / d_i` of the own class's +1.
+
+        Rasmussen and Williams, Gaussian Processes for Machine Learning, eq. 5.12. Over several
+        runs, with the means of :math:`\alpha_i` and :math:`d_i`. A later exact copy, whose terms
+        are 0, is predicted by the first: 1.
+        """
+        d = self.terms[:, 2]
+        return (-self.terms[:, 1] / (2 * d)).where(d > 0, 1.0)
+
+    @property
+    def residual(self) -> Tensor:
+        """(n,) leave-one-out residual ``|1 - prediction|``; in one run CG is d times its square."""
+        return (1 - self.prediction).abs()
+
+    @property
+    def suspects(self) -> Tensor:
+        """(n,) bool, the examples whose label looks wrong: ``suspicion > 0``."""
+        return self.suspicion > 0
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """K names to read, of ``classes``: those of the dataset's attribute, where it has them."""
+        listed: list[str] = self.metadata.get("class_names") or [str(name) for name in self.classes]
+        return tuple(listed)
+
+    @property
+    def priors(self) -> Tensor:
+        """(k,) float64 share of each class among the given labels."""
+        return self.labels.bincount(minlength=len(self.classes)).double() / len(self)
+
+    @property
+    def suggested_labels(self) -> Tensor:
+        """(n,) int64 class codes that the other examples suggest: the rival's where it wins.
+
+        Raises:
+            ValueError: the method predicts no classes (``stochastic``).
+
+        """
+        margin, rival = (
+            self.needed("suggested_labels", "margin"),
+            self.needed("suggested_labels", "rival"),
+        )
+        return rival.where(margin < 0, self.labels)
+
+    def pred_probs(self) -> Tensor:
+        r"""Return (n, k) float64 class probabilities, each without its own label; rows add up to 1.
+
+        The softmax :math:`P_{ic} \propto p_c \exp(\mu_{ic} / T)` of the leave-one-out predictions
+        ``loo``, with the class shares p and one temperature T, at which the given labels are
+        likeliest. They are of the *given*, possibly noisy labels, as cleanlab wants them.
+
+        Raises:
+            ValueError: the predictions of all classes are not there: the method is
+                ``stochastic``, or n k exceeds 2^27.
+
+        """
+        loo = self.needed("pred_probs", "loo")
+        return calibrating.probabilities(loo, self.priors, self.calibration.temperature)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """The temperature of :meth:`pred_probs`, and their agreement with the given labels.
+
+        Raises:
+            ValueError: as :meth:`pred_probs`.
+
+        """
+        loo = self.needed("calibration", "loo")
+        temperature = calibrating.fit_temperature(loo, self.labels, self.priors)
+        probs = calibrating.probabilities(loo, self.priors, temperature)
+        return calibrating.measure(probs, self.labels, temperature)
+
+    def needed(self, what: str, name: str) -> Tensor:
+        """Return an optional attribute that ``what`` cannot do without.
+
+        Raises:
+            ValueError: it is None; the message says why, and the cure.
+
+        """
+        tensor: Tensor | None = getattr(self, name)
+        if tensor is not None:
+            return tensor
+        method = self.metadata.get("options", {}).get("method")
+        if self.own is None:
+            raise ValueError(
+                f"{what!r} needs predictions of all classes, which the method {method!r} does not "
+                "have: each of its blocks knows one class. Score with method='exact' or 'local'."
+            )
+        raise ValueError(
+            f"{what!r} needs the predictions of all classes, which are kept up to 2^27 numbers; "
+            f"here they would be {len(self)} x {len(self.classes)}. Score fewer examples together."
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file, whole or not at all.
+
+        Raises:
+            FileNotFoundError, PermissionError: the folder is missing or cannot be written.
+
+        """
+        write_scores(path, {field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> CGScores:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: no such file.
+            CacheError: truncated, another format, or another version of it.
+
+        """
+        return cls(**read_scores(path))
+
+    def __repr__(self) -> str:
+        return "\n".join([f"CGScores({self._title}", *(f"  {line}" for line in self._lines)]) + ")"
+
+    def _repr_html_(self) -> str:
+        """Show the same in a notebook, with a histogram of the scores."""
+        lines = "<br>".join(html.escape(line) for line in self._lines)
+        title = html.escape(f"CGScores: {self._title}")
+        return f"<div><b>{title}</b><br>{lines}<br>{histogram(self.values)}</div>"
+
+    @property
+    def _title(self) -> str:
+        options = ", ".join(f"{k}={_brief(v)}" for k, v in self.metadata.get("options", {}).items())
+        return f"{len(self)} examples, {len(self.classes)} classes, {options}"
+
+    @property
+    def _lines(self) -> list[str]:
+        low, high = self.values.aminmax()
+        suspects, conflicts = int(self.suspects.sum()), int(self.conflicts.sum())
+        return [
+            f"values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}",
+            f"suspects: {suspects} ({suspects / len(self):.1%}), "
+            f"{'partial score' if self.own is None else 'prior-centred leave-one-out'} rule"
+            + (f"; {conflicts} in conflict with a copy" if conflicts else ""),
+        ]
+
+
+def _brief(value: Any) -> str:
+    """Show an option; the runs per class as a range."""
+    if isinstance(value, list):
+        return str(value[0]) if len({*value}) == 1 else f"{min(value)}..{max(value)}"
+    return repr(value)
+
+
+def repeats(scores: CGScores) -> Tensor:
+    """Return (n,) bool, the later exact copies of the same label: their terms alone are all 0."""
+    return scores.terms[:, 2] == 0
+
+
+def suspicion_rule(scores: CGScores) -> str:
+    """Return which rule ``scores.suspects`` go by."""
+    return "partial-sign" if scores.own is None else "centred-sign"

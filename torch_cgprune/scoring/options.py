@@ -1,0 +1,76 @@
+"""The options of a scoring run, checked and made comparable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from torch_cgprune.scoring.plans import recommended_runs
+from torch_cgprune.utils.checks import check_choice, check_integer, check_real
+
+METHODS = ("auto", "exact", "stochastic", "local")
+_DTYPES = ("float32", "float64")
+# What method="auto" scores exactly; half the matrix is then 8.6 GB in float32. Beyond, "local".
+EXACT_UP_TO = 65_536
+BLOCK_SIZE, LOCAL_RUNS = 2048, 5
+
+
+def resolve_options(
+    counts: Sequence[int],
+    *,
+    method: str = "auto",
+    ratio: float = 4,
+    runs: int | None = None,
+    block_size: int | None = None,
+    ridge: float | str = 0.0,
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Check the options of :func:`cg_scores` and return, as JSON values, those with an effect.
+
+    Args:
+        counts: examples in each class.
+        method: as in :func:`cg_scores`, like all that follow.
+        ratio: likewise.
+        runs: likewise.
+        block_size: likewise.
+        ridge: likewise.
+        dtype: likewise.
+        seed: likewise.
+
+    Returns:
+        What ``CGScores.metadata["options"]`` records and a cache is compared by.
+
+    """
+    check_choice("method", "cg_scores", method, METHODS)
+    name = str(dtype).removeprefix("torch.")
+    check_choice("dtype", "cg_scores", name, _DTYPES)
+    common: dict[str, Any] = {"ridge": _ridge(ridge), "dtype": name}
+    n = sum(counts)
+    if method == "auto":
+        method = "exact" if n <= EXACT_UP_TO else "local"
+    if method == "exact":
+        return {"method": method, **common}
+    seed = check_integer("seed", "cg_scores", seed, minimum=0)
+    given = None if runs is None else check_integer("runs", "cg_scores", runs, minimum=1)
+    if method == "local":
+        size = BLOCK_SIZE if block_size is None else block_size
+        size = check_integer("block_size", "cg_scores", size, minimum=2)
+        return {
+            "method": method,
+            **common,
+            "block_size": size,
+            "runs": given or LOCAL_RUNS,
+            "seed": seed,
+        }
+    ratio = check_real("ratio", "cg_scores", ratio, "(0, inf)")
+    per_class = [given] * len(counts) if given else recommended_runs(counts, ratio)
+    return {"method": method, **common, "ratio": ratio, "runs": per_class, "seed": seed}
+
+
+def _ridge(ridge: object) -> float | str:
+    if isinstance(ridge, str) and ridge == "auto":
+        return ridge
+    return check_real("ridge", "cg_scores", ridge, "[0, inf)")

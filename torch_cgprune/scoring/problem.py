@@ -1,0 +1,216 @@
+"""What is solved: the rows, how they become blocks' sums, and where the numbers live meanwhile."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torch_cgprune.scoring.blocks import Solved, solve_blocks
+from torch_cgprune.scoring.copies import Copies
+from torch_cgprune.scoring.kernel import unit_rows
+from torch_cgprune.scoring.plans import Block
+from torch_cgprune.scoring.sums import Sums
+from torch_cgprune.solver import Storage, numbers
+from torch_cgprune.utils.devices import available_on, check_fits
+from torch_cgprune.utils.ranks import ALONE, Ranks
+
+# Added to the diagonal where copies have different labels: their scores come out near 2 / ridge.
+CONFLICT_RIDGE = 1e-3
+
+# Unit rows are kept for all blocks up to this many numbers (1 GB in float32), else made by block.
+UNIT_ROWS_UP_TO = 2**28
+
+# Blocks of equal size are solved in batches of up to this many numbers. Two cores are busy with one
+# block of 2,048 rows (batches of 17 MB gain on smaller ones); a GPU takes 1 GB of float32.
+BATCH_ON_CPU, BATCH_ON_GPU = 2**22, 2**28
+
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What all blocks share: the features, which of them are kept, where and how to compute."""
+
+    matrix: Tensor
+    copies: Copies
+    codes: Tensor
+    options: dict[str, Any]
+    dtype: torch.dtype
+    device: torch.device
+    ridge: float = 0.0
+    storage: Storage | None = None
+    ranks: Ranks = ALONE
+
+    @functools.cached_property
+    def priors(self) -> Tensor:
+        """(k,) class shares."""
+        return self.codes.bincount().to(self.dtype) / len(self.codes)
+
+    @functools.cached_property
+    def weights(self) -> Tensor:
+        """(m,) how many examples each kept one stands for."""
+        return self.copies.stand_in.bincount()
+
+    @functools.cached_property
+    def ridges(self) -> Tensor:
+        """(m,) the ridge of each kept example."""
+        return self.ridges_at(self.ridge)
+
+    def ridges_at(self, ridge: float) -> Tensor:
+        """(m,) the ridge of each kept example: copies in conflict need some."""
+        ridges = torch.full((len(self.copies.kept),), ridge, dtype=torch.float64)
+        ridges[self.copies.conflicts[self.copies.kept]] = max(ridge, CONFLICT_RIDGE)
+        return ridges
+
+    def sums(self) -> Sums:
+        """Return the sums over no run."""
+        predictions = self.options["method"] != "stochastic"
+        return Sums(len(self.copies.kept), self.priors, predictions=predictions)
+
+    def run(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
+        """Solve the blocks of one run, shared by the ranks; the sums are the same on all."""
+        if self.options["method"] == "exact":
+            return self._share_tiles(blocks, advance)
+        return self._share_blocks(blocks, advance)
+
+    def _share_tiles(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
+        """Solve one block after the other, each with all ranks."""
+        ranks = self.ranks
+        with ranks.together():
+            sums = self.sums()
+        for block in blocks:
+            with ranks.together():
+                rows = self.rows(block)[None]  # as a batch of one, without a copy
+            solved = self._solve(rows, [block], advance, ranks)
+            with ranks.together():
+                sums.add_block(block, *solved)
+        return sums
+
+    def _share_blocks(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
+        """Solve this rank's share of the blocks by itself."""
+        ranks = self.ranks
+        with ranks.together():
+            sums = self.sums()
+            for batch in _batches(ranks.mine(blocks), self._blocks_at_once):
+                rows = torch.stack([self.rows(block) for block in batch])
+                solved = self._solve(rows, batch, lambda done: advance(done * ranks.size), ALONE)
+                for block, solution in zip(batch, solved, strict=True):
+                    sums.add_block(block, solution)
+        for tensor in sums.tensors.values():
+            ranks.sum(tensor)
+        return sums
+
+    def _solve(
+        self, rows: Tensor, batch: list[Block], advance: Callable[[int], object], ranks: Ranks
+    ) -> list[Solved]:
+        with ranks.together():
+            of = torch.stack([block.rows for block in batch])
+            ridges, weights = self.ridges[of], self.weights[of]
+        return solve_blocks(
+            rows,
+            batch,
+            ridges,
+            weights,
+            storage=self.storage,
+            ranks=ranks,
+            advance=advance,
+        )
+
+    def _blocks_at_once(self, size: int) -> int:
+        """Return how many blocks of ``size`` rows make a batch."""
+        return max(1, self._batch_limit // (numbers(size) + size * self.matrix.shape[1]))
+
+    @functools.cached_property
+    def _batch_limit(self) -> int:
+        """Numbers in a batch; a quarter of what a GPU has left, since there are temporaries."""
+        if self.device.type == "cpu":
+            return BATCH_ON_CPU
+        room = available_on(self.device)
+        return BATCH_ON_GPU if room is None else min(BATCH_ON_GPU, room // 4 // self.dtype.itemsize)
+
+    @property
+    def keeps_unit_rows(self) -> bool:
+        """Whether the unit rows of all examples are made once, not anew for every block."""
+        return self.options["method"] == "exact" or self.matrix.numel() <= UNIT_ROWS_UP_TO
+
+    @functools.cached_property
+    def unit(self) -> Tensor | None:
+        """(m, d) unit rows of all kept examples, or None where they are too many to keep."""
+        if not self.keeps_unit_rows:
+            return None
+        return self.normalise(
+            None if len(self.copies.kept) == len(self.matrix) else self.copies.kept
+        )
+
+    def rows(self, block: Block) -> Tensor:
+        """(b, d) unit rows of a block."""
+        if self.unit is None:
+            return self.normalise(self.copies.kept[block.rows])
+        everyone = len(block.rows) == len(self.unit)
+        return self.unit if everyone else self.unit[block.rows.to(self.device)]
+
+    def normalise(self, chosen: Tensor | None) -> Tensor:
+        """(b, d) unit rows of the chosen examples."""
+        return unit_rows(self.matrix, dtype=self.dtype, device=self.device, chosen=chosen)
+
+
+def place_tiles(
+    problem: Problem, rows: int, folder: str | os.PathLike[str] | None
+) -> Storage | None:
+    """Decide where the Gram matrix of the largest block lives.
+
+    Args:
+        problem: the features, the device, the ranks.
+        rows: of the largest block.
+        folder: for what finds no room on the device; None is host memory.
+
+    Returns:
+        None where all fits on the device.
+
+    Raises:
+        MemoryError: there is not enough of it; the message has the figures and the cures.
+
+    """
+    item, device = problem.dtype.itemsize, problem.device
+    beside = (len(problem.matrix) if problem.keeps_unit_rows else rows) * problem.matrix.shape[1]
+    beside += 7 * rows * min(rows, len(problem.priors))  # targets, solutions and their temporaries
+    working = (numbers(rows, apart=True) + beside) * item
+    whole = (numbers(rows) + beside) * item
+    if problem.options["method"] == "exact" and problem.ranks.size > 1:
+        # Each holds its share of the tiles.
+        whole = min(whole, numbers(rows) // problem.ranks.size * item + working)
+    sharing = problem.ranks.beside if device.type == "cpu" else 1
+    room = available_on(device)
+    if room is None or whole * sharing <= room:
+        return None
+    what = f"Scoring {rows} rows together in {problem.dtype}"
+    cure = (
+        "Pass method='local', dtype=torch.float32 if it is float64, storage='FOLDER' to keep tiles "
+        "of the matrix in a file, or a device with more memory."
+    )
+    if device.type == "cpu" and folder is None:
+        check_fits(whole * sharing, device, what, cure)
+    check_fits(working * sharing, device, f"{what}, with tiles of the matrix elsewhere,", cure)
+    if folder is None:
+        # Page-locked memory is handed out in powers of two.
+        check_fits(2 * whole * problem.ranks.beside, _CPU, what, cure)
+    # What a process can take of the memory is never all that is reported free.
+    return Storage(int(0.8 * (room / sharing - working)), folder)
+
+
+def _batches(blocks: Iterable[Block], limit: Callable[[int], int]) -> Iterator[list[Block]]:
+    """Yield lists of blocks of equal size, of as many as ``limit`` says of that size."""
+    waiting: dict[int, list[Block]] = {}
+    for block in blocks:
+        size = len(block.rows)
+        batch = waiting.setdefault(size, [])
+        batch.append(block)
+        if len(batch) >= limit(size):
+            yield waiting.pop(size)
+    yield from waiting.values()

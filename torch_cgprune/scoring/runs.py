@@ -1,0 +1,62 @@
+"""The runs of a plan: blocks solved, sums taken, the finished ones kept."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+
+from tqdm.auto import tqdm
+
+from torch_cgprune.scoring.checkpoint import Checkpoint
+from torch_cgprune.scoring.plans import Plan
+from torch_cgprune.scoring.problem import Problem
+from torch_cgprune.scoring.sums import Sums
+from torch_cgprune.solver import flops
+
+
+def sum_runs(problem: Problem, plan: Plan, finished: Checkpoint, *, show: bool) -> Sums:
+    """Solve all runs of a plan that a checkpoint has not finished.
+
+    Args:
+        problem: the features, the options and the ranks that share them.
+        plan: of the kept examples.
+        finished: where sums over finished runs are kept, by rank 0.
+        show: a progress bar, on rank 0.
+
+    Returns:
+        The sums, whole on rank 0 only.
+
+    """
+    ranks = problem.ranks
+    with ranks.together():
+        total = problem.sums()
+        done = finished.load_into(total) if ranks.rank == 0 else 0
+    done = ranks.tell(done)
+    show = show and ranks.rank == 0
+    with _progress_bar(plan, done, problem.options["method"], show=show) as advance:
+        for number, blocks in enumerate(itertools.islice(plan.runs, done, None), done + 1):
+            run = problem.run(blocks, advance)
+            with ranks.together():
+                if ranks.rank == 0:
+                    total = total.plus(run)
+                    if number < len(plan.sizes):
+                        finished.save(total, number)
+    return total
+
+
+@contextlib.contextmanager
+def _progress_bar(
+    plan: Plan, done: int, method: str, *, show: bool
+) -> Iterator[Callable[[int], object]]:
+    operations = [sum(flops(size) for size in sizes) for sizes in plan.sizes]
+    description = f"CG-scores ({method})"
+    with tqdm(
+        total=sum(operations),
+        initial=sum(operations[:done]),
+        desc=description,
+        unit="flop",
+        unit_scale=True,
+        disable=not show,
+    ) as bar:
+        yield bar.update

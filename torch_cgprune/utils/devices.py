@@ -1,0 +1,92 @@
+"""Where to compute, whether a job fits there, and torch's global settings meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def pick_device(wanted: torch.device | str | None, home: torch.device) -> torch.device:
+    """Return the device that is wanted; else home, or CUDA where home is a CPU and there is one."""
+    if wanted is not None:
+        return torch.device(wanted)
+    return torch.device("cuda") if home.type == "cpu" and torch.cuda.is_available() else home
+
+
+def check_fits(needed: int, device: torch.device, what: str, cure: str) -> None:
+    """Raise unless ``device`` has ``needed`` bytes left.
+
+    Args:
+        needed: bytes.
+        device: the CPU or a CUDA device; of any other nothing is known, and all fits.
+        what: what needs them, for the message.
+        cure: what to do instead, for the message.
+
+    Raises:
+        MemoryError: it has fewer; the message gives both figures and the cure.
+
+    """
+    available = available_on(device)
+    if available is not None and needed > available:
+        raise MemoryError(
+            f"{what} needs {needed / 1e9:.1f} GB on {device}, of which {available / 1e9:.1f} GB "
+            f"are available. {cure}"
+        )
+
+
+def available_on(device: torch.device) -> int | None:
+    """Return the bytes left on the CPU or a CUDA device; None where nothing is known."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device.index)[0]
+    if device.type != "cpu" or not _MEMINFO.exists():
+        return None
+    lines = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
+    free = int(lines["MemAvailable"].split()[0]) * 1024
+    return min(free, _cgroup_left(free))
+
+
+def _cgroup_left(otherwise: int) -> int:
+    """Return what a container's limit leaves; page cache counts as used there, so this is low."""
+    limit, used = (_CGROUP / name for name in ("memory.max", "memory.current"))
+    if not (limit.exists() and used.exists()) or limit.read_text().strip() == "max":
+        return otherwise
+    return int(limit.read_text()) - int(used.read_text())
+
+
+@contextlib.contextmanager
+def own_settings() -> Iterator[None]:
+    """Compute in full precision, without gradients, whatever torch's global settings are.
+
+    TF32 or bfloat16 products would cost the scores their digits; what names no device is host data.
+    """
+    with _full_precision(), torch.no_grad(), torch.device("cpu"):
+        yield
+
+
+@contextlib.contextmanager
+def _full_precision() -> Iterator[None]:
+    mkldnn: Any = torch.backends.mkldnn
+    backends: list[Any] = [torch.backends.cuda.matmul, getattr(mkldnn, "matmul", None)]
+    if not all(hasattr(backend, "fp32_precision") for backend in backends):  # torch < 2.9
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(before)
+        return
+    settings = [backend.fp32_precision for backend in backends]
+    try:
+        for backend in backends:
+            backend.fp32_precision = "ieee"
+        yield
+    finally:
+        for backend, setting in zip(backends, settings, strict=True):
+            backend.fp32_precision = setting
