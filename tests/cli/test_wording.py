@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.data import TensorDataset
 from torchvision.datasets import ImageFolder
 
-from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler, cg_scores, noise_report
+from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler, cg_scores
 from torch_cgprune.cli.image_files import load_image
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.wording import one_line
@@ -121,16 +121,6 @@ def test_a_singular_matrix_has_two_options():
     text = fails(cg_scores, x, torch.arange(400) % 2, progress=False)
     assert text.startswith("The Gram matrix is not positive definite in float32 (pivot of row")
     assert "--ridge 1e-3 or more, --dtype float64, or leave the copies out" in text
-
-
-def test_a_filter_that_would_empty_a_class_has_three_options():
-    known = scores()
-    doubted = torch.where(known.labels == 1, 1.0, -1.0)
-    known = dataclasses.replace(known, suspicion=doubted)
-    for call in (noise_report, lambda found: PrunedSampler(found, policy="noise-filter")):
-        text = fails(call, known)
-        assert re.search(r"would drop all 10 examples of the class '?1'?\. ", text)
-        assert text.endswith("Pass --balanced, a smaller --fraction or another --rule.")
 
 
 @pytest.mark.parametrize("name", ["suggested_labels", "pred_probs", "calibration"])

@@ -22,6 +22,11 @@ def noisy():
     return x, codes, true
 
 
+def relabels(scores, codes):
+    """What the items are to carry: the suggestion where the given label is rather wrong."""
+    return torch.where(scores.wrong_probability > 0.5, scores.suggested_labels, codes)
+
+
 def wrap(dataset, **options):
     return CGScoredDataset(dataset, ridge=0.1, relabel=True, progress=False, **options)
 
@@ -31,7 +36,7 @@ def test_flagged_items_come_with_the_suggested_label_and_no_other(noisy):
     data = TensorDataset(x, codes.clone())
     train = wrap(data)
     scores = train.scores
-    expected = torch.where(scores.suspects, scores.suggested_labels, codes)
+    expected = torch.where(scores.wrong_probability > 0.5, scores.suggested_labels, codes)
     assert (expected != codes).sum() > 10
     got = torch.stack([train[i][1] for i in range(len(train))])
     assert torch.equal(got, expected)
@@ -51,7 +56,7 @@ def test_off_by_default(noisy):
 def test_through_a_loader_with_a_sampler(noisy, workers):
     x, codes, _ = noisy
     train = wrap(TensorDataset(x, codes))
-    expected = torch.where(train.scores.suspects, train.scores.suggested_labels, codes)
+    expected = relabels(train.scores, codes)
     sampler = PrunedSampler(train, keep=0.5, shuffle=False)
     loader = DataLoader(train, batch_size=16, sampler=sampler, num_workers=workers)
     assert torch.equal(torch.cat([y for _, y in loader]), expected[sampler.selection])
@@ -75,7 +80,7 @@ def test_a_label_keeps_its_type_and_an_item_its_form(noisy, make):
     x, codes, _ = noisy
     data = [make(image, int(code)) for image, code in zip(x, codes, strict=True)]
     train = wrap(data)
-    changed = (train.scores.suspects & (train.scores.suggested_labels != codes)).nonzero()
+    changed = (relabels(train.scores, codes) != codes).nonzero()
     i = int(changed[0])
     old, new = data[i], train[i]
     assert type(new) is type(old)
@@ -93,7 +98,7 @@ def test_a_table_changes_its_column(noisy):
     x, codes, _ = noisy
     table = Table.from_dict({"row": x.tolist(), "kind": codes.tolist(), "id": [*range(120)]})
     train = wrap(table, features="row", labels="kind")
-    expected = torch.where(train.scores.suspects, train.scores.suggested_labels, codes)
+    expected = relabels(train.scores, codes)
     batches = DataLoader(train, batch_size=50)
     assert torch.equal(torch.cat([batch["kind"] for batch in batches]), expected)
     assert train[3]["id"] == 3
@@ -104,7 +109,53 @@ def test_what_cannot_be_relabelled(noisy):
     x, codes, _ = noisy
     with pytest.raises(ValueError, match="'stochastic' does not have"):
         wrap(TensorDataset(x, codes), method="stochastic")
-    train = wrap([*x], labels=codes)
-    i = int((train.scores.suspects & (train.scores.suggested_labels != codes)).nonzero()[0])
     with pytest.raises(TypeError, match=r"needs items \(image, label, ...\).*Got Tensor"):
-        train[i]
+        wrap([*x], labels=codes)
+
+
+def test_the_field_that_the_label_is_read_from(noisy):
+    x, codes, _ = noisy
+    ids, mask = torch.arange(120), torch.ones(120, 3)
+    train = wrap(TensorDataset(ids, mask, codes), features=x, labels=2)
+    expected = relabels(train.scores, codes)
+    assert (expected != codes).sum() > 10
+    for i in range(120):
+        assert torch.equal(train[i][1], mask[i])
+        assert train[i][2] == expected[i]
+    with pytest.raises(TypeError, match="an example has several: name the field"):
+        wrap(TensorDataset(ids, mask, codes), features=x)
+    with pytest.raises(ValueError, match="no field 3: 'labels' must be one of 1 to 2"):
+        wrap(TensorDataset(ids, mask, codes), features=x, labels=3)
+
+
+def test_corrections_by_hand_reach_the_items(noisy):
+    x, codes, _ = noisy
+    corrected = codes.clone()
+    corrected[:7] = (corrected[:7] + 1) % 3
+    train = wrap(TensorDataset(x, codes), labels=corrected)
+    expected = relabels(train.scores, corrected)
+    assert torch.equal(torch.stack([train[i][1] for i in range(120)]), expected)
+
+
+@pytest.mark.parametrize("labels", [lambda y: y + 1, lambda y: [f"c{c}" for c in y.tolist()]])
+def test_labels_of_another_coding_are_refused_before_anything_is_scored(noisy, labels, monkeypatch):
+    x, codes, _ = noisy
+    monkeypatch.setattr("torch_cgprune.dataset.dataset.cg_scores", None)
+    with pytest.raises(ValueError, match=r"item \d+ has \d, its label by 'labels' is"):
+        wrap(TensorDataset(x, codes), labels=labels(codes))
+
+
+def test_a_relabelled_dataset_scored_again_has_its_new_labels(noisy):
+    x, codes, _ = noisy
+    train = wrap(TensorDataset(x, codes))
+    again = CGScoredDataset(train, ridge=0.1, progress=False)
+    assert torch.equal(again.scores.labels, relabels(train.scores, codes))
+    listed = [(image, int(code)) for image, code in zip(x, codes, strict=True)]
+
+    class WithTargets(list):
+        targets = codes.tolist()
+
+    train = wrap(WithTargets(listed))
+    assert train.targets == relabels(train.scores, codes).tolist()
+    again = CGScoredDataset(train, ridge=0.1, progress=False)
+    assert again.scores.labels.tolist() == train.targets

@@ -17,6 +17,7 @@ from torch_cgprune import (
     noise_report,
 )
 from torch_cgprune.noise import RULES, evidence
+from torch_cgprune.noise.rate import rates as noise_rates
 from torch_cgprune.noise.rules import confident_labels
 
 
@@ -36,7 +37,7 @@ def test_each_rule_by_its_definition(scores):
     rows = torch.arange(len(scores))
     own = scores.loo[rows, scores.labels].double()
     others = scores.loo.double().scatter(1, scores.labels[:, None], -torch.inf)
-    rates = estimate_noise_rate(scores).per_class[scores.labels]
+    rates = noise_rates(scores).per_class[scores.labels]
     expected = {
         "partial-sign": scores.terms[:, 1],
         "centred-sign": -own,
@@ -47,7 +48,7 @@ def test_each_rule_by_its_definition(scores):
     for rule, found in expected.items():
         torch.testing.assert_close(evidence(scores, rule), found, rtol=0, atol=1e-6)
     assert torch.equal(evidence(scores), scores.suspicion)
-    assert torch.equal(evidence(scores) > 0, evidence(scores, "centred-sign") > 0)
+    assert torch.equal(evidence(scores), evidence(scores, "posterior"))
 
 
 def test_the_confident_rule_against_a_plain_one(scores):
@@ -197,12 +198,31 @@ def test_dropping_more_than_half_of_a_class_warns():
         PrunedSampler(scores, policy="noise-filter", rule="margin", fraction=0.1)
 
 
-def test_a_class_that_would_be_emptied_is_an_error():
+def test_a_class_that_would_be_emptied_keeps_its_last():
     x = torch.tensor([[1.0, 0.1], [1.0, 0.2], [1.0, 0.3], [0.9, 0.15]])
     scores = cg_scores(x, ["cat", "cat", "dog", "cat"], ridge=0.1, progress=False)
-    with pytest.raises(ValueError, match=r"drop all 1 examples of the class 'dog'.*balanced=True"):
-        PrunedSampler(scores, policy="noise-filter")
-    assert 2 in noise_report(scores, balanced=True).selection
+    report = noise_report(scores, "margin")
+    assert evidence(scores, "margin")[2] > 0
+    assert 2 in report.selection
+    assert report.spared.tolist() == [0, 1]
+    assert "kept as the last of their class: one of 'dog'" in str(report)
+    assert 2 in noise_report(scores, "margin", balanced=True).selection
+    assert 2 in noise_report(scores, "margin", fraction=0.25).selection
+
+
+@pytest.mark.filterwarnings("ignore:The noise filter drops more than half")
+@pytest.mark.parametrize("sampler", [PrunedSampler, DistributedPrunedSampler])
+def test_suspects_are_excluded_by_a_word(scores, sampler):
+    ranks = {} if sampler is PrunedSampler else {"num_replicas": 1, "rank": 0}
+    suspects = scores.suspects.nonzero().flatten()
+    assert len(suspects) > 10
+    by_word = sampler(scores, keep=0.6, exclude="suspects", **ranks)
+    by_index = sampler(scores, keep=0.6, exclude=suspects, **ranks)
+    assert torch.equal(by_word.selection, by_index.selection)
+    with pytest.raises(TypeError, match="does not say which labels look wrong"):
+        sampler((scores.values, scores.labels), keep=0.6, exclude="suspects", **ranks)
+    with pytest.raises(FileNotFoundError):
+        sampler(scores, keep=0.6, exclude="./suspects", **ranks)
 
 
 @pytest.mark.filterwarnings("ignore:The noise filter drops more than half")

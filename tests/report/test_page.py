@@ -89,7 +89,7 @@ def test_nothing_in_it_points_outside(images, tmp_path):
 
 def test_the_suspects_are_those_of_the_rule_in_order(tmp_path):
     scores = scores_of(ridge=0.1)
-    for rule in (None, "margin", "partial-sign", "confident"):
+    for rule in (None, "centred-sign", "margin", "partial-sign", "confident"):
         page = written(tmp_path, scores, rule=rule)
         found = evidence(scores, rule)
         order = found.argsort(descending=True, stable=True)
@@ -97,10 +97,10 @@ def test_the_suspects_are_those_of_the_rule_in_order(tmp_path):
         rows = page.data["suspects"]
         assert [row[0] for row in rows] == wanted.tolist()
         assert [row[1] for row in rows] == scores.labels[wanted].tolist()
-        assert [row[2] for row in rows] == scores.rival[wanted].tolist()
+        assert [row[2] for row in rows] == scores.alternatives("the test")[wanted].tolist()
         assert [row[3] for row in rows] == pytest.approx(scores.margin[wanted].tolist(), rel=1e-3)
         assert [row[4] for row in rows] == pytest.approx(scores.values[wanted].tolist(), rel=1e-3)
-        assert (rule or "centred-sign") in page.text
+        assert (rule or "posterior") in page.text
 
 
 def test_pictures_are_of_the_examples_they_stand_beside(tmp_path):
@@ -109,7 +109,7 @@ def test_pictures_are_of_the_examples_they_stand_beside(tmp_path):
     greys = (torch.arange(n) * 6).to(torch.uint8)
     pixels = greys[:, None, None].expand(n, 16, 16).contiguous()
     scores = scores_of(n=n, k=2)
-    page = written(tmp_path, scores, pixels)
+    page = written(tmp_path, scores, pixels, rule="centred-sign")
     rows = page.data["suspects"]
     assert len(rows) > 10
     for index, *_, picture, _ in rows:
@@ -133,7 +133,7 @@ def test_pictures_stop_where_the_room_ends(tmp_path, monkeypatch):
     pixels = torch.randint(0, 256, (600, 32, 32, 3), dtype=torch.uint8)
     scores = scores_of(n=600, k=2)
     monkeypatch.setattr(paging, "PICTURES_UP_TO", 100_000)
-    page = written(tmp_path, scores, pixels)
+    page = written(tmp_path, scores, pixels, rule="centred-sign")
     having = [bool(row[5]) for row in page.data["suspects"]]
     assert 20 < sum(having) < len(having)
     assert having == sorted(having, reverse=True)
@@ -182,7 +182,7 @@ def test_features_alone_give_a_page_without_pictures(tmp_path):
     x = torch.randn(30, 5, generator=torch.Generator().manual_seed(0))
     scores = cg_scores(x, torch.arange(30) % 2, progress=False)
     for source in (None, x, TensorDataset(x)):
-        page = written(tmp_path, scores, source)
+        page = written(tmp_path, scores, source, rule="centred-sign")
         assert "data:image/webp" not in page.content.split("<script")[0]
         assert page.data["suspects"]
         assert "have pictures" not in page.text
@@ -249,8 +249,8 @@ def test_the_words_have_the_numbers(tmp_path):
     labels[9] = 1 - labels[4]
     labels[7] = labels[3]
     scores = cg_scores(x, labels, progress=False)
-    text = written(tmp_path, scores).text
-    suspects = int(scores.suspects.sum())
+    text = written(tmp_path, scores, rule="centred-sign").text
+    suspects = int((evidence(scores, "centred-sign") > 0).sum())
     assert "50 examples of 2 classes" in text
     assert f"{suspects} labels ({suspects / 50:.1%}) look wrong" in text
     assert "1 example with an earlier exact copy of the same label" in text
@@ -321,12 +321,12 @@ class Numbered(Dataset):
 
 
 def test_sixty_thousand_images_stay_below_ten_megabytes(tmp_path):
-    """All of them suspects, as the labels of noise are: half of them, at random."""
+    """By a rule that suspects half of the labels of noise."""
     x = torch.randn(60_000, 8, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(60_000) % 10
     scores = cg_scores(x, labels, method="local", runs=1, block_size=256, progress=False)
-    assert scores.suspects.sum() > 20_000
-    page = written(tmp_path, scores, Numbered())
+    assert (evidence(scores, "centred-sign") > 0).sum() > 20_000
+    page = written(tmp_path, scores, Numbered(), rule="centred-sign")
     assert (tmp_path / "r.html").stat().st_size < 10e6
     assert len(page.data["suspects"]) == 20_000
     assert "Listed are the worst 20,000" in page.text

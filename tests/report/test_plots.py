@@ -14,6 +14,7 @@ import pytest
 import torch
 from matplotlib import colors
 from matplotlib import pyplot as plt
+from noisy_data import blobs
 
 from torch_cgprune import PrunedSampler, WindowSampler, cg_scores, report
 from torch_cgprune.noise import evidence
@@ -145,7 +146,9 @@ def test_class_means_are_those_of_the_classes_in_order():
 
 @pytest.mark.parametrize("known_wrong", [False, True])
 def test_partial_scores_are_points_coloured_by_suspicion_or_by_what_is_known(known_wrong):
-    known = scores(200)
+    x, labels, _ = blobs(n=200)
+    known = cg_scores(x, labels, ridge=0.1, progress=False)
+    assert 10 < known.suspects.sum() < 190
     wrong = torch.arange(200) % 5 == 0
     ax = report.partial_scores(known, wrong=wrong if known_wrong else None)
     marked = (wrong if known_wrong else known.suspects).tolist()
@@ -167,7 +170,13 @@ def test_a_conflict_that_scores_a_thousandfold_leaves_the_others_in_view():
     terms, suspicion = values[:, None].expand(-1, 3), values - 0.5
     conflicts = values > 1
     known = dataclasses.replace(
-        known, values=values, terms=terms, suspicion=suspicion, conflicts=conflicts
+        known,
+        values=values,
+        terms=terms,
+        first_partial=suspicion,
+        loo=None,
+        judgement=None,
+        conflicts=conflicts,
     )
     ax = report.partial_scores(known)
     for low, high in (ax.get_xlim(), ax.get_ylim()):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from noisy_data import blobs
 
 from torch_cgprune import cg_scores
 from torch_cgprune.report.summary import facts, in_words, table
@@ -115,16 +116,16 @@ def test_the_rule_of_the_suspects_is_named(method):
     known = plain(method=method)
     by_partial = known.partial > 0
     assert torch.equal(known.suspects, by_partial) == (method == "stochastic")
-    rule = "partial-sign" if method == "stochastic" else "centred-sign"
+    rule = "partial-sign" if method == "stochastic" else "posterior"
     assert suspicion_rule(known) == facts(known)["suspects"]["rule"] == rule
 
 
 def test_wrong_labels_are_estimated_where_classes_are_predicted():
-    x, labels = data(300)
-    enough = facts(cg_scores(x, labels, progress=False))["wrong_labels"]
-    assert 0 <= enough["estimate"] <= 1
-    assert enough["error"] >= 0
-    assert facts(plain())["wrong_labels"] is None  # 20 of a class are no more than its anchors
+    x, labels, _ = blobs(n=600)
+    enough = facts(cg_scores(x, labels, ridge=0.1, progress=False))["wrong_labels"]
+    assert abs(enough["estimate"] - 0.2) <= 2 * enough["error"]
+    assert 0 < enough["error"] < 0.1
+    assert facts(plain())["wrong_labels"] is None  # labels at random are not predicted
     assert facts(plain(method="stochastic"))["wrong_labels"] is None
     assert facts(one_class())["wrong_labels"] is None
 
@@ -144,13 +145,13 @@ def test_the_text_has_the_counts_in_it():
     for line in (
         "60 examples of 3 classes from animals/train",
         "scored by exact (ridge 0.0, dtype float32), torch-cgprune ",
-        f"suspects     {suspects} labels look wrong ({suspects / 60:.1%}) by the rule centred-sign",
+        f"suspects     {suspects} labels look wrong ({suspects / 60:.1%}) by the rule posterior",
         "copies       2 exact duplicates, 2 examples with a copy of another label",
         "left out     2 files that cannot be read",
     ):
         assert line in text
     assert f"median {float(known.values.median()):.4g}" in text
-    text = in_words(facts(cg_scores(*data(300), progress=False)))
+    text = in_words(facts(cg_scores(*blobs(n=600)[:2], ridge=0.1, progress=False)))
     assert re.search(r"estimate +about \d+\.\d% ± \d+\.\d% of all labels are wrong", text)
 
 
@@ -309,5 +310,5 @@ def test_a_notebook_shows_text_and_no_markup():
 
 
 def test_a_notebook_names_the_rule_and_the_conflicts():
-    assert "partial score rule" in plain(method="stochastic")._repr_html_()
-    assert "prior-centred leave-one-out rule; 2 in conflict" in with_copies()._repr_html_()
+    assert "partial-sign rule" in plain(method="stochastic")._repr_html_()
+    assert "posterior rule; 2 in conflict" in with_copies()._repr_html_()

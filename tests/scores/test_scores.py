@@ -52,7 +52,7 @@ def test_the_file_says_what_it_is_in_strings(scores, tmp_path):
     scores.save(path)
     with safe_open(path, "pt") as file:
         metadata = {name: json.loads(text) for name, text in file.metadata().items()}
-    assert metadata["format"] == "torch-cgprune scores 1"
+    assert metadata["format"] == "torch-cgprune scores 2"
     assert metadata["options"]["method"] in ("exact", "stochastic", "local")
     assert metadata["classes"] == ["ant", "bee", "cat"]
     assert len(metadata["fingerprint"]) == 64

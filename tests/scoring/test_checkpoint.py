@@ -14,7 +14,7 @@ METHODS = {
     "local": {"method": "local", "block_size": 12, "runs": 4},
 }
 BLOCKS = {"stochastic": 3, "local": 5}  # a run
-NAMES = ("values", "terms", "cg_prime", "complexity", "bound", "suspicion")
+NAMES = ("values", "terms", "cg_prime", "complexity", "bound", "first_partial")
 
 
 @pytest.fixture(params=METHODS)

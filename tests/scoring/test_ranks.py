@@ -10,7 +10,7 @@ from torch_cgprune.utils.ranks import ALONE, Ranks, current_ranks
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="torch without distributed")
 
-NAMES = ("values", "terms", "cg_prime", "complexity", "bound", "suspicion", "conflicts")
+NAMES = ("values", "terms", "cg_prime", "complexity", "bound", "first_partial", "conflicts")
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])

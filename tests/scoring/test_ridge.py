@@ -57,7 +57,7 @@ def test_more_noise_wants_more_ridge():
 
 
 def test_several_blocks_are_asked_and_the_choice_is_reproducible(monkeypatch):
-    monkeypatch.setattr("torch_cgprune.scoring.ridge.BLOCK_SIZE", 50)
+    monkeypatch.setattr("torch_cgprune.scoring.asked.BLOCK_SIZE", 50)
     x, labels, _ = blobs(n=600)
     found = [
         cg_scores(x, labels, ridge="auto", seed=seed, progress=False).metadata["ridge"]
@@ -77,7 +77,7 @@ def test_the_classes_that_a_block_lacks_count(monkeypatch):
         for c, rows in enumerate(torch.arange(40).split(20))
     ]
     drawn = Plan(iter([blocks]), [[20, 20]])
-    monkeypatch.setattr("torch_cgprune.scoring.ridge.plans.local", lambda *_, **__: drawn)
+    monkeypatch.setattr("torch_cgprune.scoring.asked.plans.local", lambda *_, **__: drawn)
     found = cg_scores(x, labels, ridge="auto", dtype=torch.float64, progress=False).metadata
     h = oracles.gram(x)
     expected = []

@@ -50,7 +50,8 @@ _SELECT_EXAMPLE = """policies:
   soft          draws, irregular ones more likely (the first epoch's draw)
   random        the control
   noise-filter  drops what looks wrong, by a rule:
-    centred-sign  its class is less likely than on average (the default)
+    posterior     it is probably wrong, and another class likelier (the default)
+    centred-sign  its class is less likely than on average
     adjusted      likewise, for much or one-sided noise
     margin        another class is likelier
     confident     another class passes its own examples' average probability
@@ -60,6 +61,7 @@ _SELECT_EXAMPLE = """policies:
 examples:
   torch-cgprune select animals.safetensors --keep 0.6 -o kept.txt
   torch-cgprune select animals.safetensors --policy noise-filter --dry-run
+  torch-cgprune select animals.safetensors --keep 0.6 --exclude suspects -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.6 --exclude relabel.csv -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.1 --policy stratified | head"""
 _REPORT_EXAMPLE = """example:
@@ -175,7 +177,9 @@ def _add_select(command: argparse.ArgumentParser) -> None:
     policy.add_argument(
         "--fraction", type=_real("(0, 1)"), metavar="X", help="noise-filter: share to drop"
     )
-    policy.add_argument("--exclude", metavar="FILE", help="a list of examples to leave out first")
+    policy.add_argument(
+        "--exclude", metavar="FILE", help="a list of examples to leave out first, or: suspects"
+    )
     policy.add_argument(
         "--balanced",
         action=argparse.BooleanOptionalAction,
@@ -201,7 +205,7 @@ def _add_report(command: argparse.ArgumentParser) -> None:
         help="share that the policies' tables begin with (0.6)",
     )
     command.add_argument(
-        "--rule", choices=RULES, help="which labels look wrong (centred-sign, or partial-sign)"
+        "--rule", choices=RULES, help="which labels look wrong (posterior, or partial-sign)"
     )
     command.add_argument(
         "--true-labels",

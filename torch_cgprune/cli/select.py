@@ -107,6 +107,6 @@ def _in_words(found: dict[str, Any]) -> str:
     if share > of_all + _MORE:
         text += (
             f"\n\n{share:.0%} of the labels that look wrong are kept, and {of_all:.0%} of all. "
-            "To drop them: --policy noise-filter, or --exclude a list of them."
+            "To drop them: --exclude suspects, or --policy noise-filter."
         )
     return text

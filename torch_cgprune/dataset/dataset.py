@@ -52,7 +52,9 @@ class CGScoredDataset(Dataset[Any]):
             (kept in ``<cache>.features``); an (n, ...) tensor or array, or the ``.npy`` or
             ``.safetensors`` file of one; another map-style dataset (the same one without
             augmentation, say); or a column's name.
-        labels: n integers or strings, instead of the dataset's own, or a column's name.
+        labels: n integers or strings, instead of the dataset's own; or where the items have theirs:
+            a column's name in a dataset of mappings, or a field's number in one of tuples
+            ``(image, ...)``. None is field 1; attributes as ``targets`` must agree with it.
         transform: from an image to what is scored, deterministic; for a torchvision dataset (also
             inside ``Subset`` or ``ConcatDataset``) it takes the place of the training transform,
             for any other it follows the dataset's own. None scores images as they are.
@@ -63,11 +65,11 @@ class CGScoredDataset(Dataset[Any]):
         progress: show progress bars.
         device: where to compute; see :func:`cg_scores`.
         storage: a folder for what finds no room there; see :func:`cg_scores`.
-        relabel: True gives items whose label looks wrong (``scores.suspects``) the label that the
-            others suggest (``scores.suggested_labels``); a CSV file as the report's page makes it,
-            with what a person has decided, gives those it lists their ``new_label``. Labels are of
-            the type the items' own have. The wrapped dataset keeps its labels, and so do attributes
-            as ``targets``, which are its own.
+        relabel: True gives suspects whose label is rather wrong than right
+            (``scores.wrong_probability`` above 1/2) the suggested one; a CSV file as the report's
+            page makes it, with what a person has decided, gives those it lists their
+            ``new_label``. Items carry it in the field that labels come from, in the type of their
+            own, and the ``targets`` are these; the wrapped dataset keeps its labels.
         options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``dtype``, ``seed`` of
             :func:`cg_scores`.
 
@@ -101,7 +103,7 @@ class CGScoredDataset(Dataset[Any]):
         *,
         cache: str | os.PathLike[str] | None = None,
         features: Any = None,
-        labels: Labels | str | None = None,
+        labels: Labels | str | int | None = None,
         transform: Callable[[Any], Any] | None = None,
         num_workers: int | None = None,
         verify: str = "sample",
@@ -136,6 +138,8 @@ class CGScoredDataset(Dataset[Any]):
             known = None
             if path is not None and ranks.rank == 0:
                 known = _load(path, data, options, verify=verify, on_mismatch=on_mismatch)
+            if relabel is not False:
+                data.check_relabelled()
         known = ranks.tell(known)
         if known is None:
             read = data.read_on(ranks)
@@ -153,11 +157,11 @@ class CGScoredDataset(Dataset[Any]):
                 if path is not None and ranks.rank == 0:
                     known.save(path)
         self.scores: CGScores = known
-        self._column = labels if isinstance(labels, str) else None
+        self._field = labels if isinstance(labels, str | int) else 1
         self._image = data.image
         self._labels: Tensor | None = None
         if relabel is True:
-            self._labels = known.suggested_labels.where(known.suspects, known.labels)
+            self._labels = _likelier(known)
         elif relabel is not False:
             self._labels = read_relabels(relabel, known)
 
@@ -177,18 +181,27 @@ class CGScoredDataset(Dataset[Any]):
         return [self._corrected(item, i) for item, i in zip(items, indices, strict=True)]
 
     def _corrected(self, item: Any, index: Any) -> Any:
-        """Put the suggested label into a flagged item."""
-        i = operator.index(index)
-        new = int(self._labels[i])  # type: ignore[index]
-        if new == self.scores.labels[i]:
-            return item
-        return relabelled(item, self.scores.classes[new], self._column)
+        """Put the label that holds into an item, unless it is there."""
+        new = int(self._labels[operator.index(index)])  # type: ignore[index]
+        return relabelled(item, self.scores.classes[new], self._field)
 
     def __getattr__(self, name: str) -> Any:
         # While unpickling or copying there is no wrapped dataset yet to ask.
         if name.startswith("__") or "dataset" not in self.__dict__:
             raise AttributeError(name)
-        return getattr(self.dataset, name)
+        found = getattr(self.dataset, name)
+        if self.__dict__.get("_labels") is None:
+            return found
+        if name in ("targets", "labels"):  # what the items have, for whoever reads these instead
+            return [self.scores.classes[code] for code in self._labels.tolist()]  # type: ignore[union-attr]
+        return None if name == "target_transform" else found
+
+
+def _likelier(scores: CGScores) -> Tensor:
+    """Return (n,) codes: the suggested ones where the given ones are rather wrong than right."""
+    suggested, wrong = scores.suggested_labels, scores.wrong_probability
+    assert wrong is not None  # noqa: S101
+    return suggested.where(wrong > 0.5, scores.labels)
 
 
 def shown_view(dataset: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from torch_cgprune.dataset.cache import (
     check_labels,
     check_some_labels,
 )
+from torch_cgprune.dataset.relabel import check_coding, no_label
 from torch_cgprune.encoders import Encoder, encode_dataset
 from torch_cgprune.inputs.fingerprints import (
     check_digests,
@@ -23,14 +25,23 @@ from torch_cgprune.inputs.fingerprints import (
     row_digests,
     sample,
 )
-from torch_cgprune.inputs.labels import Labels, encode_labels, find_labels
+from torch_cgprune.inputs.labels import (
+    Labels,
+    check_carried,
+    check_classes,
+    encode_labels,
+    find_labels,
+)
 from torch_cgprune.inputs.names import find_class_names, find_names
 from torch_cgprune.inputs.reading import read_dataset, read_images, read_labels, read_rows
 from torch_cgprune.inputs.rows import as_matrix
-from torch_cgprune.inputs.views import check_map_style, column_view, is_array
+from torch_cgprune.inputs.views import check_map_style, column_view, field_view, is_array
 from torch_cgprune.scores import CGScores
+from torch_cgprune.utils.checks import check_integer
 from torch_cgprune.utils.files import open_matrix
 from torch_cgprune.utils.ranks import Ranks
+
+_log = logging.getLogger(__name__)
 
 
 class Read(NamedTuple):
@@ -72,7 +83,7 @@ class Source:
         self,
         dataset: Any,
         features: Any,
-        labels: Labels | str | None,
+        labels: Labels | str | int | None,
         *,
         transform: Callable[[Any], Any] | None,
         num_workers: int | None = None,
@@ -98,6 +109,9 @@ class Source:
                     f"'labels' does ({label!r}), or hold what is to be scored."
                 )
             dataset = column_view(dataset, image, label)
+        if isinstance(labels, int):
+            field = check_integer("labels", "CGScoredDataset", labels, minimum=1)
+            dataset, labels = field_view(dataset, field), None
         self.dataset, self.on_mismatch = dataset, on_mismatch
         self.source = dataset if features is None else features
         self.transform = transform
@@ -106,6 +120,8 @@ class Source:
         self._check_length("features", self.source, "row")
         self.carried = find_labels(dataset) if labels is None else None
         self.labels: Labels | None = self.carried if labels is None else labels
+        if self.carried is not None:
+            check_classes(self.carried)
         if self.labels is not None:
             self._check_length("labels", self.labels, "label")
             encode_labels(self.labels)  # bad ones fail before anything is read
@@ -140,7 +156,35 @@ class Source:
             labels = read_labels(self.dataset, **self.how)
         if labels is None:
             raise ValueError("The dataset's items carry no labels. Pass labels=... instead.")
+        if self.labels is None:
+            check_classes(labels)
+        elif self.carried is not None:
+            self._check_items(read)
         return Read(features, labels, digests)
+
+    def _check_items(self, read: list[Any] | None) -> None:
+        """Raise ValueError unless the items carry the labels that the dataset's attributes give."""
+        assert self.carried is not None  # noqa: S101
+        if read is not None:
+            check_carried(self.carried, range(len(self)), read)
+            return
+        compared = sample(len(self))
+        try:
+            found = read_labels(self.dataset, compared)
+        except Exception as error:  # noqa: BLE001 (where features are given, images may be gone)
+            _log.info("the labels of the items are not compared with the attributes: %s", error)
+            return
+        check_carried(self.carried, compared, found or [None] * len(compared))
+
+    def check_relabelled(self) -> None:
+        """Raise unless the items carry labels, in the coding of those that are scored."""
+        compared = sample(len(self))
+        own = read_labels(self.dataset, compared)
+        if own is None:
+            raise TypeError(no_label(self.dataset[0]))
+        if self.labels is not None and self.labels is not self.carried:
+            codes, classes = encode_labels(self.labels)
+            check_coding(compared, own, [classes[c] for c in codes[compared].tolist()])
 
     def read_on(self, ranks: Ranks) -> Read:
         """Read everything on all ranks; features that are computed must be the same on all."""
@@ -201,6 +245,8 @@ class Source:
             return
         compared = sample(len(self))
         digests, read = self._digests_of(compared, images=self.encoder is not None)
+        if self.carried is not None and read is not None:
+            check_carried(self.carried, compared, read)
         if self.labels is not None:
             check_labels(scores, *encode_labels(self.labels), where)
         else:  # those of the items compared have to do

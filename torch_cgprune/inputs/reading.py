@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 
 from torch_cgprune.errors import UnstableDatasetError
+from torch_cgprune.inputs.labels import check_carried, same_label
 from torch_cgprune.inputs.rows import as_matrix, channels_first, check_shape, numbers, stack_images
 from torch_cgprune.inputs.views import check_map_style, deterministic_view, is_array
 from torch_cgprune.utils.arrays import plain
@@ -251,7 +252,7 @@ def _probe(items: _Items, expected: Sequence[Any] | None) -> None:
     n = len(items)
     for index in sorted({i * (n - 1) // (_PROBES - 1) for i in range(_PROBES)}):
         (first, label), (second, again) = items[index], items[index]
-        if not (first.shape == second.shape and torch.equal(first, second)) or not _same(
+        if not (first.shape == second.shape and torch.equal(first, second)) or not same_label(
             label, again
         ):
             raise UnstableDatasetError(
@@ -259,16 +260,5 @@ def _probe(items: _Items, expected: Sequence[Any] | None) -> None:
                 "and would be scored by chance. Pass features=<the same dataset without random "
                 "transforms>, or precomputed features."
             )
-        if expected is not None and label is not None and not _same(label, expected[index]):
-            raise ValueError(
-                f"The dataset's attributes give item {index} the label {expected[index]!r}, the "
-                f"item itself {label!r}. Pass labels=... to say which hold."
-            )
-
-
-def _same(label: Any, other: Any) -> bool:
-    """Compare labels of any kind: those that are none are refused later, by name."""
-    try:
-        return bool(label == other)
-    except (RuntimeError, ValueError):  # tensors or arrays of several elements
-        return True
+        if expected is not None:
+            check_carried(expected, [index], [label])

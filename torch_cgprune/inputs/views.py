@@ -58,6 +58,33 @@ def column_view(dataset: Any, image: str | None, label: str | None) -> Any:
     return _inside(dataset, lambda part: _Columns(part, image, label))
 
 
+def field_view(dataset: Any, field: int) -> Any:
+    """Return a view of a dataset of tuples whose items are ``(first field, field)``.
+
+    Args:
+        dataset: a map-style dataset.
+        field: which of an item's fields holds the label, from 1 on.
+
+    Raises:
+        TypeError: the items are no tuples.
+        ValueError: they have no such field, or there are none.
+
+    """
+    if len(dataset) == 0:
+        raise ValueError("The dataset is empty: there is nothing to score.")
+    item = dataset[0]
+    if not isinstance(item, tuple | list):
+        raise TypeError(
+            f"A label's field by number (labels={field}) needs items (image, label, ...). Got "
+            f"items of type {type(item).__name__}."
+        )
+    if field >= len(item):
+        raise ValueError(
+            f"The items have no field {field}: 'labels' must be one of 1 to {len(item) - 1}."
+        )
+    return _inside(dataset, lambda part: _Fields(part, field))
+
+
 def per_item(dataset: Any, listed: Callable[[Any], list[Any] | None]) -> list[Any] | None:
     """Return what datasets list of each item, in order, through ``Subset`` and ``ConcatDataset``.
 
@@ -82,6 +109,20 @@ def _inside(dataset: Any, view: Callable[[Any], Any]) -> Any:
     if is_plain(dataset, ConcatDataset):
         return ConcatDataset([_inside(part, view) for part in dataset.datasets])
     return view(dataset)
+
+
+class _Fields(Dataset[Any]):
+    """Two fields of a dataset of tuples, as pairs."""
+
+    def __init__(self, dataset: Any, field: int) -> None:
+        self.dataset, self.field = dataset, field
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        item = self.dataset[index]
+        return item[0], item[self.field]
 
 
 class _Columns(Dataset[Any]):
@@ -135,6 +176,8 @@ def _keys(dataset: Any) -> list[str]:
 
 
 def _transformed(dataset: Any, transform: Callable[[Any], Any] | None) -> Any:
+    if isinstance(dataset, _Fields):
+        return _Fields(_transformed(dataset.dataset, transform), dataset.field)
     if isinstance(dataset, VisionDataset):
         view = copy.copy(dataset)
         target_transform = getattr(dataset, "target_transform", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 import torch
@@ -9,14 +10,15 @@ from torch import Tensor
 
 from torch_cgprune.scores import CGScores
 
-# Anchors of a class: this share of as many examples as carry its label, and no fewer than these.
-_SHARE, _FEWEST = 0.02, 20
-# An estimate is told to people where every class has this many times as many examples.
-_ENOUGH = 5
-# Of expectation maximisation, for the classes' true shares.
-_STEPS = 20
-# The drift is that to this many times as many anchors.
-_FARTHER = 4
+_log = logging.getLogger(__name__)
+
+# Examples that the smallest class must have, and how far leave-one-out predictions must be from
+# chance, as a share of the way to no error.
+_FEWEST, _ABOVE_CHANCE = 20, 0.1
+# No estimate is surer than this: natural confusion is told from noise by a rule of thumb.
+_SUREST = 0.01
+# An estimate whose error exceeds it says something only if the error is below this.
+_SMALL = 0.05
 
 
 class NoiseRate(NamedTuple):
@@ -24,8 +26,8 @@ class NoiseRate(NamedTuple):
 
     Attributes:
         rate: of all labels.
-        error: of the rate: the sampling error (one standard deviation), and how far the estimate
-            moves when anchors are four times as many, added in quadrature.
+        error: of the rate: how much of the labels' disagreement with the predictions might be noise
+            or natural confusion, the sampling error, and 1 %, added in quadrature.
         per_class: (k,) float64 the same share among the labels of each class.
         transition: (k, k) float64, ``[j, c]`` the share of the examples of class j labelled c.
 
@@ -40,67 +42,66 @@ class NoiseRate(NamedTuple):
         return f"{self.rate:.1%} ± {self.error:.1%}"
 
 
-def can_estimate(scores: CGScores) -> bool:
-    """Return whether there are predictions of all classes, and anchors are few of each class."""
-    counts = scores.labels.bincount()
-    return scores.loo is not None and len(counts) > 1 and int(counts.min()) >= _ENOUGH * _FEWEST
+def estimate_noise_rate(scores: CGScores) -> NoiseRate | None:
+    """Estimate the share of wrong labels, or say nothing where it would not be reliable.
 
-
-def estimate_noise_rate(scores: CGScores) -> NoiseRate:
-    """Estimate the share of wrong labels from anchors, examples that are surely of one class.
-
-    The anchors of a class are those for which the others predict it most strongly. Since an
-    example's leave-one-out prediction does not know its label, the labels of the anchors are a fair
-    sample of what becomes of that class. Where classes overlap so much that even anchors are
-    mixed, the estimate is too high, and moves with their number, which ``error`` tells.
+    The posterior that the scores are judged by knows how often a class carries which label; what
+    of it is noise and what natural confusion, :attr:`Posterior.noise` says.
 
     Args:
         scores: of a method that predicts all classes (exact, local).
 
+    Returns:
+        None, and the reason in the log, where a class has fewer than 20 examples, the predictions
+        are hardly better than chance, or the error is as large as the rate, and above 5 %.
+
     Raises:
         ValueError: the predictions of all classes are not there.
 
-    References:
-        Patrini, Rozza, Menon, Nock, Qu (CVPR 2017), "Making deep neural networks robust to label
-        noise: a loss correction approach", eq. 12 and 13.
-
     """
-    loo = scores.needed("the noise rate", "loo")
-    counts = scores.labels.bincount(minlength=loo.shape[1])
-    transition, sizes = _transition(loo, scores.labels, counts, 1)
-    farther, _ = _transition(loo, scores.labels, counts, _FARTHER)
-    priors = scores.priors
-    stay = transition.diagonal()
-    rate, far = (float(1 - priors @ t.diagonal()) for t in (transition, farther))
-    variance = float((priors**2 * stay * (1 - stay) / sizes).sum())
+    rate = rates(scores)
+    why = _unreliable(scores, rate)
+    if why is not None:
+        _log.info("no estimate of the share of wrong labels: %s", why)
+        return None
+    return rate
+
+
+def rates(scores: CGScores) -> NoiseRate:
+    """Estimate the share of wrong labels, however unreliable; see :func:`estimate_noise_rate`."""
+    posterior = scores.posterior("the noise rate")
+    joint, noise, n = posterior.joint, posterior.noise, posterior.examples
+    rate = float(noise.sum())
+    undecided = posterior.fitted_rate - rate
+    sampling = rate * (1 - rate) / n
+    kept = torch.diag(joint.sum(1) - noise.sum(1)) + noise
+    given = kept.sum(0).clamp(min=1e-300)
     return NoiseRate(
         rate=rate,
-        error=(variance + (far - rate) ** 2) ** 0.5,
-        per_class=_among_labels(transition, priors),
-        transition=transition,
+        error=(undecided**2 + sampling + _SUREST**2) ** 0.5,
+        per_class=noise.sum(0) / given,
+        transition=kept / kept.sum(1, keepdim=True).clamp(min=1e-300),
     )
 
 
-def _transition(loo: Tensor, codes: Tensor, counts: Tensor, times: int) -> tuple[Tensor, Tensor]:
-    """Return (k, k) shares of the labels among each class's anchors, and (k,) their number."""
-    k = len(counts)
-    sizes = (times * _SHARE * counts).long().clamp(min=times * _FEWEST).clamp(max=len(codes))
-    rows = [
-        codes[loo[:, c].topk(size).indices].bincount(minlength=k).double() / size
-        for c, size in enumerate(sizes.tolist())
-    ]
-    return torch.stack(rows), sizes
+def _unreliable(scores: CGScores, rate: NoiseRate) -> str | None:
+    """Return why an estimate is not to be relied on."""
+    if len(scores.classes) == 1:
+        return "there is one class alone"
+    fewest = int(scores.labels.bincount().min())
+    if fewest < _FEWEST:
+        return f"the smallest class has {fewest} examples, and {_FEWEST} are needed"
+    posterior = scores.posterior("the noise rate")
+    if posterior.gain <= posterior.cost or _near_chance(scores):
+        return "the labels are predicted hardly better than by the shares of the classes"
+    if rate.error > max(rate.rate, _SMALL):
+        return f"it would be {rate}: wrong labels cannot be told from classes that look alike"
+    return None
 
 
-def _among_labels(transition: Tensor, priors: Tensor) -> Tensor:
-    """Return (k,) the share of wrong ones among the labels of each class, by Bayes' rule.
-
-    The classes' true shares, which the transition turns into those of the labels, are found by
-    expectation maximisation from the labels' own: few steps, since where anchors are few or much
-    is noise the exact solution is wild.
-    """
-    true = priors
-    for _ in range(_STEPS):
-        true = true * (transition @ (priors / (true @ transition).clamp(min=1e-300)))
-    joint = true[:, None] * transition
-    return 1 - joint.diagonal() / joint.sum(0).clamp(min=1e-300)
+def _near_chance(scores: CGScores) -> bool:
+    """Return whether the likeliest label is seldom the given one; False where nobody knows."""
+    if scores.loo is None:
+        return False
+    chance = float((scores.priors**2).sum())
+    return scores.calibration.accuracy - chance < _ABOVE_CHANCE * (1 - chance)

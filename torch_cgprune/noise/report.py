@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
+import torch
 from torch import Tensor
 
 from torch_cgprune.noise.rate import NoiseRate, estimate_noise_rate
@@ -22,7 +22,9 @@ class NoiseReport:
         classes: k class names, ``scores.class_names``.
         counts: (k,) int64 examples of each class, by their given labels.
         dropped: (k,) int64 how many of them are dropped.
-        rate: the estimated share of wrong labels, None where the method predicts no classes.
+        spared: (k,) int64 how many of them are kept though the rule says that they are wrong: the
+            least suspicious one of a class of which nothing would be left.
+        rate: the estimated share of wrong labels, None where there is no reliable one.
 
     """
 
@@ -30,6 +32,7 @@ class NoiseReport:
     classes: tuple[str, ...]
     counts: Tensor
     dropped: Tensor
+    spared: Tensor
     rate: NoiseRate | None
 
     @property
@@ -46,6 +49,9 @@ class NoiseReport:
         width = max(len(name) for name in self.classes)
         rows = zip(self.classes, self.dropped.tolist(), self.counts.tolist(), strict=True)
         lines += [f"  {name:<{width}}  {d:>7} of {c:>7}  {d / c:6.1%}" for name, d, c in rows]
+        if self.spared.any():
+            last = [repr(self.classes[c]) for c in self.spared.nonzero().flatten().tolist()]
+            lines.append(f"  kept as the last of their class: one of {', '.join(last)}")
         return "\n".join(lines)
 
 
@@ -65,7 +71,7 @@ def noise_report(
         balanced: inside every class, or over all examples.
 
     Raises:
-        ValueError: a bad rule or fraction, or a class of which nothing would be left.
+        ValueError: a bad rule or fraction.
 
     Example:
         >>> import torch
@@ -78,13 +84,12 @@ def noise_report(
 
     """
     names = scores.class_names
-    kept = policies.noise_filter(
-        evidence(scores, rule),
-        np.asarray(names)[scores.labels.numpy()],
-        fraction=fraction,
-        balanced=balanced,
-    )
-    counts = scores.labels.bincount(minlength=len(names))
-    left = scores.labels[kept].bincount(minlength=len(names))
-    rate = None if scores.loo is None else estimate_noise_rate(scores)
-    return NoiseReport(kept, names, counts, counts - left, rate)
+    against, codes = evidence(scores, rule), scores.labels
+    kept = policies.noise_filter(against, codes, fraction=fraction, balanced=balanced)
+    k = len(names)
+    counts, left = codes.bincount(minlength=k), codes[kept].bincount(minlength=k)
+    spared = torch.zeros_like(counts)
+    if fraction is None and not balanced:
+        spared = codes[kept[against[kept] > 0]].bincount(minlength=k)
+    rate = None if scores.wrong_probability is None else estimate_noise_rate(scores)
+    return NoiseReport(kept, names, counts, counts - left, spared, rate)

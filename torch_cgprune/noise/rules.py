@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torch_cgprune.noise.rate import estimate_noise_rate
+from torch_cgprune.noise.rate import rates
 from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.checks import check_choice
 
@@ -20,6 +20,8 @@ def evidence(scores: CGScores, rule: str | None = None) -> Tensor:
     does not know the label :math:`y_i`:
 
     ================  ====================================================================
+    ``posterior``     ``scores.suspicion``: the label is probably wrong, and another class likelier;
+                      the threshold follows from how well wrong labels can be told
     ``partial-sign``  the paper's partial CG-score (App. B, Table 2); for every method
     ``centred-sign``  :math:`-\mu_{i y_i}`: the own class is less likely than on average
     ``margin``        :math:`\max_{c \neq y_i} \mu_{ic} - \mu_{i y_i}`: another class wins
@@ -33,7 +35,7 @@ def evidence(scores: CGScores, rule: str | None = None) -> Tensor:
 
     Args:
         scores: of a method that predicts all classes (exact, local), but for ``partial-sign``.
-        rule: None is ``scores.suspicion``: ``centred-sign``, or ``partial-sign`` for stochastic.
+        rule: None is ``scores.suspicion``: ``posterior``, or ``partial-sign`` for stochastic.
 
     Returns:
         (n,) float64, larger for more evidence.
@@ -62,8 +64,8 @@ def _margin(scores: CGScores) -> Tensor:
 
 def _adjusted(scores: CGScores) -> Tensor:
     own, margin = scores.needed("adjusted", "own"), scores.needed("adjusted", "margin")
-    rates = estimate_noise_rate(scores).per_class[scores.labels]
-    return rates * (own - margin) - own.double()
+    wrong = rates(scores).per_class[scores.labels]
+    return wrong * (own - margin) - own.double()
 
 
 def confident_labels(pred_probs: Tensor, codes: Tensor) -> Tensor:
@@ -107,7 +109,13 @@ def _signed(probs: Tensor, codes: Tensor, wrong: Tensor) -> Tensor:
     return (1 - own).where(wrong, -own)
 
 
+def _posterior(scores: CGScores) -> Tensor:
+    scores.alternatives("posterior")  # refuses scores without predictions
+    return scores.suspicion
+
+
 _RULES: dict[str, Callable[[CGScores], Tensor]] = {
+    "posterior": _posterior,
     "partial-sign": lambda scores: scores.partial,
     "centred-sign": lambda scores: -scores.needed("centred-sign", "own").double(),
     "margin": _margin,

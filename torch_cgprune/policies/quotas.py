@@ -32,27 +32,6 @@ def checked(values: Any, labels: Labels) -> tuple[Tensor, Tensor]:
     return scores, codes
 
 
-def check_none_empty(owner: str, codes: Tensor, kept: Tensor, labels: Labels) -> None:
-    """Raise ValueError unless every class keeps an example.
-
-    Args:
-        owner: what drops the others, for the message.
-        codes: (n,) int64 class codes.
-        kept: (m,) indices.
-        labels: the n labels that the codes stand for.
-
-    """
-    counts = codes.bincount()
-    left = codes[kept].bincount(minlength=len(counts))
-    if not left.all():
-        c = int((left == 0).nonzero()[0])
-        raise ValueError(
-            f"{owner} would drop all {int(counts[c])} examples of the class "
-            f"{encode_labels(labels)[1][c]!r}. Pass balanced=True, a smaller 'fraction' or another "
-            "'rule'."
-        )
-
-
 def checked_window(owner: str, start: float, width: float) -> tuple[float, float]:
     """Return the shares below and in a window, both inside the data."""
     start = check_real("start", owner, start, "[0, 1)")

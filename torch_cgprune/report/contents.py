@@ -56,7 +56,8 @@ def suspects_of(scores: CGScores, rule: str | None) -> tuple[Tensor, Tensor]:
 def suspect_rows(scores: CGScores, suspects: Tensor, pictures: Pictures) -> list[SuspectRow]:
     """Return a row of every suspect, as many as the page lists."""
     chosen = suspects[:SUSPECTS_UP_TO]
-    rivals = chosen.new_full(chosen.shape, -1) if scores.rival is None else scores.rival[chosen]
+    others = _others(scores)
+    rivals = chosen.new_full(chosen.shape, -1) if others is None else others[chosen]
     margins = [None] * len(chosen) if scores.margin is None else scores.margin[chosen].tolist()
     drawn = pictures.draw(chosen.tolist())
     columns = (chosen, scores.labels[chosen], rivals, scores.values[chosen])
@@ -74,6 +75,11 @@ def suspect_rows(scores: CGScores, suspects: Tensor, pictures: Pictures) -> list
             *(column.tolist() for column in columns), margins, strict=True
         )
     ]
+
+
+def _others(scores: CGScores) -> Tensor | None:
+    """Return (n,) the likeliest other class of each example; None where the method knows none."""
+    return None if scores.own is None else scores.alternatives("the page")
 
 
 def _brief(value: float) -> float:
@@ -212,9 +218,10 @@ def _of_suspects(scores: CGScores, flagged: Tensor, rule: str) -> str:
         f"wrong by the rule {rule}: {float(shares[worst]):.1%} of “{scores.class_names[worst]}”, "
         f"{float(shares[best]):.1%} of “{scores.class_names[best]}”."
     )
-    if scores.rival is None:
+    others = _others(scores)
+    if others is None:
         return text
-    pairs = (scores.labels[flagged] * k + scores.rival[flagged]).bincount()
+    pairs = (scores.labels[flagged] * k + others[flagged]).bincount()
     given, other = divmod(int(pairs.argmax()), k)
     return (
         f"{text} The most frequent suggestion is “{scores.class_names[other]}” for "

@@ -160,7 +160,7 @@ def mislabels_found(
     if len(scores.classes) > 1:
         rankings["evidence" if rule is None else rule] = evidence(scores, rule)
     for (name, ranking), colour in zip(rankings.items(), (BLUE, ORANGE), strict=False):
-        found = wrong[ranking.argsort(descending=True)].cumsum(0) / wrong.sum()
+        found = wrong[ranking.argsort(descending=True, stable=True)].cumsum(0) / wrong.sum()
         ax.plot(share, np.concatenate([[0.0], found.numpy()])[at], color=colour, label=name)
     ideal = np.minimum(share * len(wrong) / int(wrong.sum()), 1)
     ax.plot(share, ideal, color=GREY, ls="--", lw=1, label="ideal")

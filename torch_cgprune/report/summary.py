@@ -10,7 +10,6 @@ from torch import Tensor
 
 from torch_cgprune.inputs.labels import Labels, encode_labels
 from torch_cgprune.noise import estimate_noise_rate
-from torch_cgprune.noise.rate import can_estimate
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.scores import repeats, suspicion_rule
 
@@ -25,7 +24,7 @@ def facts(scores: CGScores) -> dict[str, Any]:
         ``examples`` and ``classes``, how many; ``source``, as it was named in the shell;
         ``options``, ``ridge`` (the one used), ``library_version``, ``fingerprint``; ``scores``:
         ``lowest``, ``median``, ``highest``; ``suspects``: ``count``, ``share`` in [0, 1], ``rule``;
-        ``wrong_labels``: ``estimate``, ``error``, or None where classes are too small for one;
+        ``wrong_labels``: ``estimate``, ``error``, or None where none would be reliable;
         ``duplicates``, later exact copies of the same label; ``conflicts``, copies of another;
         ``near_copies``; ``skipped``, names of unreadable files; ``per_class``: ``class``,
         ``examples``, ``mean``, ``deviation``, ``suspects``, ``complexity``, ``bound``.
@@ -33,7 +32,7 @@ def facts(scores: CGScores) -> dict[str, Any]:
     """
     low, high = scores.values.aminmax()
     suspects, n = int(scores.suspects.sum()), len(scores)
-    rate = estimate_noise_rate(scores) if can_estimate(scores) else None
+    rate = None if scores.wrong_probability is None else estimate_noise_rate(scores)
     options = scores.metadata.get("options", {})
     return {
         "examples": n,

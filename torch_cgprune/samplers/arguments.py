@@ -32,6 +32,9 @@ _log = logging.getLogger(__name__)
 # A file that lists examples; see torch_cgprune.lists.
 ListFile: TypeAlias = str | os.PathLike[str]
 
+# For ``exclude``: what looks wrong by the default rule. A file of this name is "./suspects".
+SUSPECTS = "suspects"
+
 # What PrunedSampler takes: the window has a sampler of its own.
 PRUNING = (*(policy for policy in POLICIES if policy != "window"), "noise-filter")
 
@@ -125,12 +128,30 @@ def _without(owner: str, kept: Tensor, source: Any, exclude: Any) -> Tensor:
     """Return what is kept, without the excluded examples."""
     if exclude is None:
         return kept
-    is_file = isinstance(exclude, str | os.PathLike)
-    out = _listed(source, exclude) if is_file else _indices(owner, exclude, _number(source))
+    if isinstance(exclude, str) and exclude == SUSPECTS:
+        out = _suspects(owner, source)
+    elif isinstance(exclude, str | os.PathLike):
+        out = _listed(source, exclude)
+    else:
+        out = _indices(owner, exclude, _number(source))
     left = kept[~torch.isin(kept, out)]
     if not len(left):
         raise ValueError(f"The 'exclude' parameter of {owner} leaves none of {len(kept)} examples.")
     return left
+
+
+def _suspects(owner: str, source: Any) -> Tensor:
+    """Return the examples whose label looks wrong, but for the last of a class."""
+    scores = _scores(source)
+    if scores is None:
+        raise TypeError(
+            f"The 'exclude' parameter of {owner} can be 'suspects' for a CGScoredDataset or "
+            "CGScores: a pair of scores and labels does not say which labels look wrong. Pass "
+            "indices, or a file that lists examples."
+        )
+    suspected = torch.ones(len(scores), dtype=torch.bool, device="cpu")
+    suspected[noise_report(scores).selection] = False
+    return suspected.nonzero().flatten()
 
 
 def _indices(owner: str, exclude: Any, n: int) -> Tensor:

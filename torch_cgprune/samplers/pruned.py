@@ -27,13 +27,15 @@ class PrunedSampler(SelectionSampler):
             control, ``"noise-filter"`` drops the suspected mislabels (not from a pair), logs how
             many of each class, and warns of a class that loses more than half. Each is described
             in :mod:`torch_cgprune.policies`.
-        rule: (noise-filter) which labels are suspected: ``"centred-sign"`` (None; but for
-            stochastic scores ``"partial-sign"``), ``"partial-sign"``, ``"margin"``, ``"adjusted"``,
-            ``"confident"`` or ``"cleanlab"``; see :func:`torch_cgprune.noise.evidence`.
+        rule: (noise-filter) which labels are suspected: ``"posterior"`` (None; but for stochastic
+            scores ``"partial-sign"``), ``"partial-sign"``, ``"centred-sign"``, ``"margin"``,
+            ``"adjusted"``, ``"confident"`` or ``"cleanlab"``; see
+            :func:`torch_cgprune.noise.evidence`.
         fraction: (noise-filter) drop this share, in (0, 1), of the most suspicious by the rule.
-        exclude: examples to leave out whatever their scores: indices, or a file that lists them,
-            such as the CSV of the report's page. ``keep`` is then a share of the others; the
-            noise filter judges all, and drops these too.
+        exclude: examples to leave out whatever their scores: ``"suspects"``, those whose label
+            looks wrong (not from a pair); indices; or a file that lists them, such as the CSV of
+            the report's page. ``keep`` is then a share of the others; the noise filter judges all,
+            and drops these too.
         balanced: apply the policy inside every class, so that class proportions stay. None is True,
             but False for ``"noise-filter"``, which then drops exactly what the rule suspects.
         higher_is_harder: False for scores of a pair that are lower for harder, irregular examples,

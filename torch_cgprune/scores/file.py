@@ -6,7 +6,11 @@ import json
 import os
 from typing import Any
 
+from torch import Tensor
+
 from torch_cgprune.errors import CacheError
+from torch_cgprune.scores.judging import Judgement
+from torch_cgprune.scores.posterior import Posterior
 from torch_cgprune.utils.files import (
     DELETE,
     read_safetensors,
@@ -15,7 +19,8 @@ from torch_cgprune.utils.files import (
     write_safetensors,
 )
 
-FORMAT = "torch-cgprune scores 1"
+FORMAT = "torch-cgprune scores 2"
+_FORMER = "torch-cgprune scores 1"
 _TENSORS = (
     "values",
     "terms",
@@ -25,9 +30,12 @@ _TENSORS = (
     "bound",
     "digests",
     "conflicts",
-    "suspicion",
+    "first_partial",
 )
 _OPTIONAL = ("own", "rival", "margin", "loo")
+# Of a judgement and of its posterior; their numbers are in the metadata.
+_JUDGED = ("wrong", "suggested", "doubted")
+_FITTED = ("bias", "joint", "background")
 
 
 def write_scores(path: str | os.PathLike[str], fields: dict[str, Any]) -> None:
@@ -46,6 +54,18 @@ def write_scores(path: str | os.PathLike[str], fields: dict[str, Any]) -> None:
     if fields["names"] is not None:
         tensors["names"] = text_tensor(fields["names"])
     metadata = {"format": FORMAT, "classes": [*fields["classes"]], **fields["metadata"]}
+    judgement: Judgement | None = fields["judgement"]
+    if judgement is not None:
+        posterior = judgement.posterior
+        tensors |= {name: getattr(judgement, name) for name in _JUDGED}
+        tensors |= {name: getattr(posterior, name) for name in _FITTED}
+        metadata["judgement"] = {
+            "threshold": judgement.threshold,
+            "temperature": posterior.temperature,
+            "certainty": posterior.certainty,
+            "gain": posterior.gain,
+            "examples": posterior.examples,
+        }
     write_safetensors(path, tensors, {name: json.dumps(value) for name, value in metadata.items()})
 
 
@@ -62,14 +82,32 @@ def read_scores(path: str | os.PathLike[str]) -> dict[str, Any]:
         metadata = {name: json.loads(text) for name, text in strings.items()}
     except json.JSONDecodeError:
         metadata = {}
-    if metadata.pop("format", None) != FORMAT or not {*_TENSORS} <= {*tensors}:
+    written = metadata.pop("format", None)
+    if written == _FORMER:
+        raise CacheError(
+            f"The file {os.fspath(path)!r} holds scores of an earlier version, which judged labels "
+            "otherwise. Delete it, or name another file: scores are then computed again."
+        )
+    if written != FORMAT or not {*_TENSORS} <= {*tensors}:
         raise CacheError(
             f"The file {os.fspath(path)!r} holds no scores of the format {FORMAT!r}. {DELETE}"
         )
     names = tensors.pop("names", None)
+    judgement = _judgement(tensors, metadata.pop("judgement", None))
     return {
         **tensors,
         "classes": tuple(metadata.pop("classes")),
         "names": None if names is None else tensor_text(names),
+        "judgement": judgement,
         "metadata": metadata,
     }
+
+
+def _judgement(tensors: dict[str, Tensor], numbers: dict[str, Any] | None) -> Judgement | None:
+    """Take a judgement out of what a file holds."""
+    if numbers is None:
+        return None
+    threshold = numbers.pop("threshold")
+    fitted: dict[str, Any] = {name: tensors.pop(name) for name in _FITTED}
+    judged: dict[str, Any] = {name: tensors.pop(name) for name in _JUDGED}
+    return Judgement(**judged, threshold=threshold, posterior=Posterior(**fitted, **numbers))

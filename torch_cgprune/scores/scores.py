@@ -11,10 +11,11 @@ from typing import Any
 from torch import Tensor
 
 from torch_cgprune.inputs.labels import ClassName
-from torch_cgprune.scores import calibration as calibrating
-from torch_cgprune.scores.calibration import Calibration
+from torch_cgprune.scores.calibration import Calibration, measure
 from torch_cgprune.scores.file import read_scores, write_scores
 from torch_cgprune.scores.histogram import histogram
+from torch_cgprune.scores.judging import Judgement, judge
+from torch_cgprune.scores.posterior import Posterior, outputs_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,10 +37,7 @@ class CGScores:
         bound: (k,) float64 generalisation bound :math:`\sqrt{2 y^T H^{-1} y / n}`, likewise.
         digests: (n,) int64 content hash of every feature row.
         conflicts: (n,) bool, the examples of which an exact copy has another label.
-        suspicion: (n,) float64 evidence that the label is wrong, in favour where positive. The
-            prior-centred rule, ``-own``: the other examples find this one less likely than average
-            to be of its class. Where the method has no such prediction (``stochastic``), the
-            paper's partial score. A later exact copy has that of the first.
+        first_partial: (n,) float64 partial CG-score; a later exact copy has that of the first.
         own: (n,) leave-one-out prediction of the own class's prior-centred target
             :math:`E_{ic} - p_c` (one-hot minus class share), or None where the method has none
             (``stochastic``, which knows one class a block); as are the three that follow.
@@ -47,6 +45,7 @@ class CGScores:
         margin: (n,) ``own`` minus the rival's prediction; negative where the rival wins.
         loo: (n, k) all these predictions, or None where n k exceeds 2^27: with several runs,
             ``margin`` is then the mean of each run's, ``rival`` that of the highest prediction.
+        judgement: what is said of the labels, None until somebody asks (where ``loo`` is there).
         names: n file names of the examples, relative to their folder; None where they are no files.
         metadata: method, options, library version, fingerprint: JSON values.
 
@@ -61,11 +60,12 @@ class CGScores:
     bound: Tensor
     digests: Tensor
     conflicts: Tensor
-    suspicion: Tensor
+    first_partial: Tensor
     own: Tensor | None = None
     rival: Tensor | None = None
     margin: Tensor | None = None
     loo: Tensor | None = None
+    judgement: Judgement | None = None
     names: tuple[str, ...] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -94,9 +94,40 @@ class CGScores:
         return (1 - self.prediction).abs()
 
     @property
+    def wrong_probability(self) -> Tensor | None:
+        r"""(n,) float64 probability that the given label is wrong; None for ``stochastic`` scores.
+
+        From a posterior that is fitted to the leave-one-out outputs when first asked for: the
+        class probabilities :math:`P_{ij}` of :meth:`pred_probs`, and how often an example of class
+        j carries the label g, :math:`T_{jg}`. With the given label g it is
+        :math:`1 - T_{gg} P_{ig} / \sum_j T_{jg} P_{ij}`. A later exact copy has that of the first.
+        """
+        judged = self._judged
+        return None if judged is None else judged.wrong
+
+    @property
+    def suspicion(self) -> Tensor:
+        """(n,) float64 evidence that the label is wrong, in favour where positive.
+
+        ``wrong_probability`` minus a threshold that lies between 0.3 and 0.5 and depends on how
+        well wrong labels can be told; never positive where no other class is likelier by
+        :meth:`pred_probs`. For ``stochastic`` scores, the paper's partial score.
+        """
+        judged = self._judged
+        return self.first_partial if judged is None else judged.evidence
+
+    @property
     def suspects(self) -> Tensor:
         """(n,) bool, the examples whose label looks wrong: ``suspicion > 0``."""
         return self.suspicion > 0
+
+    @property
+    def _judged(self) -> Judgement | None:
+        if self.judgement is None and self.loo is not None:
+            made = judge(self.loo, self.labels, self.priors)
+            # Frozen for others; as a field it goes along into what replaces these scores.
+            object.__setattr__(self, "judgement", made)
+        return self.judgement
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -111,24 +142,43 @@ class CGScores:
 
     @property
     def suggested_labels(self) -> Tensor:
-        """(n,) int64 class codes that the other examples suggest: the rival's where it wins.
+        """(n,) int64 class codes: of suspects the likeliest other class, else the given ones.
 
         Raises:
             ValueError: the method predicts no classes (``stochastic``).
 
         """
-        margin, rival = (
-            self.needed("suggested_labels", "margin"),
-            self.needed("suggested_labels", "rival"),
-        )
-        return rival.where(margin < 0, self.labels)
+        return self.alternatives("suggested_labels").where(self.suspects, self.labels)
+
+    def alternatives(self, what: str) -> Tensor:
+        """Return (n,) int64 the likeliest other class of each example, which ``what`` needs.
+
+        Raises:
+            ValueError: the method predicts no classes (``stochastic``).
+
+        """
+        judged = self._judged
+        return self.needed(what, "rival") if judged is None else judged.suggested
+
+    def posterior(self, what: str) -> Posterior:
+        """Return what is fitted to the predictions of all classes, which ``what`` needs.
+
+        Raises:
+            ValueError: the method predicts no classes (``stochastic``).
+
+        """
+        judged = self._judged
+        if judged is None:
+            self.needed(what, "loo")
+        assert judged is not None  # noqa: S101
+        return judged.posterior
 
     def pred_probs(self) -> Tensor:
         r"""Return (n, k) float64 class probabilities, each without its own label; rows add up to 1.
 
-        The softmax :math:`P_{ic} \propto p_c \exp(\mu_{ic} / T)` of the leave-one-out predictions
-        ``loo``, with the class shares p and one temperature T, at which the given labels are
-        likeliest. They are of the *given*, possibly noisy labels, as cleanlab wants them.
+        :math:`P_{ij} \propto \exp((f_{ij} + b_j) / \tau)` of the leave-one-out outputs f, class
+        shares included, with one temperature and a bias a class, fitted together with the noise of
+        the labels: they are of the *true* classes.
 
         Raises:
             ValueError: the predictions of all classes are not there: the method is
@@ -136,20 +186,20 @@ class CGScores:
 
         """
         loo = self.needed("pred_probs", "loo")
-        return calibrating.probabilities(loo, self.priors, self.calibration.temperature)
+        outputs = outputs_of(loo, self.labels, self.priors, len(self))
+        return self.posterior("pred_probs").probabilities(outputs)
 
     @cached_property
     def calibration(self) -> Calibration:
-        """The temperature of :meth:`pred_probs`, and their agreement with the given labels.
+        """How well the given labels are predicted, by :meth:`pred_probs` and the noise.
 
         Raises:
             ValueError: as :meth:`pred_probs`.
 
         """
-        loo = self.needed("calibration", "loo")
-        temperature = calibrating.fit_temperature(loo, self.labels, self.priors)
-        probs = calibrating.probabilities(loo, self.priors, temperature)
-        return calibrating.measure(probs, self.labels, temperature)
+        self.needed("calibration", "loo")
+        probs, posterior = self.pred_probs(), self.posterior("calibration")
+        return measure(posterior.predicted(probs), self.labels, posterior.temperature)
 
     def needed(self, what: str, name: str) -> Tensor:
         """Return an optional attribute that ``what`` cannot do without.
@@ -179,7 +229,8 @@ class CGScores:
             FileNotFoundError, PermissionError: the folder is missing or cannot be written.
 
         """
-        write_scores(path, {field.name: getattr(self, field.name) for field in fields(self)})
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        write_scores(path, {**found, "judgement": self._judged})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> CGScores:
@@ -213,7 +264,7 @@ class CGScores:
         return [
             f"values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}",
             f"suspects: {suspects} ({suspects / len(self):.1%}), "
-            f"{'partial score' if self.own is None else 'prior-centred leave-one-out'} rule"
+            f"{suspicion_rule(self)} rule"
             + (f"; {conflicts} in conflict with a copy" if conflicts else ""),
         ]
 
@@ -232,4 +283,4 @@ def repeats(scores: CGScores) -> Tensor:
 
 def suspicion_rule(scores: CGScores) -> str:
     """Return which rule ``scores.suspects`` go by."""
-    return "partial-sign" if scores.own is None else "centred-sign"
+    return "partial-sign" if scores.own is None else "posterior"

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torch_cgprune.scores.posterior import Posterior
 from torch_cgprune.scoring.blocks import Solved, solve_blocks
 from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.kernel import unit_rows
 from torch_cgprune.scoring.plans import Block
-from torch_cgprune.scoring.sums import Sums
+from torch_cgprune.scoring.sums import Sums, keeps_all
 from torch_cgprune.solver import Storage, numbers
 from torch_cgprune.utils.devices import available_on, check_fits
 from torch_cgprune.utils.ranks import ALONE, Ranks
@@ -46,6 +47,7 @@ class Problem:
     ridge: float = 0.0
     storage: Storage | None = None
     ranks: Ranks = ALONE
+    posterior: Posterior | None = None
 
     @functools.cached_property
     def priors(self) -> Tensor:
@@ -70,8 +72,18 @@ class Problem:
 
     def sums(self) -> Sums:
         """Return the sums over no run."""
-        predictions = self.options["method"] != "stochastic"
-        return Sums(len(self.copies.kept), self.priors, predictions=predictions)
+        m = len(self.copies.kept)
+        return Sums(m, self.priors, predictions=self.predicts, posterior=self.posterior)
+
+    @property
+    def predicts(self) -> bool:
+        """Whether the blocks predict all classes."""
+        return bool(self.options["method"] != "stochastic")
+
+    @property
+    def keeps_predictions(self) -> bool:
+        """Whether the predictions of all classes are kept, not only what is concluded of them."""
+        return self.predicts and keeps_all(len(self.copies.kept), len(self.priors))
 
     def run(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
         """Solve the blocks of one run, shared by the ranks; the sums are the same on all."""

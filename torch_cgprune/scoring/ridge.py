@@ -9,15 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torch_cgprune.scoring import plans
-from torch_cgprune.scoring.blocks import Solved, solve_blocks
-from torch_cgprune.scoring.options import BLOCK_SIZE
+from torch_cgprune.scoring.asked import asked_blocks, solve_asked
+from torch_cgprune.scoring.blocks import Solved
 from torch_cgprune.scoring.plans import Block
 from torch_cgprune.scoring.problem import Problem
 
 GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-# Blocks that are asked, spread over all: enough for the order of neighbours on the grid.
-_ASKED = 8
 
 
 def choose_ridge(problem: Problem, points: Tensor) -> tuple[float, dict[str, Any]]:
@@ -45,12 +42,7 @@ def choose_ridge(problem: Problem, points: Tensor) -> tuple[float, dict[str, Any
     """
     ranks = problem.ranks
     with ranks.together():
-        kept = problem.codes[problem.copies.kept]
-        drawn = plans.local(points, kept, block_size=BLOCK_SIZE, runs=1, seed=0)
-        (run,) = drawn.runs
-        blocks = [*run]
-        m = min(_ASKED, len(blocks))
-        asked = [blocks[i * len(blocks) // m] for i in range(m)]
+        asked = asked_blocks(problem, points)
         sums = torch.zeros(2 * len(GRID) + 1, dtype=torch.float64)
         for block in ranks.mine(asked):
             sums += torch.tensor([*_statistics(problem, block), len(block.rows)])
@@ -64,13 +56,7 @@ def choose_ridge(problem: Problem, points: Tensor) -> tuple[float, dict[str, Any
 
 def _statistics(problem: Problem, block: Block) -> Iterator[float]:
     """Yield the sum of d (y - mu)^2 over rows and classes for every ridge, then those of log d."""
-    solved = solve_blocks(
-        # Not the unit rows of all, for a few.
-        problem.normalise(problem.copies.kept[block.rows])[None],
-        [block] * len(GRID),
-        torch.stack([problem.ridges_at(ridge)[block.rows] for ridge in GRID]),
-        problem.weights[block.rows].expand(len(GRID), -1),
-    )
+    solved = solve_asked(problem, block, GRID)
     yield from (_squares(block, solution, problem.priors) for solution in solved)
     yield from (float(solution.diagonal.double().log().sum()) for solution in solved)
 

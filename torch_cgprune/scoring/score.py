@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import logging
 import os
+import warnings
 from importlib.metadata import version
 from typing import Any
 
@@ -13,10 +14,11 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.inputs.fingerprints import fingerprint, row_digests
-from torch_cgprune.inputs.labels import Labels, encode_labels
+from torch_cgprune.inputs.labels import Labels, encode_labels, look_like_identifiers
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring import plans
+from torch_cgprune.scoring.asked import fit_to_asked
 from torch_cgprune.scoring.checkpoint import Checkpoint
 from torch_cgprune.scoring.copies import find_copies
 from torch_cgprune.scoring.kernel import unit_rows
@@ -25,7 +27,7 @@ from torch_cgprune.scoring.plans import Plan
 from torch_cgprune.scoring.problem import CONFLICT_RIDGE, Problem, place_tiles
 from torch_cgprune.scoring.ridge import choose_ridge
 from torch_cgprune.scoring.runs import sum_runs
-from torch_cgprune.scoring.sums import finish
+from torch_cgprune.scoring.sums import finish, keeps_all
 from torch_cgprune.utils.devices import own_settings, pick_device
 from torch_cgprune.utils.ranks import current_ranks
 
@@ -117,6 +119,12 @@ def cg_scores(
             matrix = as_matrix(features)
             codes, classes = encode_labels(labels)
             _check_data(matrix, codes, ridge)
+            if look_like_identifiers(len(codes), len(classes)):
+                warnings.warn(
+                    f"The {len(codes)} labels are of {len(classes)} classes: are these identifiers "
+                    "of the examples? A score compares examples of one class with others.",
+                    stacklevel=2,
+                )
             options = resolve_options(
                 codes.bincount().tolist(),
                 method=method,
@@ -128,7 +136,11 @@ def cg_scores(
                 seed=seed,
             )
             _log_choices(options, method=method, runs=runs, n=len(codes))
-            sketched = options["method"] == "local" or ridge == "auto"
+            sketched = (
+                options["method"] == "local"
+                or ridge == "auto"
+                or not keeps_all(len(codes), len(classes))
+            )
             unit_digests, sketch = _survey(matrix, options.get("seed", 0) if sketched else None)
             digests = row_digests(matrix)
             job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
@@ -152,8 +164,10 @@ def cg_scores(
         if ridge == "auto":
             ridge, metadata["ridge"] = choose_ridge(problem, points)
             _log.info("ridge='auto' takes %g", ridge)
+        problem = dataclasses.replace(problem, ridge=float(ridge))
+        if problem.predicts and not problem.keeps_predictions:
+            problem = dataclasses.replace(problem, posterior=fit_to_asked(problem, points))
         with ranks.together():
-            problem = dataclasses.replace(problem, ridge=float(ridge))
             finished = Checkpoint(checkpoint if ranks.rank == 0 else None, metadata)
         total = sum_runs(problem, plan, finished, show=progress)
         scores = None

@@ -12,6 +12,8 @@ from torch.nn.functional import one_hot
 from torch_cgprune.errors import NotPositiveDefiniteError
 from torch_cgprune.inputs.labels import ClassName
 from torch_cgprune.scores import CGScores
+from torch_cgprune.scores.judging import Judgement, threshold_of, verdicts
+from torch_cgprune.scores.posterior import Posterior, outputs_of
 from torch_cgprune.scoring.blocks import Solved
 from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.plans import Block
@@ -20,6 +22,14 @@ _log = logging.getLogger(__name__)
 
 # Predictions of all k classes are kept up to this many numbers: 512 MB in float32.
 ALL_PREDICTIONS_UP_TO = 2**27
+# What is kept of each example beyond that: codes, taken from the run with the highest prediction,
+# and what is averaged over runs.
+_CODES, _JUDGED = ("rival", "suggested"), ("wrong", "doubted")
+
+
+def keeps_all(m: int, k: int) -> bool:
+    """Return whether the predictions of k classes are kept for m examples."""
+    return m * k <= ALL_PREDICTIONS_UP_TO
 
 
 class Sums:
@@ -32,12 +42,15 @@ class Sums:
         m: examples.
         priors: (k,) class shares; their dtype is that of the predictions.
         predictions: whether the blocks predict all classes.
+        posterior: of their predictions, where these are too many to keep; then needed.
 
     """
 
-    def __init__(self, m: int, priors: Tensor, *, predictions: bool) -> None:
+    def __init__(
+        self, m: int, priors: Tensor, *, predictions: bool, posterior: Posterior | None = None
+    ) -> None:
         k = len(priors)
-        self.priors, self.predictions = priors, predictions
+        self.priors, self.predictions, self.posterior = priors, predictions, posterior
         self.tensors = {
             "columns": torch.zeros(m, 5, dtype=torch.float64),  # score, its three terms, CG'
             "times": torch.zeros(m, dtype=torch.int64),
@@ -45,11 +58,12 @@ class Sums:
             "class_times": torch.zeros(k, dtype=torch.int64),
             "twins": torch.zeros(m, dtype=torch.int64),
         }
-        if predictions and m * k <= ALL_PREDICTIONS_UP_TO:
+        if predictions and keeps_all(m, k):
             self.tensors["loo"] = priors.new_zeros(m, k)
         elif predictions:
             self.tensors |= {name: priors.new_zeros(m) for name in ("own", "best", "margin")}
-            self.tensors["rival"] = torch.zeros(m, dtype=torch.int64)
+            self.tensors |= {name: torch.zeros(m, dtype=torch.int64) for name in _CODES}
+            self.tensors |= {name: torch.zeros(m, dtype=torch.float64) for name in _JUDGED}
 
     def add_block(self, block: Block, solved: Solved) -> None:
         """Take in a block of this run."""
@@ -74,15 +88,20 @@ class Sums:
         own, best, rival = own_and_rival(loo, codes)
         t["own"][rows], t["best"][rows], t["rival"][rows] = own, best, rival
         t["margin"][rows] = own - best
+        assert self.posterior is not None  # noqa: S101
+        outputs = outputs_of(loo, codes, self.priors, self.posterior.examples)
+        found = verdicts(self.posterior, outputs, codes)
+        t["wrong"][rows], t["suggested"][rows] = found.wrong, found.suggested
+        t["doubted"][rows] = found.doubted.double()
 
     def plus(self, run: Sums) -> Sums:
         """Add another run to this one, and return it."""
         t, new = self.tensors, run.tensors
         if "rival" in t:
             better = (new["times"] > 0) & ((new["best"] > t["best"]) | (t["times"] == 0))
-            for name in ("best", "rival"):
+            for name in ("best", *_CODES):
                 t[name] = new[name].where(better, t[name])
-        for name in t.keys() - {"best", "rival"}:
+        for name in t.keys() - {"best", *_CODES}:
             t[name] += new[name]
         return self
 
@@ -189,8 +208,24 @@ def finish(
         digests=digests,
         conflicts=copies.conflicts,
         metadata={**metadata, "near_copies": near},
-        suspicion=means[of, 2] if predictions is None else -predictions["own"].double(),
+        first_partial=means[of, 2],
+        judgement=_judgement(sums, of),
         **(predictions or {}),  # type: ignore[arg-type]  # all are tensors
+    )
+
+
+def _judgement(sums: Sums, of: Tensor) -> Judgement | None:
+    """Return what the runs have concluded of each label, where their predictions are not kept."""
+    t = sums.tensors
+    if "wrong" not in t or sums.posterior is None:
+        return None
+    wrong, doubted = (t[name] / t["times"] for name in _JUDGED)
+    return Judgement(
+        wrong=wrong[of],
+        suggested=t["suggested"][of],
+        doubted=(doubted > 0.5)[of],
+        threshold=threshold_of(wrong[of]),
+        posterior=sums.posterior,
     )
 
 

@@ -1,0 +1,90 @@
+"""Decisions from a posterior: how likely each label is wrong, and what it should be."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from torch_cgprune.scores.fitting import fit_posterior
+from torch_cgprune.scores.posterior import TINY, Posterior, outputs_of
+
+# A label is called wrong from a probability on that lies between these.
+_THRESHOLDS = (0.3, 0.5)
+
+
+class Judgement(NamedTuple):
+    """What the posterior says of n labels.
+
+    Attributes:
+        wrong: (n,) float64 probability that the given label is wrong.
+        suggested: (n,) int64 the likeliest other class, by the other examples.
+        doubted: (n,) bool, whether that class is likelier than the given one, by a posterior
+            that is credible.
+        threshold: of ``wrong``, above which a label is called wrong.
+        posterior: that says so.
+
+    """
+
+    wrong: Tensor
+    suggested: Tensor
+    doubted: Tensor
+    threshold: float
+    posterior: Posterior
+
+    @property
+    def evidence(self) -> Tensor:
+        """(n,) float64, positive where a label is called wrong, larger where more likely so."""
+        above = self.wrong - self.threshold
+        # Below 0, and still in order.
+        return above.where(self.doubted, above.clamp(max=0) - 1e-9 * (2 - self.wrong))
+
+
+class Verdicts(NamedTuple):
+    """``wrong``, ``suggested`` and ``doubted`` of a :class:`Judgement`, for some examples."""
+
+    wrong: Tensor
+    suggested: Tensor
+    doubted: Tensor
+
+
+def judge(loo: Tensor, codes: Tensor, priors: Tensor) -> Judgement:
+    """Return what the posterior of (n, k) prior-centred outputs says of (n,) given classes."""
+    n, k = loo.shape
+    if k == 1:
+        nothing = torch.zeros(n, dtype=torch.float64)
+        alone = torch.ones(1, 1, dtype=torch.float64)
+        posterior = Posterior(
+            1.0, torch.zeros(1, dtype=torch.float64), alone, alone[0] * 0, 1.0, 0.0, n
+        )
+        return Judgement(nothing, codes.clone(), nothing > 0, _THRESHOLDS[1], posterior)
+    outputs = outputs_of(loo, codes, priors, n)
+    posterior = fit_posterior(outputs, codes)
+    found = verdicts(posterior, outputs, codes)
+    return Judgement(*found, threshold_of(found.wrong), posterior)
+
+
+def verdicts(posterior: Posterior, outputs: Tensor, codes: Tensor) -> Verdicts:
+    """Return what a posterior says of some examples, by their outputs and given classes."""
+    probs = posterior.probabilities(outputs)
+    own = probs.gather(1, codes[:, None]).squeeze(1)
+    best, suggested = probs.scatter(1, codes[:, None], -1.0).max(1)
+    kept = probs * posterior.transition[:, codes].T
+    wrong = 1 - kept.gather(1, codes[:, None]).squeeze(1) / kept.sum(1).clamp(min=TINY)
+    return Verdicts(wrong.clamp(0, 1), suggested, (best > own) & posterior.credible)
+
+
+def threshold_of(wrong: Tensor) -> float:
+    """Return half of the highest F1 that (n,) probabilities promise, between 0.3 and 0.5.
+
+    References:
+        Lipton, Elkan, Naryanaswamy (ECML 2014), "Optimal thresholding of classifiers to maximize F1
+        measure": the best threshold of calibrated probabilities is half of the F1 it reaches.
+
+    """
+    falling = wrong.sort(descending=True).values
+    examined = torch.arange(1, len(wrong) + 1)
+    promised = 2 * falling.cumsum(0) / (examined + falling.sum())
+    low, high = _THRESHOLDS
+    return min(max(float(promised.max()) / 2, low), high)

@@ -1,0 +1,117 @@
+"""What leave-one-out outputs say of the true classes, and how often labels are wrong."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from torch_cgprune.scores.transition import one_sided, shrunk, stacked, uniform
+
+# Share of the pattern that is taken for uniform, while at most as much as this of the noise is
+# one-sided, and nothing of it from the second on: natural confusion looks like noise.
+_UNIFORM, _ONE_SIDED = 0.9, (0.45, 0.6)
+# Share of wrong labels beyond which only outputs that predict something are believed.
+_MANY = 0.3
+
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Posterior:
+    r"""What is fitted to leave-one-out outputs :math:`f_{ij}`, those of one-hot targets.
+
+    The true class has the probability :math:`P_{ij} \propto \exp((f_{ij} + b_j) / \tau)`; an
+    example of class j carries the label g with probability :math:`T_{jg}`.
+
+    Attributes:
+        temperature: :math:`\tau`.
+        bias: (k,) float64 :math:`b`: outputs of a rare class are shrunk.
+        joint: (k, k) float64 share of the examples that are of class j (row) and labelled g.
+        background: (k,) float64 share of the examples that are of class j and labelled as each of
+            the classes that it is least confused with: noise, since nothing else would do that.
+        certainty: mean over the examples of the highest :math:`P_{ij}`.
+        gain: nats by which the labels of all examples are likelier than by the class shares alone.
+        examples: how many there are.
+
+    """
+
+    temperature: float
+    bias: Tensor
+    joint: Tensor
+    background: Tensor
+    certainty: float
+    gain: float
+    examples: int
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return (n, k) float64 P, the class probabilities without the label, of (n, k) outputs."""
+        return torch.softmax((outputs.double() + self.bias) / self.temperature, dim=1)
+
+    @property
+    def credible(self) -> bool:
+        """Whether labels may be called wrong by it.
+
+        To doubt many of them takes outputs that say something: that gain what the parameters cost.
+        Without, a small class may still be mostly noise.
+        """
+        return self.gain > self.cost or float(self.noise.sum()) < _MANY
+
+    @property
+    def cost(self) -> float:
+        """Nats that the k parameters cost by the Bayesian information criterion."""
+        return len(self.bias) * math.log(max(self.examples, 2)) / 2
+
+    @property
+    def fitted_rate(self) -> float:
+        """Share of wrong labels as fitted, in which natural confusion counts as noise."""
+        return float(1 - self.joint.trace())
+
+    @property
+    def noise(self) -> Tensor:
+        """(k, k) float64 the part of ``joint`` off its diagonal that is noise.
+
+        That is the background, and of the rest what exceeds the square of the mean uncertainty:
+        on clean data of every difficulty tried, natural confusion comes to about as much.
+        """
+        off = 1 - torch.eye(len(self.joint), dtype=torch.float64)
+        floor = self.background[:, None] * off
+        rest = (self.joint - floor).clamp(min=0) * off
+        natural = (1 - self.certainty) ** 2
+        return floor + rest * max(0.0, 1 - natural / max(float(rest.sum()), TINY))
+
+    @property
+    def transition(self) -> Tensor:
+        """(k, k) float64 T for decisions: shrunk, its pattern the more uniform the less sided."""
+        k = len(self.joint)
+        of_class = self.joint.sum(1) * self.examples
+        rates, patterns = shrunk(self.noise * self.examples, of_class)
+        low, high = _ONE_SIDED
+        sided = min(max((one_sided(self.joint * self.examples) - low) / (high - low), 0), 1)
+        share = _UNIFORM * (1 - sided)
+        return stacked(rates, (1 - share) * patterns + share * uniform(k))
+
+    def predicted(self, probs: Tensor) -> Tensor:
+        """Return (n, k) float64 probabilities of the *given* labels, from those of the classes."""
+        return probs @ self.transition
+
+
+def outputs_of(loo: Tensor, codes: Tensor, priors: Tensor, n: int) -> Tensor:
+    """Return the outputs of one-hot targets, from prior-centred ones.
+
+    The shares that are added are those without the example: what predicts little else would speak
+    against every label that is given, since the others have one less of it.
+
+    Args:
+        loo: (m, k) prior-centred leave-one-out predictions.
+        codes: (m,) int64 given classes.
+        priors: (k,) class shares among all.
+        n: how many examples these are.
+
+    """
+    k = len(priors)
+    counts = priors.double() * n
+    return loo.double() + (counts - one_hot(codes, k)) / max(n - 1, 1)
