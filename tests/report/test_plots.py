@@ -326,7 +326,8 @@ def naive_confusion(known):
 
 
 def test_the_confusion_is_a_naive_count_with_the_given_label_in_rows():
-    known = scores(80, 4, names=["ant", "bee", "cat", "dog"])
+    x, labels, _ = blobs(n=200)
+    known = cg_scores(x, labels, ridge=0.1, progress=False)
     ax = report.confusion(known)
     naive = naive_confusion(known)
     written = np.zeros_like(naive)
@@ -337,7 +338,7 @@ def test_the_confusion_is_a_naive_count_with_the_given_label_in_rows():
     off = naive - np.diag(naive.diagonal())
     assert off.any()
     assert (ax.collections[0].get_array() == off).all()
-    assert ticks(ax.xaxis) == ticks(ax.yaxis) == ["ant", "bee", "cat", "dog"]
+    assert ticks(ax.xaxis) == ticks(ax.yaxis) == ["ant", "bee", "cat"]
     assert ax.get_ylabel() == "given label"
     assert ax.yaxis_inverted()
 
