@@ -77,7 +77,7 @@ def ours(rows: Tensor, labels: Tensor, method: str) -> tuple[list[Verdict], CGSc
         Verdict("leave-one-out residual", scores.residual, None, auto),
         Verdict("partial-sign", scores.partial, scores.partial > 0, auto),
     ]
-    for rule in ("centred-sign", "adjusted", "margin", "confident"):
+    for rule in ("posterior", "centred-sign", "adjusted", "margin", "confident"):
         against, extra = timed(evidence, scores, rule)
         ranking = 1 - own if rule == "confident" else against
         found.append(Verdict(rule, ranking, against > 0, auto + extra))
