@@ -156,7 +156,7 @@ MISMATCHES = [
     (other_pixels, {}, r"other features: example \d+ differs \(32 of 32 examined do\)"),
     (one_pixel, {"verify": "full"}, r"other features: example 37 differs \(1 of 60"),
     (lambda: Unlabelled(tensors(), shift=1), {}, r"has the label \d for example \d+, the data \d"),
-    (tensors, {"ridge": 0.1}, r"other options: ridge is 0.0 there and 0.1 here"),
+    (tensors, {"ridge": 0.1}, r"other options: ridge is 'auto' there and 0.1 here"),
     (
         tensors,
         {"method": "stochastic"},

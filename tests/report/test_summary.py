@@ -144,7 +144,7 @@ def test_the_text_has_the_counts_in_it():
     suspects = int(known.suspects.sum())
     for line in (
         "60 examples of 3 classes from animals/train",
-        "scored by exact (ridge 0.0, dtype float32), torch-cgprune ",
+        "scored by exact (ridge 3.0, dtype float32), torch-cgprune ",
         f"suspects     {suspects} labels look wrong ({suspects / 60:.1%}) by the rule posterior",
         "copies       2 exact duplicates, 2 examples with a copy of another label",
         "left out     2 files that cannot be read",
@@ -168,7 +168,7 @@ def test_the_text_says_nothing_of_what_is_not_there(make):
     ("options", "said"),
     [
         (
-            {"method": "local", "runs": 3},
+            {"method": "local", "ridge": 0, "runs": 3},
             "local (ridge 0.0, dtype float32, block_size 2048, runs 3",
         ),
         (

@@ -46,6 +46,19 @@ def test_auto_scores_as_the_ridge_it_chooses(method):
     assert "ridge" not in given.metadata
 
 
+@pytest.mark.parametrize(
+    ("method", "classes", "ridge"),
+    [("exact", 3, "auto"), ("local", 3, "auto"), ("stochastic", 3, 0.0), ("exact", 1, 0.0)],
+)
+def test_without_a_ridge_the_labels_choose_it(method, classes, ridge):
+    x, labels, _ = blobs()
+    labels = labels if classes == 3 else ["a"] * len(labels)
+    found = cg_scores(x, labels, method=method, progress=False)
+    given = cg_scores(x, labels, method=method, ridge=ridge, progress=False)
+    assert torch.equal(found.values, given.values)
+    assert found.metadata["options"]["ridge"] == ridge
+
+
 def test_more_noise_wants_more_ridge():
     chosen = []
     for noise in (0.0, 0.3, 0.6):
@@ -57,7 +70,7 @@ def test_more_noise_wants_more_ridge():
 
 
 def test_several_blocks_are_asked_and_the_choice_is_reproducible(monkeypatch):
-    monkeypatch.setattr("torch_cgprune.scoring.asked.BLOCK_SIZE", 50)
+    monkeypatch.setattr("torch_cgprune.scoring.ridge._ROWS", 50)
     x, labels, _ = blobs(n=600)
     found = [
         cg_scores(x, labels, ridge="auto", seed=seed, progress=False).metadata["ridge"]
@@ -115,7 +128,7 @@ def test_a_cache_made_with_auto_is_loaded_with_auto_only(tmp_path):
     assert torch.equal(first.values, again.values)
     assert first.metadata["ridge"] == again.metadata["ridge"]
     with pytest.raises(ValueError, match=r"ridge is 'auto' there and 0.0 here"):
-        CGScoredDataset(data, **options)
+        CGScoredDataset(data, ridge=0, **options)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +136,7 @@ def test_a_cache_made_with_auto_is_loaded_with_auto_only(tmp_path):
     [
         ("automatic", TypeError, r"'ridge' .* Got 'automatic' of type str"),
         (-1, ValueError, r"'ridge' .* \[0, inf\). Got -1"),
-        (None, TypeError, "'ridge'"),
+        ([0.1], TypeError, "'ridge'"),
     ],
 )
 def test_bad_ridges(ridge, error, match):

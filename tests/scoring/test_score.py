@@ -32,8 +32,9 @@ def codes(rng):
     return torch.randint(0, 3, (40,), generator=rng)
 
 
-def score(x, labels, **options) -> CGScores:
-    return cg_scores(x, labels, progress=False, **options)
+def score(x, labels, *, ridge=0, **options) -> CGScores:
+    """Score by the definition, without a ridge."""
+    return cg_scores(x, labels, ridge=ridge, progress=False, **options)
 
 
 def whitened(rng, n=40):

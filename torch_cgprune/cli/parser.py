@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 _SCORE_EXAMPLE = """examples:
-  torch-cgprune score animals/train -o animals.safetensors --ridge auto
+  torch-cgprune score animals/train -o animals.safetensors
   torch-cgprune score fashion-mnist:data -o fmnist.safetensors --method local
   torch-cgprune score train.npz --keys x_train y_train -o train.safetensors"""
 _SELECT_EXAMPLE = """policies:
@@ -131,7 +131,10 @@ def _add_scoring(scoring: Any) -> None:
         "--method", choices=METHODS, default="auto", help="(auto: exact up to 65,536 examples)"
     )
     scoring.add_argument(
-        "--ridge", type=_ridge, default=0.0, metavar="X", help="or auto, for wrong labels (0)"
+        "--ridge",
+        type=_ridge,
+        metavar="X",
+        help="or auto, the likeliest; 0 is the paper's (auto; stochastic: 0)",
     )
     scoring.add_argument(
         "--runs", type=_integer(1), metavar="N", help="local, stochastic: draws to average"

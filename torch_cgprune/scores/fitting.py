@@ -15,12 +15,15 @@ from torch_cgprune.scores.transition import off, shrunk, stacked, uniform
 # The likelihood has several maxima: temperatures and noise rates to start from.
 _TEMPERATURES, _RATES = (0.01, 0.05, 0.15, 0.4), (0.1, 0.5)
 # Examples and outputs to look for the best start on, and to fit from there.
-_COARSE, _FINE = (3_000, 2**19), (10_000, 2**22)
-_COARSE_STEPS, _FINE_STEPS = 12, 40
+_COARSE, _FINE = (3_000, 2**18), (10_000, 2**21)
+# Turns of all starts, of the better half of them, and from the best ones on more examples: many
+# where they cost little, up to so many outputs.
+_FIRST_TURNS, _COARSE_TURNS, _FINE_TURNS, _FEW_TURNS = 3, 9, 40, 6
+_CHEAP = 2**18
 # Of the sample. Not 0: who spoils labels for a trial draws them so, and they would be the sample.
 _SAMPLE_SEED = 0x5A3D_17E9
-# Examples of every class that a sample has at least, if there are so many.
-_OF_EACH = 5
+# Examples of every class that the sample for the end has at least, if there are so many.
+_OF_EACH = 2
 
 
 def fit_posterior(outputs: Tensor, codes: Tensor, n: int | None = None) -> Posterior:
@@ -40,14 +43,18 @@ def fit_posterior(outputs: Tensor, codes: Tensor, n: int | None = None) -> Poste
 
     """
     total, k = len(codes) if n is None else n, outputs.shape[1]
-    coarse, fine = (_sample(codes, k, *limits) for limits in (_COARSE, _FINE))
-    starts = [_Fit.begin(t, rate, k) for rate in _RATES for t in _TEMPERATURES]
-    tried = [_climb(outputs[coarse], codes[coarse], s, _COARSE_STEPS, 1e-4, total) for s in starts]
-    tried.sort(key=lambda fit: fit.loss)
-    # Two, where that costs little: the best on few examples need not be the best on more.
-    best = tried[: 2 if len(fine) * k <= 2**18 else 1]
-    ended = [_climb(outputs[fine], codes[fine], s, _FINE_STEPS, 1e-5, total) for s in best]
-    fit = min(ended, key=lambda fit: fit.loss)
+    coarse, fine = _sample(codes, k, *_COARSE), _sample(codes, k, *_FINE, of_each=_OF_EACH)
+
+    def climb(rows: Tensor, starts: list[_Fit], turns: int, least: float) -> list[_Fit]:
+        ended = [_climb(outputs[rows], codes[rows], s, turns, least, total) for s in starts]
+        return sorted(ended, key=lambda fit: fit.loss)
+
+    tried = [_Fit.begin(t, rate, k) for rate in _RATES for t in _TEMPERATURES]
+    tried = climb(coarse, tried, _FIRST_TURNS, 1e-4)
+    tried = climb(coarse, tried[: len(tried) // 2], _COARSE_TURNS, 1e-4)
+    # The best on few examples need not be the best on more.
+    best, turns = (2, _FINE_TURNS) if len(fine) * k <= _CHEAP else (1, _FEW_TURNS)
+    fit, *_ = climb(fine, tried[:best], turns, 2e-6)
     return _described(fit, outputs[fine], codes[fine], total)
 
 
@@ -68,53 +75,59 @@ class _Fit(NamedTuple):
         return _Fit(log, torch.zeros(k, dtype=torch.float64), transition, transition / k)
 
 
-def _climb(outputs: Tensor, codes: Tensor, fit: _Fit, steps: int, least: float, n: int) -> _Fit:
-    """Maximise by turns, until a turn gains less than ``least`` nats a label."""
-    for _ in range(steps):
+def _climb(outputs: Tensor, codes: Tensor, fit: _Fit, turns: int, least: float, n: int) -> _Fit:
+    """Take turns, until the loss changes by less than ``least`` nats a label.
+
+    It may rise: shrinking the transition is no part of it.
+    """
+    for _ in range(turns):
         before, fit = fit, _turn(outputs, codes, fit, n)
-        if before.loss - fit.loss < least:
+        if abs(before.loss - fit.loss) < least:
             break
     return fit
 
 
 def _turn(outputs: Tensor, codes: Tensor, fit: _Fit, n: int) -> _Fit:
+    """Improve temperature and bias by L-BFGS, then the transition by expectation maximisation."""
     m, k = outputs.shape
-    log = fit.log_temperature.clone().requires_grad_()
-    bias = fit.bias.clone().requires_grad_()
+    log, bias = fit.log_temperature.clone(), fit.bias.clone()
     kept = fit.transition[:, codes].T
-    log_kept = kept.clamp(min=TINY).log()
     present = codes.bincount(minlength=k) > 0
     # A class of which the sample has nothing to say keeps the bias of the others.
     held = min(1.0, k * k / m) / (2 * m)
 
-    def logits() -> Tensor:
-        centred = bias - bias[present].mean()
-        return (outputs + centred.where(present, torch.zeros_like(bias))) / log.exp()
-
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        likelihoods = torch.logsumexp(torch.log_softmax(logits(), 1) + log_kept, 1)
-        spread = (((bias - bias.mean()) / log.exp()) ** 2).sum()
-        found: Tensor = held * spread - likelihoods.mean()
-        found.backward()
-        return found
+    def loss() -> float:
+        scaled = bias / log.exp()
+        logits = outputs / log.exp() + scaled
+        probs = torch.softmax(logits, 1)
+        shares, likelihoods = _shares(probs, kept)
+        pull = (probs - shares) / m  # the gradient by the logits
+        log.grad = -(pull * logits).sum() - 2 * held * (scaled**2).sum()
+        by_bias = (pull.sum(0) + 2 * held * scaled) / log.exp()
+        # Biases of the classes that are present add up to 0, as they do at the start.
+        bias.grad = (by_bias - by_bias[present].mean()) * present
+        return float(held * (scaled**2).sum() - likelihoods.log().mean())
 
     optimiser = torch.optim.LBFGS([log, bias], max_iter=10, line_search_fn="strong_wolfe")
-    with torch.enable_grad():
-        optimiser.step(loss)
     with torch.no_grad():
-        probs = torch.softmax(logits(), 1) * kept
-        mass = probs.sum(1, keepdim=True).clamp(min=TINY)
-        joint = torch.zeros(k, k, dtype=torch.float64).index_add_(1, codes, (probs / mass).T) / m
+        optimiser.step(loss)
+        shares, likelihoods = _shares(torch.softmax((outputs + bias) / log.exp(), 1), kept)
+        joint = torch.zeros(k, k, dtype=torch.float64).index_add_(1, codes, shares.T) / m
         transition = stacked(*shrunk(off(joint) * n, joint.sum(1) * n))
-        centred = bias - bias[present].mean()
-        return _Fit(
-            log.detach(),
-            centred.where(present, torch.zeros_like(centred)).detach(),
-            transition,
-            joint,
-            float(-mass.log().mean()),
-        )
+        return _Fit(log, bias, transition, joint, float(-likelihoods.log().mean()))
+
+
+def _shares(probs: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how probable every class is with the label, and how probable the labels are.
+
+    Args:
+        probs: (m, k) probabilities of the classes, without the label.
+        kept: (m, k) of the label that is given, by class.
+
+    """
+    both = probs * kept
+    likelihoods = both.sum(1, keepdim=True).clamp(min=TINY)
+    return both / likelihoods, likelihoods
 
 
 def _described(fit: _Fit, outputs: Tensor, codes: Tensor, n: int) -> Posterior:
@@ -122,8 +135,7 @@ def _described(fit: _Fit, outputs: Tensor, codes: Tensor, n: int) -> Posterior:
     k = len(fit.bias)
     temperature = float(fit.log_temperature.exp())
     probs = torch.softmax((outputs + fit.bias) / temperature, 1)
-    kept = probs * fit.transition[:, codes].T
-    shares = kept / kept.sum(1, keepdim=True).clamp(min=TINY)
+    shares, _ = _shares(probs, fit.transition[:, codes].T)
     confused = (shares.T @ probs).fill_diagonal_(torch.inf)
     least = confused.argsort(1)[:, : max(1, (k - 1) // 3)]
     return Posterior(
@@ -143,15 +155,15 @@ def _entropy(codes: Tensor) -> float:
     return float(torch.special.entr(shares).sum())
 
 
-def _sample(codes: Tensor, k: int, most: int, numbers: int) -> Tensor:
+def _sample(codes: Tensor, k: int, most: int, numbers: int, of_each: int = 0) -> Tensor:
     """Return indices of as many examples as may be, at random, with some of every class."""
     n = len(codes)
-    size = min(n, most, max(numbers // k, 1000))
+    size = min(n, most, max(numbers // k, 500))
     if size == n:
         return torch.arange(n)
     drawn = torch.from_numpy(np.random.default_rng(_SAMPLE_SEED).permutation(n))
     by_class = drawn[codes[drawn].argsort(stable=True)]
     counts = codes.bincount()
     place = torch.arange(n) - (counts.cumsum(0) - counts).repeat_interleave(counts)
-    chosen: Tensor = torch.cat([drawn[:size], by_class[place < _OF_EACH]]).unique()
+    chosen: Tensor = torch.cat([drawn[:size], by_class[place < of_each]]).unique()
     return chosen

@@ -61,8 +61,12 @@ def judge(loo: Tensor, codes: Tensor, priors: Tensor) -> Judgement:
         return Judgement(nothing, codes.clone(), nothing > 0, _THRESHOLDS[1], posterior)
     outputs = outputs_of(loo, codes, priors, n)
     posterior = fit_posterior(outputs, codes)
-    found = verdicts(posterior, outputs, codes)
-    return Judgement(*found, threshold_of(found.wrong), posterior)
+    return concluded(verdicts(posterior, outputs, codes), posterior)
+
+
+def concluded(found: Verdicts, posterior: Posterior) -> Judgement:
+    """Return the judgement of all examples, from what the posterior says of each."""
+    return Judgement(*found, _threshold(found.wrong), posterior)
 
 
 def verdicts(posterior: Posterior, outputs: Tensor, codes: Tensor) -> Verdicts:
@@ -75,7 +79,7 @@ def verdicts(posterior: Posterior, outputs: Tensor, codes: Tensor) -> Verdicts:
     return Verdicts(wrong.clamp(0, 1), suggested, (best > own) & posterior.credible)
 
 
-def threshold_of(wrong: Tensor) -> float:
+def _threshold(wrong: Tensor) -> float:
     """Return half of the highest F1 that (n,) probabilities promise, between 0.3 and 0.5.
 
     References:

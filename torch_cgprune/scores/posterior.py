@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -70,12 +71,13 @@ class Posterior:
         """Share of wrong labels as fitted, in which natural confusion counts as noise."""
         return float(1 - self.joint.trace())
 
-    @property
+    @functools.cached_property
     def noise(self) -> Tensor:
         """(k, k) float64 the part of ``joint`` off its diagonal that is noise.
 
         That is the background, and of the rest what exceeds the square of the mean uncertainty:
-        on clean data of every difficulty tried, natural confusion comes to about as much.
+        on clean Fashion-MNIST and CIFAR-10, by pixels and by an encoder's features, natural
+        confusion comes to about as much.
         """
         off = 1 - torch.eye(len(self.joint), dtype=torch.float64)
         floor = self.background[:, None] * off
@@ -83,7 +85,7 @@ class Posterior:
         natural = (1 - self.certainty) ** 2
         return floor + rest * max(0.0, 1 - natural / max(float(rest.sum()), TINY))
 
-    @property
+    @functools.cached_property
     def transition(self) -> Tensor:
         """(k, k) float64 T for decisions: shrunk, its pattern the more uniform the less sided."""
         k = len(self.joint)

@@ -22,18 +22,21 @@ _ASKED = 8
 _OUTPUTS_UP_TO = 2**24
 
 
-def asked_blocks(problem: Problem, points: Tensor, most: int = _ASKED) -> list[Block]:
+def asked_blocks(
+    problem: Problem, points: Tensor, *, size: int = BLOCK_SIZE, most: int = _ASKED
+) -> list[Block]:
     """Return up to ``most`` blocks of neighbours among the kept rows.
 
     Args:
         problem: what is scored.
         points: (m, s) sketch of the kept rows, as
             :func:`~torch_cgprune.scoring.plans.local` takes it.
+        size: rows per block at most.
         most: how many, at least 1.
 
     """
     kept = problem.codes[problem.copies.kept]
-    (run,) = plans.local(points, kept, block_size=BLOCK_SIZE, runs=1, seed=0).runs
+    (run,) = plans.local(points, kept, block_size=size, runs=1, seed=0).runs
     blocks = [*run]
     m = min(most, len(blocks))
     return [blocks[i * len(blocks) // m] for i in range(m)]
@@ -58,7 +61,7 @@ def fit_to_asked(problem: Problem, points: Tensor) -> Posterior:
     ranks, k = problem.ranks, len(problem.priors)
     with ranks.together():
         blocks = asked_blocks(
-            problem, points, min(_ASKED, max(1, _OUTPUTS_UP_TO // (BLOCK_SIZE * k)))
+            problem, points, most=min(_ASKED, max(1, _OUTPUTS_UP_TO // (BLOCK_SIZE * k)))
         )
         loo = problem.priors.new_zeros(sum(len(block.rows) for block in blocks), k)
         places = loo.split([len(block.rows) for block in blocks])

@@ -24,7 +24,7 @@ def resolve_options(
     ratio: float = 4,
     runs: int | None = None,
     block_size: int | None = None,
-    ridge: float | str = 0.0,
+    ridge: float | str | None = None,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -47,10 +47,12 @@ def resolve_options(
     check_choice("method", "cg_scores", method, METHODS)
     name = str(dtype).removeprefix("torch.")
     check_choice("dtype", "cg_scores", name, _DTYPES)
-    common: dict[str, Any] = {"ridge": _ridge(ridge), "dtype": name}
     n = sum(counts)
     if method == "auto":
         method = "exact" if n <= EXACT_UP_TO else "local"
+    if ridge is None:
+        ridge = 0.0 if method == "stochastic" or len(counts) == 1 else "auto"
+    common: dict[str, Any] = {"ridge": _ridge(ridge), "dtype": name}
     if method == "exact":
         return {"method": method, **common}
     seed = check_integer("seed", "cg_scores", seed, minimum=0)

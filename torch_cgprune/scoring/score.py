@@ -46,7 +46,7 @@ def cg_scores(
     ratio: float = 4,
     runs: int | None = None,
     block_size: int | None = None,
-    ridge: float | str = 0.0,
+    ridge: float | str | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
@@ -85,6 +85,7 @@ def cg_scores(
         ridge: :math:`\lambda \ge 0`, added to the diagonal of H. 0 is the paper's score; wrong
             labels are told better with some. ``"auto"`` takes the one of seven, from 0.01 to 10, at
             which the given labels are likeliest, each left out; it is in ``metadata["ridge"]``.
+            None is ``"auto"``, but 0 for stochastic and for one class alone.
         device: where to compute; None takes the features' own device if that is no CPU, else CUDA
             if there is one, else the CPU.
         dtype: ``torch.float32`` or ``torch.float64``.
@@ -138,7 +139,7 @@ def cg_scores(
             _log_choices(options, method=method, runs=runs, n=len(codes))
             sketched = (
                 options["method"] == "local"
-                or ridge == "auto"
+                or options["ridge"] == "auto"
                 or not keeps_all(len(codes), len(classes))
             )
             unit_digests, sketch = _survey(matrix, options.get("seed", 0) if sketched else None)
@@ -161,10 +162,12 @@ def cg_scores(
             problem = Problem(matrix, copies, codes, options, dtype, chosen, ranks=ranks)
             largest = max(itertools.chain(*plan.sizes))
             problem = dataclasses.replace(problem, storage=place_tiles(problem, largest, storage))
-        if ridge == "auto":
-            ridge, metadata["ridge"] = choose_ridge(problem, points)
-            _log.info("ridge='auto' takes %g", ridge)
-        problem = dataclasses.replace(problem, ridge=float(ridge))
+        if options["ridge"] == "auto":
+            number, metadata["ridge"] = choose_ridge(problem, points)
+            _log.info("ridge='auto' takes %g", number)
+        else:
+            number = options["ridge"]
+        problem = dataclasses.replace(problem, ridge=number)
         if problem.predicts and not problem.keeps_predictions:
             problem = dataclasses.replace(problem, posterior=fit_to_asked(problem, points))
         with ranks.together():
@@ -186,7 +189,7 @@ def _log_choices(options: dict[str, Any], *, method: str, runs: int | None, n: i
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
 
 
-def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str) -> None:
+def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> None:
     if len(matrix) != len(codes):
         raise ValueError(
             f"The 'labels' must be one per row of the 'features'. Got {len(codes)} labels for "

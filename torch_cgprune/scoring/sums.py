@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 from torch_cgprune.errors import NotPositiveDefiniteError
 from torch_cgprune.inputs.labels import ClassName
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scores.judging import Judgement, threshold_of, verdicts
+from torch_cgprune.scores.judging import Judgement, Verdicts, concluded, verdicts
 from torch_cgprune.scores.posterior import Posterior, outputs_of
 from torch_cgprune.scoring.blocks import Solved
 from torch_cgprune.scoring.copies import Copies
@@ -220,13 +220,8 @@ def _judgement(sums: Sums, of: Tensor) -> Judgement | None:
     if "wrong" not in t or sums.posterior is None:
         return None
     wrong, doubted = (t[name] / t["times"] for name in _JUDGED)
-    return Judgement(
-        wrong=wrong[of],
-        suggested=t["suggested"][of],
-        doubted=(doubted > 0.5)[of],
-        threshold=threshold_of(wrong[of]),
-        posterior=sums.posterior,
-    )
+    found = Verdicts(wrong[of], t["suggested"][of], (doubted > 0.5)[of])
+    return concluded(found, sums.posterior)
 
 
 def _predictions(t: dict[str, Tensor], of: Tensor, codes: Tensor) -> dict[str, Tensor] | None:
