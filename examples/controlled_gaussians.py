@@ -20,8 +20,8 @@ def main() -> None:
     x[:, 0] += 2 * labels - 1
     flipped = torch.randperm(SAMPLES, generator=rng) < FLIPPED * SAMPLES
 
-    clean = cg_scores(x, labels, progress=False)
-    noisy = cg_scores(x, torch.where(flipped, 1 - labels, labels), progress=False)
+    clean = cg_scores(x, labels, ridge=0, progress=False)
+    noisy = cg_scores(x, torch.where(flipped, 1 - labels, labels), ridge=0, progress=False)
     near = spearmanr(clean.values, x[:, 0].abs()).statistic
     print(f"rank correlation of score and |x_1|, clean labels: {near:.3f}")
     for name, values in (

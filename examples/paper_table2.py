@@ -51,7 +51,7 @@ def main() -> None:
     paper: dict[str, Any] = {"method": "stochastic", "ratio": args.ratio, "runs": args.runs}
     scores = cg_scores(images, given, **paper, **options)
     show(f"partial score > 0, 1:{args.ratio:g}", scores.partial > 0, wrong)
-    scores = cg_scores(images, given, method=args.method, **options)
+    scores = cg_scores(images, given, method=args.method, ridge=0, **options)
     show("partial score > 0, one against all others", scores.partial > 0, wrong)
     scores = cg_scores(images, given, method=args.method, ridge="auto", **options)
     for rule in ("centred-sign", "adjusted", "margin"):

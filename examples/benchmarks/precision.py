@@ -20,7 +20,7 @@ def main() -> None:
     features, labels = read_images(images, n // len(images.classes))
 
     def score(dtype: torch.dtype) -> tuple[CGScores, float, int]:
-        return measured(lambda: cg_scores(features, labels, method="exact", dtype=dtype))
+        return measured(lambda: cg_scores(features, labels, method="exact", ridge=0, dtype=dtype))
 
     single, single_s, single_peak = score(torch.float32)
     double, double_s, double_peak = score(torch.float64)

@@ -192,7 +192,7 @@ def test_other_options_need_overwrite(arrays, scored, capsys):
     before = scored.read_bytes()
     code, said, err = run(capsys, "score", arrays, "-o", scored, "--ridge", 1)
     assert (code, said) == (1, "")
-    assert "ridge is 0.0 there and 1.0 here. Name another file, or pass --overwrite.\n" in err
+    assert "ridge is 'auto' there and 1.0 here. Name another file, or pass --overwrite.\n" in err
     assert err.count("\n") == 1
     assert scored.read_bytes() == before
     code, _, err = run(capsys, "score", arrays, "-o", scored, "--ridge", 1, "--overwrite")

@@ -84,6 +84,42 @@ def test_labels_at_random_are_not_judged():
         assert scores.suspects.double().mean() < 0.35
 
 
+def contradictory(seed):
+    """Clean labels by a rule of four discrete columns that neighbours get wrong more than chance.
+
+    As the table hayes-roth: another class is likelier for most, always the same way.
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.integers(1, 5, (160, 4))
+    more = (x == 1).sum(1) - (x == 2).sum(1)
+    tied = rng.integers(0, 2, 160)
+    y = np.where((x == 4).any(1), 2, np.where(more > 0, 0, np.where(more < 0, 1, tied)))
+    return (x - x.mean(0)) / x.std(0), y
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_predictions_no_better_than_chance_call_few_labels_wrong(seed):
+    scores = score(*contradictory(seed))
+    assert scores.posterior("a test").noise.sum() > 0.3  # what the fit would have it
+    assert not scores.suspects.any()
+    assert scores.wrong_probability.mean() < 0.25
+    assert estimate_noise_rate(scores) is None
+
+
+def test_predictions_that_say_nothing_doubt_nothing():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (200, 7)) * 2.0 - 1
+    scores = score(x, x[:, :3].prod(1) > 0)  # parity, of which neighbours know nothing
+    assert not scores.suspects.any()
+    assert scores.wrong_probability.mean() < 0.05
+
+
+def test_eighty_percent_of_wrong_labels_are_found():
+    x, given, wrong = noisy_digits(0.8)
+    scores = score(x, given)
+    assert f1_score(wrong, scores.suspects) > 0.9
+
+
 def test_what_is_said_of_labels_agrees():
     x, labels, _ = blobs(n=600, noise=0.2)
     scores = score(x, labels, ridge="auto")
@@ -96,7 +132,7 @@ def test_what_is_said_of_labels_agrees():
     assert ((wrong >= 0) & (wrong <= 1)).all()
     assert wrong[suspects].min() >= 0.3
     order = scores.suspicion[suspects].argsort()
-    assert torch.equal(order, wrong[suspects].argsort())
+    assert (wrong[suspects][order].diff() > -1e-12).all()  # but for rounding
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.2, 0.5])

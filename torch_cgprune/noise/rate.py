@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 _FEWEST, _ABOVE_CHANCE = 20, 0.1
 # No estimate is surer than this: natural confusion is told from noise by a rule of thumb.
 _SUREST = 0.01
+# Of the rate, its error from the examples of a class: as if they were so many times fewer.
+_FEWER = 10.0
 # An estimate whose error exceeds it says something only if the error is below this.
 _SMALL = 0.05
 
@@ -27,7 +29,8 @@ class NoiseRate(NamedTuple):
     Attributes:
         rate: of all labels.
         error: of the rate: how much of the labels' disagreement with the predictions might be noise
-            or natural confusion, the sampling error, and 1 %, added in quadrature.
+            or natural confusion, the sampling error of all labels and of a class's, and 1 %, added
+            in quadrature.
         per_class: (k,) float64 the same share among the labels of each class.
         transition: (k, k) float64, ``[j, c]`` the share of the examples of class j labelled c.
 
@@ -73,7 +76,7 @@ def rates(scores: CGScores) -> NoiseRate:
     joint, noise, n = posterior.joint, posterior.noise, posterior.examples
     rate = float(noise.sum())
     undecided = posterior.fitted_rate - rate
-    sampling = rate * (1 - rate) / n
+    sampling = rate * (1 - rate) / n + rate**2 * _FEWER * len(joint) / n
     kept = torch.diag(joint.sum(1) - noise.sum(1)) + noise
     given = kept.sum(0).clamp(min=1e-300)
     return NoiseRate(
@@ -92,7 +95,7 @@ def _unreliable(scores: CGScores, rate: NoiseRate) -> str | None:
     if fewest < _FEWEST:
         return f"the smallest class has {fewest} examples, and {_FEWEST} are needed"
     posterior = scores.posterior("the noise rate")
-    if posterior.gain <= posterior.cost or _near_chance(scores):
+    if not posterior.credible or posterior.gain <= posterior.cost or _near_chance(scores):
         return "the labels are predicted hardly better than by the shares of the classes"
     if rate.error > max(rate.rate, _SMALL):
         return f"it would be {rate}: wrong labels cannot be told from classes that look alike"

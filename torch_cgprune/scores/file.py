@@ -64,6 +64,7 @@ def write_scores(path: str | os.PathLike[str], fields: dict[str, Any]) -> None:
             "temperature": posterior.temperature,
             "certainty": posterior.certainty,
             "gain": posterior.gain,
+            "agreement": posterior.agreement,
             "examples": posterior.examples,
         }
     write_safetensors(path, tensors, {name: json.dumps(value) for name, value in metadata.items()})

@@ -20,6 +20,8 @@ _COARSE, _FINE = (3_000, 2**18), (10_000, 2**21)
 # where they cost little, up to so many outputs.
 _FIRST_TURNS, _COARSE_TURNS, _FINE_TURNS, _FEW_TURNS = 3, 9, 40, 6
 _CHEAP = 2**18
+# Nats of all labels together that are no change.
+_STANDS = 0.02
 # Of the sample. Not 0: who spoils labels for a trial draws them so, and they would be the sample.
 _SAMPLE_SEED = 0x5A3D_17E9
 # Examples of every class that the sample for the end has at least, if there are so many.
@@ -54,7 +56,7 @@ def fit_posterior(outputs: Tensor, codes: Tensor, n: int | None = None) -> Poste
     tried = climb(coarse, tried[: len(tried) // 2], _COARSE_TURNS, 1e-4)
     # The best on few examples need not be the best on more.
     best, turns = (2, _FINE_TURNS) if len(fine) * k <= _CHEAP else (1, _FEW_TURNS)
-    fit, *_ = climb(fine, tried[:best], turns, 2e-6)
+    fit, *_ = climb(fine, tried[:best], turns, _STANDS / len(fine))
     return _described(fit, outputs[fine], codes[fine], total)
 
 
@@ -136,6 +138,9 @@ def _described(fit: _Fit, outputs: Tensor, codes: Tensor, n: int) -> Posterior:
     temperature = float(fit.log_temperature.exp())
     probs = torch.softmax((outputs + fit.bias) / temperature, 1)
     shares, _ = _shares(probs, fit.transition[:, codes].T)
+    top, likeliest = probs.max(1)
+    hits = float((likeliest == codes).double().mean())
+    chance = float(codes.bincount().max()) / len(codes)
     confused = (shares.T @ probs).fill_diagonal_(torch.inf)
     least = confused.argsort(1)[:, : max(1, (k - 1) // 3)]
     return Posterior(
@@ -143,8 +148,9 @@ def _described(fit: _Fit, outputs: Tensor, codes: Tensor, n: int) -> Posterior:
         bias=fit.bias,
         joint=fit.joint,
         background=fit.joint.gather(1, least).mean(1),
-        certainty=float(probs.max(1).values.mean()),
+        certainty=float(top.mean()),
         gain=n * (_entropy(codes) - fit.loss),
+        agreement=(hits - chance) / math.sqrt(max(chance * (1 - chance), TINY) / len(codes)),
         examples=n,
     )
 

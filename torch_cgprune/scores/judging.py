@@ -56,7 +56,7 @@ def judge(loo: Tensor, codes: Tensor, priors: Tensor) -> Judgement:
         nothing = torch.zeros(n, dtype=torch.float64)
         alone = torch.ones(1, 1, dtype=torch.float64)
         posterior = Posterior(
-            1.0, torch.zeros(1, dtype=torch.float64), alone, alone[0] * 0, 1.0, 0.0, n
+            1.0, torch.zeros(1, dtype=torch.float64), alone, alone[0] * 0, 1.0, 0.0, 0.0, n
         )
         return Judgement(nothing, codes.clone(), nothing > 0, _THRESHOLDS[1], posterior)
     outputs = outputs_of(loo, codes, priors, n)

@@ -15,8 +15,10 @@ from torch_cgprune.scores.transition import one_sided, shrunk, stacked, uniform
 # Share of the pattern that is taken for uniform, while at most as much as this of the noise is
 # one-sided, and nothing of it from the second on: natural confusion looks like noise.
 _UNIFORM, _ONE_SIDED = 0.9, (0.45, 0.6)
-# Share of wrong labels beyond which only outputs that predict something are believed.
-_MANY = 0.3
+# Shares of wrong labels beyond which only outputs that predict the given labels are believed, where
+# something and where nothing is gained by them; by how many deviations of chance they must; and
+# the share that is left of it where they do not.
+_MANY, _SOME, _BEYOND_CHANCE, _NOT_BELIEVED = 0.3, 0.1, 5.0, 0.01
 
 TINY = 1e-12
 
@@ -36,6 +38,8 @@ class Posterior:
             the classes that it is least confused with: noise, since nothing else would do that.
         certainty: mean over the examples of the highest :math:`P_{ij}`.
         gain: nats by which the labels of all examples are likelier than by the class shares alone.
+        agreement: how often the likeliest class is the given one, less how often the most frequent
+            class is, in standard deviations of the latter.
         examples: how many there are.
 
     """
@@ -46,6 +50,7 @@ class Posterior:
     background: Tensor
     certainty: float
     gain: float
+    agreement: float
     examples: int
 
     def probabilities(self, outputs: Tensor) -> Tensor:
@@ -56,10 +61,11 @@ class Posterior:
     def credible(self) -> bool:
         """Whether labels may be called wrong by it.
 
-        To doubt many of them takes outputs that say something: that gain what the parameters cost.
-        Without, a small class may still be mostly noise.
+        To doubt many of them takes outputs that predict the labels better than the most frequent
+        class does: what is predicted worse than that is explained best by calling all wrong.
         """
-        return self.gain > self.cost or float(self.noise.sum()) < _MANY
+        most = _MANY if self.gain > self.cost else _SOME
+        return self.agreement > _BEYOND_CHANCE or float(self.noise.sum()) < most
 
     @property
     def cost(self) -> float:
@@ -90,7 +96,8 @@ class Posterior:
         """(k, k) float64 T for decisions: shrunk, its pattern the more uniform the less sided."""
         k = len(self.joint)
         of_class = self.joint.sum(1) * self.examples
-        rates, patterns = shrunk(self.noise * self.examples, of_class)
+        believed = 1.0 if self.credible else _NOT_BELIEVED / float(self.noise.sum())
+        rates, patterns = shrunk(believed * self.noise * self.examples, of_class)
         low, high = _ONE_SIDED
         sided = min(max((one_sided(self.joint * self.examples) - low) / (high - low), 0), 1)
         share = _UNIFORM * (1 - sided)
