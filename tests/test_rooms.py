@@ -3,6 +3,8 @@
 import ast
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -240,3 +242,35 @@ def test_every_room_has_its_tests():
     here = Path(__file__).parent
     folders = {path.name for path in here.iterdir() if [*path.glob("*.py")]}
     assert folders == {*ROOMS} - {"errors"} | {"helpers", "stacks"}
+
+
+@pytest.mark.parametrize(
+    "needless",
+    [
+        "import torch_cgprune",
+        "import torch_cgprune; torch_cgprune.__version__; dir(torch_cgprune)",
+        "import contextlib, torch_cgprune.cli as c\nwith contextlib.suppress(SystemExit): c.main(['-h'])",
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(needless):
+    heavy = "{'torch', 'numpy', 'torchvision'} & {*sys.modules}"
+    program = f"import sys\n{needless}\nsys.exit(str({heavy} or ''))"
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert said.stderr.strip() == ""
+
+
+def test_the_root_has_its_names_and_its_packages():
+    program = (
+        "import torch_cgprune as t\n"
+        "assert {*t.__all__} < {*dir(t)}\n"
+        "t.policies.low_first, t.report.write_report, t.cg_scores\n"
+        "assert [getattr(t, name) for name in t.__all__]\n"
+        "t.cg_score"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "AttributeError: module 'torch_cgprune' has no attribute 'cg_score'" in said.stderr
+    assert "AssertionError" not in said.stderr

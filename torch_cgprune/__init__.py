@@ -8,30 +8,30 @@ Public are the names listed in ``__all__`` here, and those that ``__all__`` list
 ``scoring`` and ``solver``. All other modules and names may change from one version to the next.
 """
 
-from importlib.metadata import version
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from torch_cgprune.dataset import CGScoredDataset
-from torch_cgprune.encoders import Encoder
-from torch_cgprune.errors import (
-    CacheError,
-    CacheMismatchError,
-    NotPositiveDefiniteError,
-    UnstableDatasetError,
-)
-from torch_cgprune.noise import NoiseRate, NoiseReport, estimate_noise_rate, noise_report
-from torch_cgprune.policies import LinearSchedule
-from torch_cgprune.samplers import (
-    DistributedPrunedSampler,
-    DistributedSelectionSampler,
-    DistributedWindowSampler,
-    PrunedSampler,
-    SelectionSampler,
-    WindowSampler,
-)
-from torch_cgprune.scores import CGScores
-from torch_cgprune.scoring import cg_scores
-
-__version__ = version("torch-cgprune")
+if TYPE_CHECKING:  # for who reads or checks the code; a name is imported when it is first used
+    from torch_cgprune.dataset import CGScoredDataset
+    from torch_cgprune.encoders import Encoder
+    from torch_cgprune.errors import (
+        CacheError,
+        CacheMismatchError,
+        NotPositiveDefiniteError,
+        UnstableDatasetError,
+    )
+    from torch_cgprune.noise import NoiseRate, NoiseReport, estimate_noise_rate, noise_report
+    from torch_cgprune.policies import LinearSchedule
+    from torch_cgprune.samplers import (
+        DistributedPrunedSampler,
+        DistributedSelectionSampler,
+        DistributedWindowSampler,
+        PrunedSampler,
+        SelectionSampler,
+        WindowSampler,
+    )
+    from torch_cgprune.scores import CGScores
+    from torch_cgprune.scoring import cg_scores
 
 __all__ = [
     "CGScoredDataset",
@@ -54,3 +54,55 @@ __all__ = [
     "estimate_noise_rate",
     "noise_report",
 ]
+
+_HOMES = {
+    "CGScoredDataset": "dataset",
+    "CGScores": "scores",
+    "CacheError": "errors",
+    "CacheMismatchError": "errors",
+    "DistributedPrunedSampler": "samplers",
+    "DistributedSelectionSampler": "samplers",
+    "DistributedWindowSampler": "samplers",
+    "Encoder": "encoders",
+    "LinearSchedule": "policies",
+    "NoiseRate": "noise",
+    "NoiseReport": "noise",
+    "NotPositiveDefiniteError": "errors",
+    "PrunedSampler": "samplers",
+    "SelectionSampler": "samplers",
+    "UnstableDatasetError": "errors",
+    "WindowSampler": "samplers",
+    "cg_scores": "scoring",
+    "estimate_noise_rate": "noise",
+    "noise_report": "noise",
+}
+
+
+_PACKAGES = (
+    "dataset",
+    "encoders",
+    "noise",
+    "policies",
+    "report",
+    "samplers",
+    "scores",
+    "scoring",
+    "solver",
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for (PEP 562): torch takes seconds, and ``--help`` needs none of it."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("torch-cgprune")
+    if name in _PACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_PACKAGES, "__version__"})

@@ -523,7 +523,8 @@ def test_a_report_without_the_extra_names_it_and_writes_nothing(tmp_path, monkey
 
 def test_nothing_imports_the_extras_before_they_are_needed():
     script = (
-        "import sys, torch_cgprune, torch_cgprune.cli, torch_cgprune.report; "
+        "import sys, torch_cgprune.cli.running, torch_cgprune.cli.arguments, torch_cgprune.report; "
+        "from torch_cgprune import *; "
         "print(sorted({'matplotlib', 'jinja2'} & {*sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)

@@ -1,0 +1,75 @@
+"""Run a command: errors in one line, interruptions and closed pipes in peace."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from torch_cgprune.cli.output import UsageError
+from torch_cgprune.cli.wording import one_line
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_log = logging.getLogger("torch_cgprune")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command of the arguments, and return its exit code."""
+    _take_any_text(sys.stdout)
+    with _messages_on_stderr(args.mismatch, quiet=args.quiet):
+        try:
+            args.run(args)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            print("\ntorch-cgprune: interrupted; finished files are whole", file=sys.stderr)
+            return INTERRUPTED
+        except BrokenPipeError:
+            # The reader has seen enough, as head does. Python would fail again at its own flush.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
+        except UsageError as error:
+            print(f"torch-cgprune: error: {error}", file=sys.stderr)
+            return USAGE
+        except Exception as error:  # noqa: BLE001 (whatever it is, the user gets one line)
+            if args.debug:
+                traceback.print_exc()
+            print(f"torch-cgprune: error: {one_line(error, args.mismatch)}", file=sys.stderr)
+            return FAILED
+    return DONE
+
+
+@contextlib.contextmanager
+def _messages_on_stderr(mismatch: str, *, quiet: bool) -> Iterator[None]:
+    """Show warnings of the library, a line each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.format = lambda record: (  # type: ignore[method-assign]
+        f"torch-cgprune: warning: {one_line(record.getMessage(), mismatch)}"
+    )
+    handler.setLevel(logging.CRITICAL if quiet else logging.WARNING)
+    _log.addHandler(handler)
+    propagate, _log.propagate = _log.propagate, False
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("default", category=UserWarning)
+            warnings.showwarning = _log_warning
+            yield
+    finally:
+        _log.removeHandler(handler)
+        _log.propagate = propagate
+
+
+def _log_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    _log.warning("%s", message)
+
+
+def _take_any_text(stream: Any) -> None:
+    """Print names that the terminal has no letters for with escapes, not with an error."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
