@@ -170,6 +170,6 @@ def _sample(codes: Tensor, k: int, most: int, numbers: int, of_each: int = 0) ->
     drawn = torch.from_numpy(np.random.default_rng(_SAMPLE_SEED).permutation(n))
     by_class = drawn[codes[drawn].argsort(stable=True)]
     counts = codes.bincount()
-    place = torch.arange(n) - (counts.cumsum(0) - counts).repeat_interleave(counts)
+    place = torch.arange(n) - (counts.cumsum(0) - counts)[codes[by_class]]
     chosen: Tensor = torch.cat([drawn[:size], by_class[place < of_each]]).unique()
     return chosen
