@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import torch
 
 from torch_cgprune.scoring.plans import recommended_runs
 from torch_cgprune.utils.checks import check_choice, check_integer, check_real
+
+_log = logging.getLogger(__name__)
 
 METHODS = ("auto", "exact", "stochastic", "local")
 _DTYPES = ("float32", "float64")
@@ -70,6 +73,14 @@ def resolve_options(
     ratio = check_real("ratio", "cg_scores", ratio, "(0, inf)")
     per_class = [given] * len(counts) if given else recommended_runs(counts, ratio)
     return {"method": method, **common, "ratio": ratio, "runs": per_class, "seed": seed}
+
+
+def log_choices(options: dict[str, Any], *, method: str, runs: int | None, n: int) -> None:
+    """Say in the log what was chosen, where ``method`` or ``runs`` left it open."""
+    if method == "auto":
+        _log.info("method='auto' takes %r for n = %d", options["method"], n)
+    if options["method"] == "stochastic" and runs is None:
+        _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
 
 
 def _ridge(ridge: object) -> float | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,11 +40,45 @@ class Plan(NamedTuple):
     Attributes:
         runs: runs of blocks, made as they are asked for. A row scores once a run at most.
         sizes: rows of every block, run by run, in any order: what the work ahead follows from.
+        predicts: whether blocks predict all classes.
+        whole: whether a block is of all rows: then ranks solve it together, and do not share out
+            blocks.
 
     """
 
     runs: Iterator[Iterable[Block]]
     sizes: Sequence[Sequence[int]]
+    predicts: bool = True
+    whole: bool = False
+
+    @property
+    def largest(self) -> int:
+        """Rows of the largest block."""
+        return max(itertools.chain(*self.sizes))
+
+
+def by_sketch(method: str) -> bool:
+    """Return whether the plan of a method follows from where the rows lie."""
+    return method == "local"
+
+
+def planned(codes: Tensor, points: Tensor, k: int, options: dict[str, Any]) -> Plan:
+    """Return the plan of the options' method.
+
+    Args:
+        codes: (m,) int64 class codes.
+        points: (m, s) sketch of the rows, for :func:`local`.
+        k: number of classes.
+        options: as :func:`~torch_cgprune.scoring.options.resolve_options` returns them.
+
+    """
+    method = options["method"]
+    if method == "exact":
+        return exact(codes, k)
+    drawn = {name: options[name] for name in ("runs", "seed")}
+    if method == "local":
+        return local(points, codes, block_size=options["block_size"], **drawn)
+    return stochastic(codes, k, ratio=options["ratio"], **drawn)
 
 
 def exact(codes: Tensor, k: int) -> Plan:
@@ -55,7 +90,8 @@ def exact(codes: Tensor, k: int) -> Plan:
 
     """
     everyone = torch.arange(len(codes))
-    return Plan(iter([[Block(everyone, codes, torch.arange(k), everyone)]]), [[len(codes)]])
+    block = Block(everyone, codes, torch.arange(k), everyone)
+    return Plan(iter([[block]]), [[len(codes)]], whole=True)
 
 
 def stochastic(codes: Tensor, k: int, *, ratio: float, runs: Sequence[int], seed: int) -> Plan:
@@ -83,7 +119,7 @@ def stochastic(codes: Tensor, k: int, *, ratio: float, runs: Sequence[int], seed
         for run in range(max(runs))
     )
     sizes = [[counts[c] + drawn[c] for c in range(k) if run < runs[c]] for run in range(max(runs))]
-    return Plan(blocks, sizes)
+    return Plan(blocks, sizes, predicts=False)
 
 
 def _against_others(codes: Tensor, c: int, drawn: int, seed: Sequence[int]) -> Block:

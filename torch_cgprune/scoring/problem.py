@@ -6,7 +6,6 @@ import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from torch_cgprune.scores.posterior import Posterior
 from torch_cgprune.scoring.blocks import Solved, solve_blocks
 from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.kernel import unit_rows
-from torch_cgprune.scoring.plans import Block
+from torch_cgprune.scoring.plans import Block, Plan
 from torch_cgprune.scoring.sums import Sums, keeps_all
 from torch_cgprune.solver import Storage, numbers
 from torch_cgprune.utils.devices import available_on, check_fits
@@ -41,7 +40,7 @@ class Problem:
     matrix: Tensor
     copies: Copies
     codes: Tensor
-    options: dict[str, Any]
+    plan: Plan
     dtype: torch.dtype
     device: torch.device
     ridge: float = 0.0
@@ -73,21 +72,16 @@ class Problem:
     def sums(self) -> Sums:
         """Return the sums over no run."""
         m = len(self.copies.kept)
-        return Sums(m, self.priors, predictions=self.predicts, posterior=self.posterior)
-
-    @property
-    def predicts(self) -> bool:
-        """Whether the blocks predict all classes."""
-        return bool(self.options["method"] != "stochastic")
+        return Sums(m, self.priors, predictions=self.plan.predicts, posterior=self.posterior)
 
     @property
     def keeps_predictions(self) -> bool:
         """Whether the predictions of all classes are kept, not only what is concluded of them."""
-        return self.predicts and keeps_all(len(self.copies.kept), len(self.priors))
+        return self.plan.predicts and keeps_all(len(self.copies.kept), len(self.priors))
 
     def run(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
         """Solve the blocks of one run, shared by the ranks; the sums are the same on all."""
-        if self.options["method"] == "exact":
+        if self.plan.whole:
             return self._share_tiles(blocks, advance)
         return self._share_blocks(blocks, advance)
 
@@ -149,7 +143,7 @@ class Problem:
     @property
     def keeps_unit_rows(self) -> bool:
         """Whether the unit rows of all examples are made once, not anew for every block."""
-        return self.options["method"] == "exact" or self.matrix.numel() <= UNIT_ROWS_UP_TO
+        return self.plan.whole or self.matrix.numel() <= UNIT_ROWS_UP_TO
 
     @functools.cached_property
     def unit(self) -> Tensor | None:
@@ -172,14 +166,11 @@ class Problem:
         return unit_rows(self.matrix, dtype=self.dtype, device=self.device, chosen=chosen)
 
 
-def place_tiles(
-    problem: Problem, rows: int, folder: str | os.PathLike[str] | None
-) -> Storage | None:
+def place_tiles(problem: Problem, folder: str | os.PathLike[str] | None) -> Storage | None:
     """Decide where the Gram matrix of the largest block lives.
 
     Args:
         problem: the features, the device, the ranks.
-        rows: of the largest block.
         folder: for what finds no room on the device; None is host memory.
 
     Returns:
@@ -189,12 +180,12 @@ def place_tiles(
         MemoryError: there is not enough of it; the message has the figures and the cures.
 
     """
-    item, device = problem.dtype.itemsize, problem.device
+    item, device, rows = problem.dtype.itemsize, problem.device, problem.plan.largest
     beside = (len(problem.matrix) if problem.keeps_unit_rows else rows) * problem.matrix.shape[1]
     beside += 7 * rows * min(rows, len(problem.priors))  # targets, solutions and their temporaries
     working = (numbers(rows, apart=True) + beside) * item
     whole = (numbers(rows) + beside) * item
-    if problem.options["method"] == "exact" and problem.ranks.size > 1:
+    if problem.plan.whole and problem.ranks.size > 1:
         # Each holds its share of the tiles.
         whole = min(whole, numbers(rows) // problem.ranks.size * item + working)
     sharing = problem.ranks.beside if device.type == "cpu" else 1

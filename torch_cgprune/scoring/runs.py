@@ -15,26 +15,24 @@ from torch_cgprune.scoring.sums import Sums
 from torch_cgprune.solver import flops
 
 
-def sum_runs(problem: Problem, plan: Plan, finished: Checkpoint, *, show: bool) -> Sums:
-    """Solve all runs of a plan that a checkpoint has not finished.
+def sum_runs(problem: Problem, finished: Checkpoint, *, show: str | None) -> Sums:
+    """Solve all runs of the plan that a checkpoint has not finished.
 
     Args:
-        problem: the features, the options and the ranks that share them.
-        plan: of the kept examples.
+        problem: the features, the plan and the ranks that share the work.
         finished: where sums over finished runs are kept, by rank 0.
-        show: a progress bar, on rank 0.
+        show: what a progress bar says, on rank 0; None for no bar.
 
     Returns:
         The sums, whole on rank 0 only.
 
     """
-    ranks = problem.ranks
+    ranks, plan = problem.ranks, problem.plan
     with ranks.together():
         total = problem.sums()
         done = finished.load_into(total) if ranks.rank == 0 else 0
     done = ranks.tell(done)
-    show = show and ranks.rank == 0
-    with _progress_bar(plan, done, problem.options["method"], show=show) as advance:
+    with _progress_bar(plan, done, show if ranks.rank == 0 else None) as advance:
         for number, blocks in enumerate(itertools.islice(plan.runs, done, None), done + 1):
             run = problem.run(blocks, advance)
             with ranks.together():
@@ -46,17 +44,14 @@ def sum_runs(problem: Problem, plan: Plan, finished: Checkpoint, *, show: bool) 
 
 
 @contextlib.contextmanager
-def _progress_bar(
-    plan: Plan, done: int, method: str, *, show: bool
-) -> Iterator[Callable[[int], object]]:
+def _progress_bar(plan: Plan, done: int, says: str | None) -> Iterator[Callable[[int], object]]:
     operations = [sum(flops(size) for size in sizes) for sizes in plan.sizes]
-    description = f"CG-scores ({method})"
     with tqdm(
         total=sum(operations),
         initial=sum(operations[:done]),
-        desc=description,
+        desc=says,
         unit="flop",
         unit_scale=True,
-        disable=not show,
+        disable=says is None,
     ) as bar:
         yield bar.update

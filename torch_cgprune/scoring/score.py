@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-import logging
 import os
-import warnings
-from importlib.metadata import version
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from torch_cgprune.inputs.fingerprints import fingerprint, row_digests
-from torch_cgprune.inputs.labels import Labels, encode_labels, look_like_identifiers
-from torch_cgprune.inputs.rows import as_matrix
+from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scoring import plans
-from torch_cgprune.scoring.asked import fit_to_asked
 from torch_cgprune.scoring.checkpoint import Checkpoint
-from torch_cgprune.scoring.copies import find_copies
-from torch_cgprune.scoring.kernel import unit_rows
-from torch_cgprune.scoring.options import resolve_options
-from torch_cgprune.scoring.plans import Plan
-from torch_cgprune.scoring.problem import CONFLICT_RIDGE, Problem, place_tiles
-from torch_cgprune.scoring.ridge import choose_ridge
+from torch_cgprune.scoring.options import log_choices
+from torch_cgprune.scoring.prepare import prepared, settled
 from torch_cgprune.scoring.runs import sum_runs
-from torch_cgprune.scoring.sums import finish, keeps_all
-from torch_cgprune.utils.devices import own_settings, pick_device
+from torch_cgprune.scoring.sums import finish
+from torch_cgprune.scoring.survey import survey
+from torch_cgprune.utils.devices import own_settings
 from torch_cgprune.utils.ranks import current_ranks
-
-# Rows read at a time in the first pass over the features, and how many numbers sketch one.
-_SURVEY_ROWS = 4096
-_SKETCH = 64
-
-_log = logging.getLogger(__name__)
 
 
 def cg_scores(
@@ -117,17 +98,9 @@ def cg_scores(
     ranks = current_ranks()
     with own_settings():
         with ranks.together():
-            matrix = as_matrix(features)
-            codes, classes = encode_labels(labels)
-            _check_data(matrix, codes, ridge)
-            if look_like_identifiers(len(codes), len(classes)):
-                warnings.warn(
-                    f"The {len(codes)} labels are of {len(classes)} classes: are these identifiers "
-                    "of the examples? A score compares examples of one class with others.",
-                    stacklevel=2,
-                )
-            options = resolve_options(
-                codes.bincount().tolist(),
+            data = survey(
+                features,
+                labels,
                 method=method,
                 ratio=ratio,
                 runs=runs,
@@ -136,104 +109,23 @@ def cg_scores(
                 dtype=dtype,
                 seed=seed,
             )
-            _log_choices(options, method=method, runs=runs, n=len(codes))
-            sketched = (
-                options["method"] == "local"
-                or options["ridge"] == "auto"
-                or not keeps_all(len(codes), len(classes))
-            )
-            unit_digests, sketch = _survey(matrix, options.get("seed", 0) if sketched else None)
-            digests = row_digests(matrix)
-            job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
-        ranks.check_same(job, "features, labels and options")
-        for tensor in (unit_digests, sketch):  # other processors may round otherwise
-            ranks.broadcast(tensor, 0)
+            log_choices(data.options, method=method, runs=runs, n=len(data.codes))
+        data.share(ranks)
         with ranks.together():
-            copies = find_copies(unit_digests, codes)
-            metadata = {
-                **job,
-                "library_version": version("torch-cgprune"),
-                "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
-            }
-            kept = copies.kept
-            points = sketch if len(kept) == len(sketch) else sketch[kept]
-            plan = _plan(codes[kept], points, len(classes), options)
-            chosen = pick_device(device, matrix.device)
-            problem = Problem(matrix, copies, codes, options, dtype, chosen, ranks=ranks)
-            largest = max(itertools.chain(*plan.sizes))
-            problem = dataclasses.replace(problem, storage=place_tiles(problem, largest, storage))
-        if options["ridge"] == "auto":
-            number, metadata["ridge"] = choose_ridge(problem, points)
-            _log.info("ridge='auto' takes %g", number)
-        else:
-            number = options["ridge"]
-        problem = dataclasses.replace(problem, ridge=number)
-        if problem.predicts and not problem.keeps_predictions:
-            problem = dataclasses.replace(problem, posterior=fit_to_asked(problem, points))
+            problem, points = prepared(data, device=device, storage=storage, ranks=ranks)
+            metadata = data.metadata(problem.copies)
+        problem, chosen = settled(problem, points, data.options["ridge"])
+        metadata |= chosen
         with ranks.together():
             finished = Checkpoint(checkpoint if ranks.rank == 0 else None, metadata)
-        total = sum_runs(problem, plan, finished, show=progress)
+        bar = f"CG-scores ({data.options['method']})" if progress else None
+        total = sum_runs(problem, finished, show=bar)
         scores = None
         with ranks.together():
             if ranks.rank == 0:
-                scores = finish(total, copies, codes, classes, digests, metadata)
+                scores = finish(
+                    total, problem.copies, data.codes, data.classes, data.digests, metadata
+                )
                 finished.remove()
         told: CGScores = ranks.tell(scores)
         return told
-
-
-def _log_choices(options: dict[str, Any], *, method: str, runs: int | None, n: int) -> None:
-    if method == "auto":
-        _log.info("method='auto' takes %r for n = %d", options["method"], n)
-    if options["method"] == "stochastic" and runs is None:
-        _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
-
-
-def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> None:
-    if len(matrix) != len(codes):
-        raise ValueError(
-            f"The 'labels' must be one per row of the 'features'. Got {len(codes)} labels for "
-            f"{len(matrix)} rows instead."
-        )
-    if len(matrix) < 2:
-        raise ValueError(
-            "The 'features' must have at least 2 rows: a score compares examples. Got 1."
-        )
-    if ridge == "auto" and not codes.any():
-        raise ValueError(
-            "The 'ridge' parameter of cg_scores must be a number where all labels are the same. "
-            "Got 'auto', which compares predictions of classes."
-        )
-
-
-def _survey(matrix: Tensor, sketch_seed: int | None) -> tuple[Tensor, Tensor]:
-    """Read all rows once, in order, as many at a time as fit beside a memory-mapped file.
-
-    Args:
-        matrix: (n, d) features.
-        sketch_seed: of the random projection, None for no sketch.
-
-    Returns:
-        (n,) int64 hashes of the unit rows in float32, equal for copies, scaled ones too; and the
-        (n, 64) random projection of the unit rows, (n, 0) without.
-
-    """
-    width = 0 if sketch_seed is None else _SKETCH
-    rng = torch.Generator().manual_seed(sketch_seed or 0)
-    projection = torch.randn(matrix.shape[1], width, generator=rng, dtype=torch.float32)
-    digests, sketch = [], torch.empty(len(matrix), width, dtype=torch.float32)
-    for part in torch.arange(len(matrix)).split(_SURVEY_ROWS):
-        rows = unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part)
-        digests.append(row_digests(rows))
-        sketch[part] = rows @ projection
-    return torch.cat(digests), sketch
-
-
-def _plan(codes: Tensor, points: Tensor, k: int, options: dict[str, Any]) -> Plan:
-    method = options["method"]
-    if method == "exact":
-        return plans.exact(codes, k)
-    drawn = {name: options[name] for name in ("runs", "seed")}
-    if method == "local":
-        return plans.local(points, codes, block_size=options["block_size"], **drawn)
-    return plans.stochastic(codes, k, ratio=options["ratio"], **drawn)

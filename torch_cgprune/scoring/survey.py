@@ -1,0 +1,142 @@
+"""The first pass over features and labels: what they are, and whether they can be scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torch_cgprune.inputs.fingerprints import fingerprint, row_digests
+from torch_cgprune.inputs.labels import ClassName, Labels, encode_labels, look_like_identifiers
+from torch_cgprune.inputs.rows import as_matrix
+from torch_cgprune.scoring.copies import Copies
+from torch_cgprune.scoring.kernel import unit_rows
+from torch_cgprune.scoring.options import resolve_options
+from torch_cgprune.scoring.plans import by_sketch
+from torch_cgprune.scoring.problem import CONFLICT_RIDGE
+from torch_cgprune.scoring.sums import keeps_all
+from torch_cgprune.utils.ranks import Ranks
+from torch_cgprune.utils.warn import warn_caller
+
+# Rows read at a time, and how many numbers sketch one.
+_ROWS = 4096
+_SKETCH = 64
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is scored, and how.
+
+    Attributes:
+        matrix: (n, d) features.
+        codes: (n,) int64 class codes, into ``classes``.
+        classes: k class names.
+        options: as :func:`~torch_cgprune.scoring.options.resolve_options` returns them.
+        digests: (n,) int64 hashes of the rows.
+        unit_digests: (n,) int64 hashes of the unit rows in float32, equal for copies, scaled too.
+        sketch: (n, 64) random projection of the unit rows; (n, 0) where nobody needs it.
+        job: options and fingerprint, as JSON values: what the scores depend on.
+
+    """
+
+    matrix: Tensor
+    codes: Tensor
+    classes: tuple[ClassName, ...]
+    options: dict[str, Any]
+    digests: Tensor
+    unit_digests: Tensor
+    sketch: Tensor
+    job: dict[str, Any]
+
+    def share(self, ranks: Ranks) -> None:
+        """Let all ranks go on from the same.
+
+        Raises:
+            ValueError: they were given other features, labels or options.
+
+        """
+        ranks.check_same(self.job, "features, labels and options")
+        for tensor in (self.unit_digests, self.sketch):  # other processors may round otherwise
+            ranks.broadcast(tensor, 0)
+
+    def metadata(self, copies: Copies) -> dict[str, Any]:
+        """Return the metadata of the scores, as JSON values."""
+        return {
+            **self.job,
+            "library_version": version("torch-cgprune"),
+            "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
+        }
+
+
+def survey(features: Any, labels: Labels, **requested: Any) -> Survey:
+    """Check features, labels and options, and read all rows once.
+
+    Args:
+        features: as in :func:`~torch_cgprune.scoring.cg_scores`, like ``labels``.
+        labels: likewise.
+        requested: the options that :func:`~torch_cgprune.scoring.options.resolve_options` takes.
+
+    Raises:
+        TypeError, ValueError: they cannot be scored; the message names the cure.
+
+    """
+    matrix = as_matrix(features)
+    codes, classes = encode_labels(labels)
+    _check_data(matrix, codes, requested["ridge"])
+    if look_like_identifiers(len(codes), len(classes)):
+        warn_caller(
+            f"The {len(codes)} labels are of {len(classes)} classes: are these identifiers "
+            "of the examples? A score compares examples of one class with others."
+        )
+    options = resolve_options(codes.bincount().tolist(), **requested)
+    sketched = (
+        by_sketch(options["method"])
+        or options["ridge"] == "auto"
+        or not keeps_all(len(codes), len(classes))
+    )
+    unit_digests, sketch = _read(matrix, options.get("seed", 0) if sketched else None)
+    digests = row_digests(matrix)
+    job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
+    return Survey(matrix, codes, classes, options, digests, unit_digests, sketch, job)
+
+
+def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> None:
+    if len(matrix) != len(codes):
+        raise ValueError(
+            f"The 'labels' must be one per row of the 'features'. Got {len(codes)} labels for "
+            f"{len(matrix)} rows instead."
+        )
+    if len(matrix) < 2:
+        raise ValueError(
+            "The 'features' must have at least 2 rows: a score compares examples. Got 1."
+        )
+    if isinstance(ridge, str) and ridge == "auto" and not codes.any():
+        raise ValueError(
+            "The 'ridge' parameter of cg_scores must be a number where all labels are the same. "
+            "Got 'auto', which compares predictions of classes."
+        )
+
+
+def _read(matrix: Tensor, sketch_seed: int | None) -> tuple[Tensor, Tensor]:
+    """Read all rows once, in order, as many at a time as fit beside a memory-mapped file.
+
+    Args:
+        matrix: (n, d) features.
+        sketch_seed: of the random projection, None for no sketch.
+
+    Returns:
+        ``unit_digests`` and ``sketch`` of a :class:`Survey`.
+
+    """
+    width = 0 if sketch_seed is None else _SKETCH
+    rng = torch.Generator().manual_seed(sketch_seed or 0)
+    projection = torch.randn(matrix.shape[1], width, generator=rng, dtype=torch.float32)
+    digests, sketch = [], torch.empty(len(matrix), width, dtype=torch.float32)
+    for part in torch.arange(len(matrix)).split(_ROWS):
+        rows = unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part)
+        digests.append(row_digests(rows))
+        sketch[part] = rows @ projection
+    return torch.cat(digests), sketch
