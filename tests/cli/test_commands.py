@@ -115,6 +115,14 @@ def test_quiet_says_nothing(arrays, capsys):
     assert run(capsys, "report", out, *page) == (0, "", "")
 
 
+def test_the_same_file_by_another_path_is_not_said_to_be_scored(arrays, scored, capsys):
+    other = f"{arrays.parent}/./{arrays.name}"
+    code, said, _ = run(capsys, "score", other, "-o", scored)
+    assert code == 0
+    assert said.endswith("was there, of the same data and options\n")
+    assert CGScores.load(scored).metadata["source"]["source"] == other
+
+
 def test_scoring_again_finds_the_scores(arrays, scored, capsys, monkeypatch):
     before = scored.read_bytes()
     monkeypatch.setattr("torch_cgprune.dataset.dataset.cg_scores", None)

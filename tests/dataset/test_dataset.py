@@ -266,8 +266,10 @@ def test_bad_options_fail_before_anything_is_read():
     ):
         with pytest.raises(ValueError, match=match):
             scored(Untouchable(), **options)
-    with pytest.raises(TypeError, match="no_such_option"):
+    with pytest.raises(TypeError, match=r"CGScoredDataset has no option 'no_such_option'. There a"):
         scored(Untouchable(), no_such_option=1)
+    with pytest.raises(TypeError, match=r"no option 'rigde'. Did you mean 'ridge'\?"):
+        scored(Untouchable(), rigde=1)
 
 
 def test_a_cache_of_other_labels_is_refused_with_features_of_ones_own(tmp_path):

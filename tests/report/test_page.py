@@ -92,15 +92,17 @@ def test_the_suspects_are_those_of_the_rule_in_order(tmp_path):
     for rule in (None, "centred-sign", "margin", "partial-sign", "confident"):
         page = written(tmp_path, scores, rule=rule)
         found = evidence(scores, rule)
-        order = found.argsort(descending=True, stable=True)
-        wanted = order[found[order] > 0]
+        wrong = scores.wrong_probability
+        order = sorted(range(60), key=lambda i: (-float(wrong[i]), -float(found[i])))
+        wanted = torch.tensor([i for i in order if found[i] > 0])
         rows = page.data["suspects"]
         assert [row[0] for row in rows] == wanted.tolist()
         assert [row[1] for row in rows] == scores.labels[wanted].tolist()
         assert [row[2] for row in rows] == scores.alternatives("the test")[wanted].tolist()
-        assert [row[3] for row in rows] == pytest.approx(scores.margin[wanted].tolist(), rel=1e-3)
+        assert [row[3] for row in rows] == pytest.approx(wrong[wanted].tolist(), rel=1e-3)
         assert [row[4] for row in rows] == pytest.approx(scores.values[wanted].tolist(), rel=1e-3)
         assert (rule or "posterior") in page.text
+        assert "Partial score" not in page.text.partition("Labels that look wrong")[2]
 
 
 def test_pictures_are_of_the_examples_they_stand_beside(tmp_path):
@@ -190,7 +192,7 @@ def test_features_alone_give_a_page_without_pictures(tmp_path):
 
 def test_images_in_a_column_are_shown(tmp_path):
     rows = [{"img": image, "y": label, "id": 3} for image, label in FakeData(40, (3, 8, 8), 2)]
-    train = CGScoredDataset(rows, features="img", labels="y", progress=False)
+    train = CGScoredDataset(rows, features="img", labels="y", ridge=0, progress=False)
     page = written(tmp_path, train.scores, train)
     assert all(row[5] for row in page.data["suspects"])
     assert page.data["suspects"]
@@ -209,8 +211,15 @@ def test_the_most_frequent_suggestion_is_among_the_suspects(tmp_path):
 
 
 def test_scores_without_predictions(tmp_path):
-    page = written(tmp_path, scores_of(method="stochastic", ratio=1, runs=2))
-    assert all(row[2] == -1 and row[3] is None for row in page.data["suspects"])
+    scores = scores_of(method="stochastic", ratio=1, runs=2)
+    page = written(tmp_path, scores)
+    order = scores.partial.argsort(descending=True, stable=True)
+    assert [row[0] for row in page.data["suspects"]] == order[scores.partial[order] > 0].tolist()
+    assert [row[3] for row in page.data["suspects"]] == pytest.approx(
+        scores.partial[order][scores.partial[order] > 0].tolist(), rel=1e-3
+    )
+    assert all(row[2] == -1 for row in page.data["suspects"])
+    assert "robab" not in page.text.partition("Labels that look wrong")[2].partition("Copies")[0]
     assert "trains on what you put into the column" in page.text
     assert 'id="table" class="alone"' in page.content
     assert page.data["suspects"]

@@ -1,8 +1,10 @@
 """The report's page in a real browser: what it shows, and what a person does with it."""
 
 import csv
+import dataclasses
 import io
 import itertools
+import math
 
 import browser
 import numpy as np
@@ -14,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 from torchvision.datasets import ImageFolder
 
-from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler
+from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler, cg_scores
 from torch_cgprune.noise import evidence
 from torch_cgprune.report import write_report
 
@@ -84,7 +86,7 @@ def texts(driver, selector):
 
 
 def rows(driver):
-    """Return the table as a person sees it: given, suggested, margin, score, file."""
+    """Return the table as a person sees it: given, suggested, doubt, score, file."""
     lines = driver.execute_script(
         "return [...document.querySelectorAll('#table tbody tr')]"
         ".map((row) => [...row.cells].slice(2).map((cell) => cell.textContent))"
@@ -93,14 +95,15 @@ def rows(driver):
 
 
 def expected_rows(train):
-    """Return all rows in the order of evidence."""
+    """Return all rows, the most probably wrong first."""
     s = train.scores
-    order = s.suspicion.argsort(descending=True, stable=True)
+    wrong = s.wrong_probability
+    order = wrong.argsort(descending=True, stable=True)
     return [
         (
             s.class_names[s.labels[i]],
-            s.class_names[s.rival[i]],
-            float(s.margin[i]),
+            s.class_names[s.suggested_labels[i]],
+            float(wrong[i]),
             float(s.values[i]),
             s.names[i],
         )
@@ -108,10 +111,16 @@ def expected_rows(train):
     ]
 
 
+def as_percent(share):
+    if share >= 0.995:
+        return "> 99 %"
+    return "< 1 %" if share < 0.005 else f"{math.floor(100 * float(f'{share:.4g}') + 0.5)} %"
+
+
 def same(shown, wanted):
     assert [(r[0], r[1], r[4]) for r in shown] == [(r[0], r[1], r[4]) for r in wanted]
     for row, other in zip(shown, wanted, strict=True):
-        assert float(row[2]) == pytest.approx(other[2], rel=1e-2)
+        assert row[2] == as_percent(other[2])
         assert float(row[3]) == pytest.approx(other[3], rel=1e-2)
 
 
@@ -138,30 +147,31 @@ def test_names_are_shown_as_they_are(seen, train):
     assert {row[4] for row in rows(seen)} <= {*train.scores.names}
 
 
-def test_the_suspects_stand_in_order_of_evidence(seen, train):
+def test_the_suspects_stand_in_order_of_probability(seen, train):
     wanted = expected_rows(train)
     assert len(wanted) > 20
+    assert at(seen, "#table th[aria-sort]").text.startswith("Probably wrong")
+    assert at(seen, "#table th[aria-sort]").get_attribute("aria-sort") == "descending"
     same(rows(seen), wanted[:50])
     assert f"{len(wanted)} of {len(wanted)} match" in at(seen, "#status").text
 
 
 @pytest.mark.parametrize(
     ("order", "key", "down"),
-    [("margin", 2, False), ("score", 3, True), ("given", 0, False), ("name", 4, False)],
+    [("worst", 2, True), ("score", 3, True), ("given", 0, False), ("name", 4, False)],
 )
 def test_headings_sort(seen, train, order, key, down):
+    at(seen, "button[data-order=suggested]").click()
     at(seen, f"button[data-order={order}]").click()
-    values = [row[key] if key in (0, 4) else float(row[key]) for row in rows(seen)]
+    values = [float(row[key]) if key == 3 else row[key] for row in rows(seen)]
     if key in (0, 4):  # in the order of the browser's language
         compare = "return [...arguments[0]].sort((a, b) => a.localeCompare(b))"
         everything = seen.execute_script(compare, [row[key] for row in expected_rows(train)])
     else:
         everything = sorted((row[key] for row in expected_rows(train)), reverse=down)
-    assert (
-        values == pytest.approx(everything[:50], rel=1e-2)
-        if key in (2, 3)
-        else values == (everything[:50])
-    )
+    if key == 2:
+        everything = [as_percent(share) for share in everything]
+    assert values == (pytest.approx(everything[:50], rel=1e-2) if key == 3 else everything[:50])
     head = at(seen, f"th:has(button[data-order={order}])")
     assert head.get_attribute("aria-sort") == ("descending" if down else "ascending")
     assert len(seen.find_elements(By.CSS_SELECTOR, "th[aria-sort]")) == 1
@@ -197,7 +207,10 @@ def test_the_file_holds_what_was_ticked_and_trains(seen, train, downloads):
     try:
         wanted = [expected_rows(train)[place] for place in (0, 4)]
         lines = [*csv.DictReader(io.StringIO(text))]
-        assert [*lines[0]] == ["index", "path", "label", "new_label", "margin"]
+        assert [*lines[0]] == ["index", "path", "label", "new_label", "wrong_probability"]
+        assert [float(line["wrong_probability"]) for line in lines] == pytest.approx(
+            [row[2] for row in wanted], rel=1e-3
+        )
         assert [(line["label"], line["new_label"], line["path"]) for line in lines] == [
             (row[0], row[1], row[4]) for row in wanted
         ]
@@ -207,7 +220,9 @@ def test_the_file_holds_what_was_ticked_and_trains(seen, train, downloads):
         corrected = CGScoredDataset(train.dataset, ridge=0.1, relabel=path, progress=False)
         changed = [i for i in range(len(train)) if corrected[i][1] != train[i][1]]
         assert changed == sorted(ticked)
-        assert [corrected[i][1] for i in ticked] == [int(scores.rival[i]) for i in ticked]
+        assert [corrected[i][1] for i in ticked] == [
+            int(scores.suggested_labels[i]) for i in ticked
+        ]
         left = PrunedSampler(train, keep=1.0, exclude=path).selection.tolist()
         assert left == [i for i in range(len(train)) if i not in ticked]
     finally:
@@ -264,7 +279,7 @@ def counted(train, policy, keep, *, balanced):
     ]
 
 
-@pytest.mark.filterwarnings("ignore:The noise filter drops more than half")
+@pytest.mark.filterwarnings("ignore:.* keeps .* suspects")  # as every seventh label is wrong
 @pytest.mark.parametrize("balanced", [True, False])
 def test_the_slider_changes_the_counts(seen, train, balanced):
     slider = at(seen, "#keep")
@@ -396,6 +411,52 @@ def test_readers_that_see_nothing_are_told_all(seen):
     ids = seen.execute_script("return [...document.querySelectorAll('[id]')].map((e) => e.id)")
     assert len(ids) == len({*ids})
     assert seen.execute_script("return document.documentElement.lang") == "en"
+
+
+def test_probabilities_are_shown_in_percent_and_none_is_certain(driver, tmp_path):
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+    scores = cg_scores(x, torch.arange(40) % 2, progress=False)
+    assert scores.wrong_probability.shape == (40,)
+    wrong = torch.cat(
+        [torch.tensor([0.0, 0.004, 0.006, 0.496, 0.994, 0.9961, 1.0]), torch.zeros(33)]
+    )
+    judged = scores.judgement._replace(wrong=wrong.double())
+    page = tmp_path / "percent.html"
+    flagged = dataclasses.replace(scores, judgement=judged, own=-torch.ones(40))
+    write_report(flagged, page, rule="centred-sign")  # suspects all
+    browser.show(driver, page)
+    shown = [row[2] for row in rows(driver)]
+    assert shown == ["> 99 %", "> 99 %", "99 %", "50 %", "1 %", *["< 1 %"] * 35]
+
+
+def test_the_partial_score_where_there_is_no_probability(driver, tmp_path, downloads):
+    x = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
+    scores = cg_scores(x, torch.arange(60) % 2, method="stochastic", runs=2, progress=False)
+    page = tmp_path / "stochastic.html"
+    write_report(scores, page)
+    browser.show(driver, page)
+    heads = driver.find_elements(By.CSS_SELECTOR, "#table thead th")
+    assert [head.text.split(" ↕")[0] for head in heads if head.is_displayed()] == [
+        "Wrong",
+        "Picture",
+        "Given",
+        "Partial score",
+        "Score",
+        "File",
+    ]
+    assert not at(driver, "#suggested").is_displayed()
+    order = scores.partial.argsort(descending=True, stable=True)
+    wanted = order[scores.partial[order] > 0]
+    assert len(wanted) > 10
+    shown = [float(row[2]) for row in rows(driver)]
+    assert shown == pytest.approx(scores.partial[wanted][:50].tolist(), rel=1e-2)
+    boxes(driver)[0].click()
+    at(driver, "#download").click()
+    (line,) = csv.DictReader(io.StringIO(browser.downloaded(downloads, "relabel.csv")))
+    (downloads / "relabel.csv").unlink()
+    assert [*line] == ["index", "path", "label", "new_label", "partial"]
+    assert float(line["partial"]) == pytest.approx(float(scores.partial[wanted[0]]), rel=1e-3)
+    assert driver.get_log("browser") == []
 
 
 def test_more_are_shown_on_demand(driver, tmp_path):

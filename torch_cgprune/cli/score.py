@@ -26,23 +26,21 @@ _SCORING = ("method", "ratio", "runs", "block_size", "ridge", "seed")
 def run(args: argparse.Namespace) -> None:
     """Score what the arguments name, or find that it was scored before."""
     check_output(args.output, args.source, args.labels, args.features)
-    before, start = _written_at(args.output), time.perf_counter()
+    start = time.perf_counter()
     progress = shows_progress(args)
     reading = {name: getattr(args, name) for name in READING}
     opened = open_source(args.source, **reading, download=args.download, progress=progress)
-    scores = _noted(_scored(opened, args, progress=progress), reading, opened, args)
+    scored = _scored(opened, args, progress=progress)
+    scores = _noted(scored.scores, reading, opened, args)
     seconds = time.perf_counter() - start
     found = {**facts(scores), "seconds": seconds, "output": args.output}
-    written = _written_at(args.output) != before
-    how = f"written in {seconds:.1f} s" if written else "was there, of the same data and options"
+    how = "was there, of the same data and options"
+    if scored.computed:
+        how = f"written in {seconds:.1f} s"
     say(args, f"{in_words(found)}\n\n{args.output}: {how}", found)
 
 
-def _written_at(path: str) -> int | None:
-    return Path(path).stat().st_mtime_ns if Path(path).exists() else None
-
-
-def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGScores:
+def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGScoredDataset:
     try:
         return CGScoredDataset(
             opened.dataset,
@@ -57,7 +55,7 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
             storage=args.storage,
             progress=progress,
             **{name: getattr(args, name) for name in _SCORING},
-        ).scores
+        )
     except UnreadableImageError as error:
         raise _all_unreadable(opened, progress=progress) from error
     except ValueError as error:

@@ -14,9 +14,6 @@ from torch_cgprune.report.summary import table
 from torch_cgprune.samplers import PrunedSampler, WindowSampler
 from torch_cgprune.scores import CGScores
 
-# How much larger the kept share of the suspects must be than that of all to be worth a word.
-_MORE = 0.1
-
 
 def run(args: argparse.Namespace) -> None:
     """Write or print what a policy keeps, or show it class by class."""
@@ -99,14 +96,4 @@ def _in_words(found: dict[str, Any]) -> str:
         )
         for row in (*found["per_class"], whole)
     ]
-    text = table(("class", "examples", "kept", "share", "suspects kept"), rows)
-    share, of_all = (
-        found["suspects_kept"] / (found["suspects"] or 1),
-        found["kept"] / found["examples"],
-    )
-    if share > of_all + _MORE:
-        text += (
-            f"\n\n{share:.0%} of the labels that look wrong are kept, and {of_all:.0%} of all. "
-            "To drop them: --exclude suspects, or --policy noise-filter."
-        )
-    return text
+    return table(("class", "examples", "kept", "share", "suspects kept"), rows)

@@ -29,6 +29,7 @@ _OPTIONS = (
     "keys",
     "labels",
     "method",
+    "policy",
     "resize",
     "ridge",
     "rule",

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from torch_cgprune.dataset.cache import check_options
-from torch_cgprune.dataset.relabel import relabelled
+from torch_cgprune.dataset.relabel import likelier, relabelled, warn_of_changes
 from torch_cgprune.dataset.source import Source
 from torch_cgprune.errors import CacheMismatchError
 from torch_cgprune.inputs.labels import Labels
@@ -22,10 +22,10 @@ from torch_cgprune.inputs.views import column_view, deterministic_view
 from torch_cgprune.lists import check_relabels, read_relabels
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring import cg_scores
-from torch_cgprune.scoring.options import resolve_options
+from torch_cgprune.scoring.options import check_names, resolve_options
 from torch_cgprune.utils.checks import check_choice
 from torch_cgprune.utils.files import check_writable
-from torch_cgprune.utils.ranks import current_ranks
+from torch_cgprune.utils.ranks import Ranks, current_ranks
 
 _log = logging.getLogger(__name__)
 
@@ -69,13 +69,15 @@ class CGScoredDataset(Dataset[Any]):
             (``scores.wrong_probability`` above 1/2) the suggested one; a CSV file as the report's
             page makes it, with what a person has decided, gives those it lists their
             ``new_label``. Items carry it in the field that labels come from, in the type of their
-            own, and the ``targets`` are these; the wrapped dataset keeps its labels.
+            own, and the ``targets`` are these; the wrapped dataset keeps its labels. True warns
+            where many more are changed than are estimated to be wrong, of all or of a class.
         options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``dtype``, ``seed`` of
             :func:`cg_scores`.
 
     Attributes:
         dataset: the wrapped dataset, untouched.
         scores: the :class:`CGScores`.
+        computed: whether they were computed now, not loaded from the cache.
 
     Raises:
         CacheMismatchError: the cache is of other data or other options; it says what differs.
@@ -133,7 +135,9 @@ class CGScoredDataset(Dataset[Any]):
                 cache=cache,
                 on_mismatch=on_mismatch,
             )
-            resolve_options([len(data)], **options)  # a bad option fails before anything is read
+            # A bad option fails before anything is read.
+            check_names("CGScoredDataset", options)
+            resolve_options([len(data)], **options)
             path = None if cache is None else Path(cache)
             known = None
             if path is not None and ranks.rank == 0:
@@ -141,29 +145,19 @@ class CGScoredDataset(Dataset[Any]):
             if relabel is not False:
                 data.check_relabelled()
         known = ranks.tell(known)
+        self.computed = known is None
         if known is None:
-            read = data.read_on(ranks)
-            known = cg_scores(
-                read.features,
-                read.labels,
-                device=device,
-                storage=storage,
-                progress=progress,
-                checkpoint=None if path is None else f"{path}.partial",
-                **options,
-            )
-            with ranks.together():
-                known = data.mark(known, read.digests)
-                if path is not None and ranks.rank == 0:
-                    known.save(path)
+            where = {"device": device, "storage": storage, "progress": progress}
+            known = _computed(data, ranks, path, {**where, **options})
         self.scores: CGScores = known
         self._field = labels if isinstance(labels, str | int) else 1
         self._image = data.image
-        self._labels: Tensor | None = None
-        if relabel is True:
-            self._labels = _likelier(known)
-        elif relabel is not False:
-            self._labels = read_relabels(relabel, known)
+        self._labels = _new_labels(known, relabel=relabel, warns=ranks.rank == 0)
+
+    @property
+    def relabelled(self) -> Tensor | None:
+        """(n,) bool, the examples with another label than was given; None without ``relabel``."""
+        return None if self._labels is None else self._labels != self.scores.labels
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -197,13 +191,6 @@ class CGScoredDataset(Dataset[Any]):
         return None if name == "target_transform" else found
 
 
-def _likelier(scores: CGScores) -> Tensor:
-    """Return (n,) codes: the suggested ones where the given ones are rather wrong than right."""
-    suggested, wrong = scores.suggested_labels, scores.wrong_probability
-    assert wrong is not None  # noqa: S101
-    return suggested.where(wrong > 0.5, scores.labels)
-
-
 def shown_view(dataset: Any) -> Any:
     """Return a view of a dataset whose items start with what a person is to see.
 
@@ -216,6 +203,32 @@ def shown_view(dataset: Any) -> Any:
     if image is not None:
         return column_view(dataset, image, None)
     return deterministic_view(dataset, None)
+
+
+def _computed(data: Source, ranks: Ranks, cache: Path | None, options: dict[str, Any]) -> CGScores:
+    """Read and score the data, on all ranks together, and keep the scores in the file."""
+    read = data.read_on(ranks)
+    checkpoint = None if cache is None else f"{cache}.partial"
+    scores = cg_scores(read.features, read.labels, checkpoint=checkpoint, **options)
+    with ranks.together():
+        scores = data.mark(scores, read.digests)
+        if cache is not None and ranks.rank == 0:
+            scores.save(cache)
+    return scores
+
+
+def _new_labels(
+    scores: CGScores, *, relabel: bool | str | os.PathLike[str], warns: bool
+) -> Tensor | None:
+    """Return the (n,) codes that items are to carry; None for their own."""
+    if relabel is False:
+        return None
+    if relabel is not True:
+        return read_relabels(relabel, scores)
+    codes = likelier(scores)
+    if warns:
+        warn_of_changes(scores, codes)
+    return codes
 
 
 def _load(

@@ -9,7 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from torch_cgprune.inputs.labels import ClassName, same_label
+from torch_cgprune.noise import estimate_noise_rate
+from torch_cgprune.noise.guards import too_much
+from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.arrays import plain
+from torch_cgprune.utils.warn import warn_caller
 
 
 def relabelled(item: Any, name: ClassName, field: str | int) -> Any:
@@ -43,6 +47,27 @@ def no_label(item: Any) -> str:
         "relabel= needs items (image, label, ...), or mappings with labels='COLUMN'. "
         f"Got {type(item).__name__}."
     )
+
+
+def likelier(scores: CGScores) -> Tensor:
+    """Return (n,) codes: the suggested ones where the given ones are rather wrong than right."""
+    suggested, wrong = scores.suggested_labels, scores.wrong_probability
+    assert wrong is not None  # noqa: S101
+    return suggested.where(wrong > 0.5, scores.labels)
+
+
+def warn_of_changes(scores: CGScores, codes: Tensor) -> None:
+    """Warn where the new (n,) codes are other than given more often than these should be wrong."""
+    k, given = len(scores.classes), scores.labels
+    changed = given[codes != given].bincount(minlength=k)
+    found = too_much(
+        scores.class_names, given.bincount(minlength=k), changed, estimate_noise_rate(scores)
+    )
+    if found is not None:
+        warn_caller(
+            f"relabel=True changes the labels of {found}. Look at noise_report(scores) and the "
+            "report's page, and relabel by a list of those that are wrong: relabel='relabel.csv'."
+        )
 
 
 def check_coding(indices: Sequence[int], own: Sequence[Any], given: Sequence[Any]) -> None:

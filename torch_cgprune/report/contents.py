@@ -28,7 +28,8 @@ class SuspectRow(NamedTuple):
         example: its index.
         given: code of its label.
         suggested: code of the best other class; -1 where the method knows none.
-        margin: of the given label over the suggested one, or None.
+        doubt: how likely the label is wrong, in [0, 1]; where the method has no probabilities, the
+            paper's partial score.
         score: the CG-score.
         picture: base64-coded WebP, or 0.
         name: of its file, or 0.
@@ -38,19 +39,29 @@ class SuspectRow(NamedTuple):
     example: int
     given: int
     suggested: int
-    margin: float | None
+    doubt: float
     score: float
     picture: str | int
     name: str | int
 
 
 def suspects_of(scores: CGScores, rule: str | None) -> tuple[Tensor, Tensor]:
-    """Return (m,) indices of the labels that look wrong, the worst first, and (n,) bool."""
+    """Return (m,) indices of the labels that look wrong, and (n,) bool.
+
+    Whatever the rule, the one most probably wrong comes first: equal ones by its evidence.
+    """
     if len(scores.classes) == 1:
         return scores.labels[:0], torch.zeros(len(scores), dtype=torch.bool)
     found = evidence(scores, rule)
     order = found.argsort(descending=True, stable=True)
+    order = order[doubts(scores)[order].argsort(descending=True, stable=True)]
     return order[found[order] > 0], found > 0
+
+
+def doubts(scores: CGScores) -> Tensor:
+    """Return (n,) float64 how likely each label is wrong, or else the paper's partial score."""
+    wrong = scores.wrong_probability
+    return scores.first_partial if wrong is None else wrong
 
 
 def suspect_rows(scores: CGScores, suspects: Tensor, pictures: Pictures) -> list[SuspectRow]:
@@ -58,21 +69,20 @@ def suspect_rows(scores: CGScores, suspects: Tensor, pictures: Pictures) -> list
     chosen = suspects[:SUSPECTS_UP_TO]
     others = _others(scores)
     rivals = chosen.new_full(chosen.shape, -1) if others is None else others[chosen]
-    margins = [None] * len(chosen) if scores.margin is None else scores.margin[chosen].tolist()
     drawn = pictures.draw(chosen.tolist())
-    columns = (chosen, scores.labels[chosen], rivals, scores.values[chosen])
+    columns = (chosen, scores.labels[chosen], rivals, doubts(scores)[chosen], scores.values[chosen])
     return [
         SuspectRow(
             example=index,
             given=given,
             suggested=rival,
-            margin=margin if margin is None else _brief(margin),
+            doubt=_brief(doubt),
             score=_brief(value),
             picture=drawn[index] or 0,
             name=0 if scores.names is None else scores.names[index],
         )
-        for index, given, rival, value, margin in zip(
-            *(column.tolist() for column in columns), margins, strict=True
+        for index, given, rival, doubt, value in zip(
+            *(column.tolist() for column in columns), strict=True
         )
     ]
 
@@ -189,8 +199,8 @@ def sentences(scores: CGScores, found: dict[str, Any], flagged: Tensor, rule: st
     said = [first, _of_suspects(scores, flagged, rule)]
     if rate:
         said.append(
-            f"An estimate from the surest examples of each class: {rate['estimate']:.1%} ± "
-            f"{rate['error']:.1%} of all labels are wrong, fewer if classes look alike."
+            f"An estimate: {rate['estimate']:.1%} ± {rate['error']:.1%} of all labels are wrong, "
+            "fewer if classes look alike."
         )
     rest = {
         "with an earlier exact copy of the same label: training loses nothing without them.": (

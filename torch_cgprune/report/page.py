@@ -41,8 +41,9 @@ def write_report(
     """Write a page on which a person sees what is in the data, and which labels look wrong.
 
     It is one HTML file, readable without a network, with a table of suspects to tick, whose CSV
-    file ``CGScoredDataset(relabel=...)`` and ``PrunedSampler(exclude=...)`` take. Pictures and rows
-    are as many as fit into 10 MB.
+    file ``CGScoredDataset(relabel=...)`` and ``PrunedSampler(exclude=...)`` take: the one most
+    probably wrong first, by ``scores.wrong_probability``, or by the partial score where there is
+    none. Pictures and rows are as many as fit into 10 MB.
 
     Args:
         scores: of n examples.
@@ -131,6 +132,7 @@ def _contents(
             "counts": scores.labels.bincount(minlength=len(scores.classes)).tolist(),
             "flagged": scores.labels[flagged].bincount(minlength=len(scores.classes)).tolist(),
             "columns": contents.SuspectRow._fields,
+            "probable": scores.wrong_probability is not None,
             "suspects": rows,
             "policies": policy_table(scores, _percents(scores), flagged),
             "keep": round(100 * keep),

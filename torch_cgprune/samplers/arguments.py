@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -22,6 +21,7 @@ from torch_cgprune.policies.by_name import (
 )
 from torch_cgprune.policies.quotas import checked, checked_window
 from torch_cgprune.policies.schedules import Share, share_at, turning_points
+from torch_cgprune.samplers.guards import warn_of_loss, warn_of_suspects
 from torch_cgprune.samplers.selection import Selection
 from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.arrays import are_indices, check_range, real_numbers
@@ -65,7 +65,9 @@ def pruned(
         unsuspected = _unsuspected(
             source, rule, fraction, balanced=bool(balanced), higher_is_harder=higher_is_harder
         )
-        return _without(owner, unsuspected, source, exclude)
+        # What the same rule says is said once.
+        again = rule is None and fraction is None
+        return _without(owner, unsuspected, source, exclude, warned=again)
     if rule is not None or fraction is not None:
         raise ValueError(
             f"The 'rule' and 'fraction' parameters of {owner} are for the policy 'noise-filter'. "
@@ -79,7 +81,10 @@ def pruned(
     kept = functools.partial(
         kept_in_epoch, owner, values, codes, keep, policy, balanced=balanced is not False, seed=seed
     )
-    return _among(left, kept, changes=callable(keep) or policy == "soft")
+    selection = _among(left, kept, changes=callable(keep) or policy == "soft")
+    if policy != "random" and keep != 1 and not _is_suspects(exclude):
+        warn_of_suspects(policy, _scores(source), _replaced(source), left, selection)
+    return selection
 
 
 def windowed(
@@ -99,7 +104,10 @@ def windowed(
     inside = functools.partial(
         inside_in_epoch, owner, values, codes, start, width, balanced=balanced
     )
-    return _among(left, inside, changes=callable(start) or callable(width))
+    selection = _among(left, inside, changes=callable(start) or callable(width))
+    if width != 1 and not _is_suspects(exclude):
+        warn_of_suspects("window", _scores(source), _replaced(source), left, selection)
+    return selection
 
 
 def _left(
@@ -124,12 +132,14 @@ def _selected(left: Tensor, select: Callable[[int], Tensor], epoch: int) -> Tens
     return left[select(epoch)]
 
 
-def _without(owner: str, kept: Tensor, source: Any, exclude: Any) -> Tensor:
+def _without(
+    owner: str, kept: Tensor, source: Any, exclude: Any, *, warned: bool = False
+) -> Tensor:
     """Return what is kept, without the excluded examples."""
     if exclude is None:
         return kept
-    if isinstance(exclude, str) and exclude == SUSPECTS:
-        out = _suspects(owner, source)
+    if _is_suspects(exclude):
+        out = _suspects(owner, source, warned=warned)
     elif isinstance(exclude, str | os.PathLike):
         out = _listed(source, exclude)
     else:
@@ -140,7 +150,11 @@ def _without(owner: str, kept: Tensor, source: Any, exclude: Any) -> Tensor:
     return left
 
 
-def _suspects(owner: str, source: Any) -> Tensor:
+def _is_suspects(exclude: Any) -> bool:
+    return isinstance(exclude, str) and exclude == SUSPECTS
+
+
+def _suspects(owner: str, source: Any, *, warned: bool) -> Tensor:
     """Return the examples whose label looks wrong, but for the last of a class."""
     scores = _scores(source)
     if scores is None:
@@ -149,8 +163,16 @@ def _suspects(owner: str, source: Any) -> Tensor:
             "CGScores: a pair of scores and labels does not say which labels look wrong. Pass "
             "indices, or a file that lists examples."
         )
+    report = noise_report(scores)
+    if not warned:
+        warn_of_loss(
+            report,
+            "exclude='suspects' leaves out",
+            "exclude a list of those that are wrong, or pass policy='noise-filter' with another "
+            "'rule' or a 'fraction'",
+        )
     suspected = torch.ones(len(scores), dtype=torch.bool, device="cpu")
-    suspected[noise_report(scores).selection] = False
+    suspected[report.selection] = False
     return suspected.nonzero().flatten()
 
 
@@ -196,13 +218,12 @@ def _unsuspected(
     _check_direction(higher_is_harder=higher_is_harder)
     report = noise_report(scores, rule, fraction=fraction, balanced=balanced)
     _log.info("%s", report)
-    most = report.mostly_dropped
-    if most:
-        warnings.warn(
-            f"The noise filter drops more than half of {', '.join(map(repr, most))}. Look at "
-            "noise_report(scores), and pass another 'rule', a 'fraction' or balanced=True.",
-            stacklevel=4,
-        )
+    warn_of_loss(
+        report,
+        "The noise filter drops",
+        "pass another 'rule', a 'fraction' or balanced=True",
+        asked=fraction is not None,
+    )
     return report.selection
 
 
@@ -224,6 +245,12 @@ def _harder_is_higher(source: Any, *, higher_is_harder: bool) -> tuple[Tensor, T
 def _scores(source: Any) -> CGScores | None:
     scores = getattr(source, "scores", source)
     return scores if isinstance(scores, CGScores) else None
+
+
+def _replaced(source: Any) -> Tensor | None:
+    """Return (n,) bool, the examples that a CGScoredDataset gives another label; None elsewhere."""
+    found = getattr(source, "relabelled", None)
+    return found if isinstance(found, Tensor) else None
 
 
 def _check_direction(*, higher_is_harder: bool) -> None:

@@ -25,8 +25,10 @@ class PrunedSampler(SelectionSampler):
             ``"high-first"`` the highest, ``"stratified"`` keeps coverage where most goes,
             ``"soft"`` draws anew every epoch, harder examples more often, ``"random"`` is the
             control, ``"noise-filter"`` drops the suspected mislabels (not from a pair), logs how
-            many of each class, and warns of a class that loses more than half. Each is described
-            in :mod:`torch_cgprune.policies`.
+            many of each class, and warns where that is far more than is estimated to be wrong, or
+            more than half of a class. All but the last two warn where they gather suspects: where
+            these are a larger share of what is kept, by a tenth, than of all. Each is described in
+            :mod:`torch_cgprune.policies`.
         rule: (noise-filter) which labels are suspected: ``"posterior"`` (None; but for stochastic
             scores ``"partial-sign"``), ``"partial-sign"``, ``"centred-sign"``, ``"margin"``,
             ``"adjusted"``, ``"confident"`` or ``"cleanlab"``; see
@@ -35,7 +37,7 @@ class PrunedSampler(SelectionSampler):
         exclude: examples to leave out whatever their scores: ``"suspects"``, those whose label
             looks wrong (not from a pair); indices; or a file that lists them, such as the CSV of
             the report's page. ``keep`` is then a share of the others; the noise filter judges all,
-            and drops these too.
+            and drops these too. ``"suspects"`` warns as the noise filter does.
         balanced: apply the policy inside every class, so that class proportions stay. None is True,
             but False for ``"noise-filter"``, which then drops exactly what the rule suspects.
         higher_is_harder: False for scores of a pair that are lower for harder, irregular examples,
@@ -108,7 +110,7 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
     Example:
         >>> scores, labels = [3.0, 1.0, 2.0, 5.0], ["a", "a", "b", "b"]
         >>> list(DistributedPrunedSampler((scores, labels), 0.5, num_replicas=2, rank=0, seed=1))
-        [0]
+        [3]
 
     """
 
@@ -154,6 +156,8 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
 
 class WindowSampler(SelectionSampler):
     """Sample a window of the examples sorted by ascending score.
+
+    It warns where it gathers suspects, as :class:`PrunedSampler` does.
 
     Args:
         source: as for :class:`PrunedSampler`.

@@ -16,12 +16,11 @@ from torch_cgprune.scores.transition import off, shrunk, stacked, uniform
 _TEMPERATURES, _RATES = (0.01, 0.05, 0.15, 0.4), (0.1, 0.5)
 # Examples and outputs to look for the best start on, and to fit from there.
 _COARSE, _FINE = (3_000, 2**18), (10_000, 2**21)
-# Turns of all starts, of the better half of them, and from the best ones on more examples: many
-# where they cost little, up to so many outputs.
-_FIRST_TURNS, _COARSE_TURNS, _FINE_TURNS, _FEW_TURNS = 3, 9, 40, 6
-_CHEAP = 2**18
-# Nats of all labels together that are no change.
-_STANDS = 0.02
+# Turns of all starts, and of the better half of them.
+_FIRST_TURNS, _COARSE_TURNS = 3, 9
+# Turns from the best ones on more examples, all together of so many outputs; and nats a label and
+# output that are no change: few outputs often leave it nearly open how much of them is noise.
+_FEWEST_TURNS, _MOST_TURNS, _OUTPUTS, _STANDS = 6, 100, 4_000_000, 2e-11
 # Of the sample. Not 0: who spoils labels for a trial draws them so, and they would be the sample.
 _SAMPLE_SEED = 0x5A3D_17E9
 # Examples of every class that the sample for the end has at least, if there are so many.
@@ -55,8 +54,10 @@ def fit_posterior(outputs: Tensor, codes: Tensor, n: int | None = None) -> Poste
     tried = climb(coarse, tried, _FIRST_TURNS, 1e-4)
     tried = climb(coarse, tried[: len(tried) // 2], _COARSE_TURNS, 1e-4)
     # The best on few examples need not be the best on more.
-    best, turns = (2, _FINE_TURNS) if len(fine) * k <= _CHEAP else (1, _FEW_TURNS)
-    fit, *_ = climb(fine, tried[:best], turns, _STANDS / len(fine))
+    numbers = len(fine) * k
+    turns = min(max(_OUTPUTS // numbers, _FEWEST_TURNS), _MOST_TURNS)
+    best = 2 if turns > _FEWEST_TURNS else 1
+    fit, *_ = climb(fine, tried[:best], turns, _STANDS * numbers)
     return _described(fit, outputs[fine], codes[fine], total)
 
 

@@ -11,7 +11,10 @@ from torch_cgprune.scores.fitting import fit_posterior
 from torch_cgprune.scores.posterior import TINY, Posterior, outputs_of
 
 # A label is called wrong from a probability on that lies between these.
-_THRESHOLDS = (0.3, 0.5)
+_THRESHOLDS = (0.2, 0.5)
+# What is left of the probabilities that a label is wrong, where the posterior is not credible: the
+# order. By outputs that predict worse than chance, most labels would be.
+_NOT_BELIEVED = 0.01
 
 
 class Judgement(NamedTuple):
@@ -76,11 +79,12 @@ def verdicts(posterior: Posterior, outputs: Tensor, codes: Tensor) -> Verdicts:
     best, suggested = probs.scatter(1, codes[:, None], -1.0).max(1)
     kept = probs * posterior.transition[:, codes].T
     wrong = 1 - kept.gather(1, codes[:, None]).squeeze(1) / kept.sum(1).clamp(min=TINY)
-    return Verdicts(wrong.clamp(0, 1), suggested, (best > own) & posterior.credible)
+    believed = 1.0 if posterior.credible else _NOT_BELIEVED
+    return Verdicts(believed * wrong.clamp(0, 1), suggested, (best > own) & posterior.credible)
 
 
 def _threshold(wrong: Tensor) -> float:
-    """Return half of the highest F1 that (n,) probabilities promise, between 0.3 and 0.5.
+    """Return half of the highest F1 that (n,) probabilities promise, between 0.2 and 0.5.
 
     References:
         Lipton, Elkan, Naryanaswamy (ECML 2014), "Optimal thresholding of classifiers to maximize F1

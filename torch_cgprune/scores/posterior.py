@@ -15,10 +15,10 @@ from torch_cgprune.scores.transition import one_sided, shrunk, stacked, uniform
 # Share of the pattern that is taken for uniform, while at most as much as this of the noise is
 # one-sided, and nothing of it from the second on: natural confusion looks like noise.
 _UNIFORM, _ONE_SIDED = 0.9, (0.45, 0.6)
-# Shares of wrong labels beyond which only outputs that predict the given labels are believed, where
-# something and where nothing is gained by them; by how many deviations of chance they must; and
-# the share that is left of it where they do not.
-_MANY, _SOME, _BEYOND_CHANCE, _NOT_BELIEVED = 0.3, 0.1, 5.0, 0.01
+# Share of wrong labels beyond which only outputs that predict the given labels are believed, by
+# how many deviations of chance. Up to there it may be the labels of a rare class that are noise,
+# which no output has to tell.
+_MANY, _BEYOND_CHANCE = 0.3, 5.0
 
 TINY = 1e-12
 
@@ -64,8 +64,7 @@ class Posterior:
         To doubt many of them takes outputs that predict the labels better than the most frequent
         class does: what is predicted worse than that is explained best by calling all wrong.
         """
-        most = _MANY if self.gain > self.cost else _SOME
-        return self.agreement > _BEYOND_CHANCE or float(self.noise.sum()) < most
+        return self.agreement > _BEYOND_CHANCE or float(self.noise.sum()) < _MANY
 
     @property
     def cost(self) -> float:
@@ -96,8 +95,7 @@ class Posterior:
         """(k, k) float64 T for decisions: shrunk, its pattern the more uniform the less sided."""
         k = len(self.joint)
         of_class = self.joint.sum(1) * self.examples
-        believed = 1.0 if self.credible else _NOT_BELIEVED / float(self.noise.sum())
-        rates, patterns = shrunk(believed * self.noise * self.examples, of_class)
+        rates, patterns = shrunk(self.noise * self.examples, of_class)
         low, high = _ONE_SIDED
         sided = min(max((one_sided(self.joint * self.examples) - low) / (high - low), 0), 1)
         share = _UNIFORM * (1 - sided)

@@ -109,7 +109,7 @@ class CGScores:
     def suspicion(self) -> Tensor:
         """(n,) float64 evidence that the label is wrong, in favour where positive.
 
-        ``wrong_probability`` minus a threshold that lies between 0.3 and 0.5 and depends on how
+        ``wrong_probability`` minus a threshold that lies between 0.2 and 0.5 and depends on how
         well wrong labels can be told; never positive where no other class is likelier by
         :meth:`pred_probs`. For ``stochastic`` scores, the paper's partial score.
         """

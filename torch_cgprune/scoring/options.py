@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,17 @@ _DTYPES = ("float32", "float64")
 # What method="auto" scores exactly; half the matrix is then 8.6 GB in float32. Beyond, "local".
 EXACT_UP_TO = 65_536
 BLOCK_SIZE, LOCAL_RUNS = 2048, 5
+
+
+_NAMES = ("method", "ratio", "runs", "block_size", "ridge", "dtype", "seed")
+
+
+def check_names(owner: str, options: dict[str, Any]) -> None:
+    """Raise TypeError where there is no option of that name, with the one that may be meant."""
+    for name in options.keys() - {*_NAMES}:
+        like = difflib.get_close_matches(name, _NAMES, n=1)
+        meant = f"Did you mean {like[0]!r}?" if like else f"There are {', '.join(_NAMES)}."
+        raise TypeError(f"{owner} has no option {name!r}. {meant}")
 
 
 def resolve_options(

@@ -4,8 +4,8 @@ const PAGE = 50;
 
 const data = JSON.parse(document.getElementById("data").textContent);
 // The columns of a suspect's row.
-const [INDEX, GIVEN, SUGGESTED, MARGIN, SCORE, PICTURE, NAME] = [
-  "example", "given", "suggested", "margin", "score", "picture", "name",
+const [INDEX, GIVEN, SUGGESTED, DOUBT, SCORE, PICTURE, NAME] = [
+  "example", "given", "suggested", "doubt", "score", "picture", "name",
 ].map((name) => data.columns.indexOf(name));
 const at = (id) => document.getElementById(id);
 
@@ -17,6 +17,13 @@ function element(tag, properties = {}, ...children) {
 
 const className = (code) => (code < 0 ? "" : data.classes[code]);
 const brief = (number) => String(Number(number.toPrecision(3)));
+// In whole percent, and never certain.
+const percent = (share) =>
+  share >= 0.995 ? "> 99 %" : share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`;
+// How much speaks against a label: a probability, or the partial score of methods without one.
+const doubt = data.probable
+  ? { name: "probably wrong", column: "wrong_probability", show: percent }
+  : { name: "partial score", column: "partial", show: brief };
 const callOf = (row) => row[NAME] || `example ${row[INDEX]}`;
 
 // Ticks outlive the page where the browser allows it to keep something.
@@ -41,13 +48,13 @@ const ticks = {
 function suspectsTable() {
   const compareText = (text) => (a, b) => text(a).localeCompare(text(b));
   const orders = {
-    worst: () => 0, // as they come
-    margin: (a, b) => a[MARGIN] - b[MARGIN],
+    worst: () => 0, // as they come: the highest doubt first
     score: (a, b) => b[SCORE] - a[SCORE],
     given: compareText((row) => className(row[GIVEN])),
     suggested: compareText((row) => className(row[SUGGESTED])),
     name: compareText(callOf),
   };
+  const falling = new Set(["worst", "score"]);
   const listed = new Set(data.suspects.map((row) => row[INDEX]));
   const ticked = new Set([...ticks.load()].filter((index) => listed.has(index)));
   const body = at("table").tBodies[0];
@@ -86,7 +93,7 @@ function suspectsTable() {
       ["", picture, "picture"],
       ["given", className(row[GIVEN])],
       ["suggested", className(row[SUGGESTED]) || "–"],
-      ["margin", row[MARGIN] === null ? "–" : brief(row[MARGIN]), "number"],
+      [doubt.name, doubt.show(row[DOUBT]), "number"],
       ["score", brief(row[SCORE]), "number"],
       ["", callOf(row), "name"],
     ];
@@ -122,7 +129,7 @@ function suspectsTable() {
     for (const button of document.querySelectorAll("#table thead button")) {
       const head = button.parentElement;
       if (button.dataset.order !== order) head.removeAttribute("aria-sort");
-      else head.setAttribute("aria-sort", order === "score" ? "descending" : "ascending");
+      else head.setAttribute("aria-sort", falling.has(order) ? "descending" : "ascending");
     }
     say();
   }
@@ -147,10 +154,10 @@ function suspectsTable() {
           quote(row[NAME] || ""),
           quote(className(row[GIVEN])),
           quote(className(row[SUGGESTED])),
-          row[MARGIN] ?? "",
+          row[DOUBT],
         ].join(","),
       );
-    const text = ["index,path,label,new_label,margin", ...lines, ""].join("\n");
+    const text = [`index,path,label,new_label,${doubt.column}`, ...lines, ""].join("\n");
     const link = element("a", {
       href: URL.createObjectURL(new Blob([text], { type: "text/csv" })),
       download: "relabel.csv",

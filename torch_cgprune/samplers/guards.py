@@ -1,0 +1,64 @@
+"""What a sampler warns of when it is made, in words that lead to the cure."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from torch_cgprune.noise import NoiseReport
+from torch_cgprune.noise.guards import gathered, too_much
+from torch_cgprune.samplers.selection import Selection
+from torch_cgprune.scores import CGScores
+from torch_cgprune.utils.warn import warn_caller
+
+
+def warn_of_loss(report: NoiseReport, who: str, cure: str, *, asked: bool = False) -> None:
+    """Warn where more is lost than is estimated to be wrong.
+
+    Args:
+        report: of what is lost.
+        who: loses it, with the verb.
+        cure: what else can be done, but to look at it.
+        asked: whether so much was asked for: then only of classes that lose more than half.
+
+    """
+    rate = None if asked else report.rate
+    lost = too_much(report.classes, report.counts, report.dropped, rate)
+    if lost is not None:
+        look = "Look at noise_report(scores) and the report's page"
+        warn_caller(f"{who} {lost}. {look}, and {cure}.")
+
+
+def warn_of_suspects(
+    policy: str,
+    scores: CGScores | None,
+    replaced: Tensor | None,
+    left: Tensor | None,
+    selection: Selection,
+) -> None:
+    """Warn where a policy gathers labels that look wrong, in epoch 0.
+
+    Args:
+        policy: by its name.
+        scores: None for those of another method, which suspect nobody. The paper's partial score,
+            all that stochastic ones have, suspects too many to be told.
+        replaced: (n,) bool, examples whose label is another by now; None for none.
+        left: (m,) indices of those that could be kept; None for all.
+        selection: of those that are.
+
+    """
+    if scores is None:
+        return
+    with torch.device("cpu"):  # where the scores are, whatever device torch makes tensors on
+        if scores.wrong_probability is None:
+            return
+        suspects = scores.suspects
+    if replaced is not None:
+        suspects = suspects & ~replaced
+    kept = suspects[selection(0) if callable(selection) else selection]
+    found = gathered(suspects if left is None else suspects[left], kept)
+    if found is not None:
+        warn_caller(
+            f"{policy} keeps {found}: pass exclude='suspects'. The report's page shows them, "
+            "noise_report(scores) how many there are of each class."
+        )
