@@ -179,23 +179,6 @@ def test_a_list_that_could_not_be_read_back_is_not_written(scored, capsys, monke
     assert run(capsys, "select", scored, "--keep", 1, "--exclude", "kept")[0] == 0
 
 
-def test_keeping_the_suspects_is_worth_a_word(arrays, capsys):
-    with np.load(arrays) as archive:
-        labels = archive["labels"].copy()
-        labels[:4] = np.roll(labels[:4], 1)
-        np.savez(arrays, features=archive["features"], labels=labels)
-    out = arrays.with_name("s.safetensors")
-    assert run(capsys, "score", arrays, "-o", out, "-q", "--ridge", 0.1)[0] == 0
-    scores = CGScores.load(out)
-    kept = PrunedSampler(scores, keep=0.6).selection
-    share = int(scores.suspects[kept].sum()) / int(scores.suspects.sum())
-    assert share > 0.7
-    _, said, _ = run(capsys, "select", out, "--keep", 0.6, "--dry-run")
-    assert f"{share:.0%} of the labels that look wrong are kept, and 60% of all." in said
-    _, said, _ = run(capsys, "select", out, "--policy", "noise-filter", "--dry-run")
-    assert "are kept, and" not in said
-
-
 def test_other_options_need_overwrite(arrays, scored, capsys):
     before = scored.read_bytes()
     code, said, err = run(capsys, "score", arrays, "-o", scored, "--ridge", 1)
@@ -440,7 +423,8 @@ def test_warnings_are_in_the_words_of_the_shell(tmp_path, capsys):
     assert run(capsys, "score", tmp_path / "noise.npz", "-o", out)[0] == 0
     code, _, err = run(capsys, "select", out, "--policy", "noise-filter", "--rule", "margin")
     assert code == 0
-    assert "Look at --dry-run, and pass another --rule, a --fraction or --balanced.\n" in err
+    assert err.startswith("torch-cgprune: warning: The noise filter drops ")
+    assert "pass another --rule, a --fraction or --balanced.\n" in err
 
 
 def test_unreadable_files_are_all_named_or_skipped(folder, tmp_path, capsys):
@@ -507,8 +491,8 @@ def test_decisions_on_the_page_reach_the_training(folder, tmp_path, capsys):
     assert run(capsys, "score", folder.root, "-o", out)[0] == 0
     with ticked.open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["index", "path", "label", "new_label", "margin"])
-        rows.writerow([2, "bee/0.png", "bee", "ant", -0.5])
+        rows.writerow(["index", "path", "label", "new_label", "wrong_probability"])
+        rows.writerow([2, "bee/0.png", "bee", "ant", 0.97])
     train = CGScoredDataset(folder, cache=out, relabel=ticked)
     assert [y for _, y in train] == [0, 0, 0, 1]
     left = PrunedSampler(train, keep=1.0, exclude=ticked).selection

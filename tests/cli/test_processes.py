@@ -157,7 +157,7 @@ def test_as_a_module(scored):
 
 def test_in_a_pipe_whose_reader_leaves(scored):
     script = (
-        f"'{SCRIPT}' select '{scored}' --keep 0.9 --format csv | head -n 2; echo ${{PIPESTATUS[0]}}"
+        f"'{SCRIPT}' select '{scored}' --keep 1 --format csv | head -n 2; echo ${{PIPESTATUS[0]}}"
     )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset as Table
-from noisy_data import blobs
+from noisy_data import blobs, noisy_digits
 from torch.utils.data import DataLoader, TensorDataset
 
-from torch_cgprune import CGScoredDataset, PrunedSampler
+from torch_cgprune import CGScoredDataset, NoiseRate, PrunedSampler
+
+# Most labels of the smallest class may look wrong.
+pytestmark = pytest.mark.filterwarnings("ignore:relabel=True changes the labels of .* of 'bee'")
 
 
 class Pair(NamedTuple):
@@ -159,3 +162,31 @@ def test_a_relabelled_dataset_scored_again_has_its_new_labels(noisy):
     assert train.targets == relabels(train.scores, codes).tolist()
     again = CGScoredDataset(train, ridge=0.1, progress=False)
     assert again.scores.labels.tolist() == train.targets
+
+
+@pytest.mark.parametrize("estimated", [0.01, 0.3])
+def test_more_changes_than_wrong_labels_are_worth_a_warning(monkeypatch, recwarn, estimated):
+    x, labels, _ = noisy_digits(0.3)
+    rate = NoiseRate(estimated, 0.01, torch.full((10,), estimated).double(), torch.eye(10))
+    monkeypatch.setattr("torch_cgprune.dataset.relabel.estimate_noise_rate", lambda _: rate)
+    data = TensorDataset(torch.tensor(x), torch.tensor(labels))
+    train = wrap(data)
+    if estimated == 0.3:
+        assert not recwarn
+        return
+    (warning,) = recwarn
+    assert warning.filename == __file__
+    assert str(warning.message).startswith(
+        f"relabel=True changes the labels of {train.relabelled.double().mean():.1%} of all "
+        "examples (estimated wrong: 1.0% ± 1.0%), "
+    )
+    assert str(warning.message).endswith(
+        "Look at noise_report(scores) and the report's page, and relabel by a list of those that "
+        "are wrong: relabel='relabel.csv'."
+    )
+
+
+def test_clean_labels_are_changed_without_a_word():
+    x, labels, _ = noisy_digits(0)
+    train = wrap(TensorDataset(torch.tensor(x), torch.tensor(labels)))
+    assert train.relabelled.sum() < 20

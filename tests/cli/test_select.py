@@ -1,0 +1,103 @@
+"""What ``select`` warns of: on standard error, in the words of the shell, beside a list or JSON."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from noisy_data import noisy_digits
+
+from torch_cgprune import CGScores, PrunedSampler, noise_report
+from torch_cgprune.cli import main
+from torch_cgprune.noise.rules import _RULES
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """Files of scores of the digits, by the share of wrong labels."""
+    folder, found = tmp_path_factory.mktemp("digits"), {}
+    for share in (0, 0.15):
+        x, labels, _ = noisy_digits(share)
+        source, found[share] = folder / f"{share}.npz", folder / f"{share}.safetensors"
+        np.savez(source, features=x, labels=labels)
+        assert main(["score", str(source), "-o", str(found[share]), "-q", "--ridge", "0.1"]) == 0
+    return found
+
+
+def select(capsys, *argv):
+    assert main(["select", *map(str, argv)]) == 0
+    said = capsys.readouterr()
+    return said.out, said.err
+
+
+def gathered(path):
+    scores = CGScores.load(path)
+    with pytest.warns(UserWarning, match="low-first keeps"):
+        kept = PrunedSampler(scores, keep=0.6).selection
+    of_kept, of_all = (flags.double().mean() for flags in (scores.suspects[kept], scores.suspects))
+    return (
+        f"torch-cgprune: warning: low-first keeps {of_kept:.1%} suspects, of all examples "
+        f"{of_all:.1%} are: pass --exclude suspects. The report's page shows them, --dry-run how "
+        "many there are of each class.\n"
+    ), kept.tolist()
+
+
+def test_suspects_that_are_kept_are_a_line_beside_the_list(scored, capsys):
+    said, kept = gathered(scored[0.15])
+    out, err = select(capsys, scored[0.15], "--keep", 0.6)
+    assert [int(line) for line in out.split()] == kept
+    assert err == said
+    out, err = select(capsys, scored[0.15], "--keep", 0.6, "--json")
+    assert json.loads(out)["indices"] == kept
+    assert err == said
+    out, err = select(capsys, scored[0.15], "--keep", 0.6, "--dry-run", "--json")
+    assert json.loads(out)["kept"] == len(kept)
+    assert err == said
+    out, err = select(capsys, scored[0.15], "--keep", 0.6, "--dry-run")
+    assert out.splitlines()[-1].split()[:3] == ["all", "1797", str(len(kept))]
+    assert err == said
+    assert select(capsys, scored[0.15], "--keep", 0.6, "-q")[1] == ""
+
+
+def test_its_cure_cures(scored, capsys):
+    for options in (["--exclude", "suspects"], ["--policy", "random"], ["--policy", "high-first"]):
+        assert select(capsys, scored[0.15], "--keep", 0.6, *options)[1] == ""
+    assert select(capsys, scored[0.15], "--policy", "noise-filter")[1] == ""
+
+
+def test_a_window_is_called_by_its_name(scored, capsys):
+    window = ["--policy", "window", "--start", 0.4, "--keep", 0.6]
+    assert "warning: window keeps " in select(capsys, scored[0.15], *window)[1]
+
+
+@pytest.mark.parametrize("policy", ["low-first", "soft", "stratified", "high-first"])
+def test_clean_data_have_no_warning(scored, capsys, policy):
+    assert select(capsys, scored[0], "--keep", 0.6, "--policy", policy)[1] == ""
+    assert select(capsys, scored[0], "--policy", "noise-filter")[1] == ""
+    assert select(capsys, scored[0], "--keep", 0.6, "--exclude", "suspects")[1] == ""
+
+
+def test_a_rule_that_drops_too_much_is_told_with_the_cure(scored, capsys, monkeypatch):
+    """A rule that calls four in ten of clean labels wrong."""
+
+    def zealous(scores):
+        return (torch.arange(len(scores)) % 5 < 2).double() - 0.5
+
+    monkeypatch.setitem(_RULES, "margin", zealous)
+    report = noise_report(CGScores.load(scored[0]), "margin")
+    out, err = select(capsys, scored[0], "--policy", "noise-filter", "--rule", "margin")
+    assert len(out.split()) == len(report.selection)
+    share = f"{int(report.dropped.sum()) / 1797:.1%}"
+    assert err.startswith(
+        f"torch-cgprune: warning: The noise filter drops {share} of all examples (estimated wrong: "
+        f"{report.rate}), "
+    )
+    assert err.endswith(
+        " Look at --dry-run and the report's page, and pass another --rule, a --fraction or "
+        "--balanced.\n"
+    )
+    monkeypatch.setattr("torch_cgprune.noise.report.evidence", lambda scores, _: zealous(scores))
+    _, err = select(capsys, scored[0], "--keep", 0.6, "--exclude", "suspects")
+    assert err.startswith(f"torch-cgprune: warning: --exclude suspects leaves out {share} of all ")
+    assert err.endswith("or pass --policy noise-filter with another --rule or a --fraction.\n")
+    assert err.count("\n") == 1
