@@ -48,8 +48,8 @@ def too_much(
         worst = _worst(most, shares)
         return f"more than half of {_listed([repr(classes[c]) for c in worst])}" if worst else None
     parts, own = [], rate.per_class
-    n, all_lost = counts.sum(), lost.sum()
-    whole = torch.tensor(rate.rate, dtype=torch.float64)
+    n, all_lost = counts.sum(), lost.sum().double()
+    whole = torch.tensor(rate.rate, dtype=torch.float64, device="cpu")
     if _beyond(all_lost, n, whole, rate.error, _OF_ALL):
         parts.append((float(all_lost / n), "all examples", str(rate)))
     # Of a class the error is not known: that of all labels, and the chance of so few draws.
