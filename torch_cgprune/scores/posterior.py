@@ -15,10 +15,10 @@ from torch_cgprune.scores.transition import one_sided, shrunk, stacked, uniform
 # Share of the pattern that is taken for uniform, while at most as much as this of the noise is
 # one-sided, and nothing of it from the second on: natural confusion looks like noise.
 _UNIFORM, _ONE_SIDED = 0.9, (0.45, 0.6)
-# Share of wrong labels beyond which only outputs that predict the given labels are believed, by
-# how many deviations of chance. Up to there it may be the labels of a rare class that are noise,
-# which no output has to tell.
-_MANY, _BEYOND_CHANCE = 0.3, 5.0
+# Shares of wrong labels beyond which only outputs that predict the given labels are believed, by
+# how many deviations of chance: where something and where nothing is gained by them. Up to there it
+# may be the labels of a rare class that are noise, which no output has to tell.
+_MANY, _MANY_OF_NOTHING, _BEYOND_CHANCE = 0.3, 0.2, 4.0
 
 TINY = 1e-12
 
@@ -64,7 +64,9 @@ class Posterior:
         To doubt many of them takes outputs that predict the labels better than the most frequent
         class does: what is predicted worse than that is explained best by calling all wrong.
         """
-        return self.agreement > _BEYOND_CHANCE or float(self.noise.sum()) < _MANY
+        doubted = max(self.fitted_rate, float(self.noise.sum()))
+        many = _MANY if self.gain > self.cost else _MANY_OF_NOTHING
+        return self.agreement > _BEYOND_CHANCE or doubted < many
 
     @property
     def cost(self) -> float:
