@@ -32,6 +32,7 @@ def images(tmp_path_factory):
     return FashionMNIST(root, transform=augment)
 
 
+@pytest.mark.filterwarnings("ignore:low-first keeps")  # some are suspected, as clean as they are
 def test_from_the_dataset_to_the_loader(images, tmp_path):
     cache = tmp_path / "fmnist.safetensors"
     subset = Subset(images, range(0, 60_000, 30))

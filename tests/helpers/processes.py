@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
 
 def run_script(script, processes, *arguments):
     """Run a script of this folder, by plain python or with as many ranks; return how it ended."""
@@ -38,3 +40,10 @@ def records(script, processes, folder, *arguments):
     assert done.returncode == 0, done.stderr
     ranks = range(processes or 1)
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in ranks], done.stderr
+
+
+def leave_group():
+    """Take the process group down, all ranks together: one that outlives its threads aborts."""
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()

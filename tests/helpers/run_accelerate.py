@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration
 from contract import GROWING, PAIR
-from processes import write_record
+from processes import leave_group, write_record
 from torch.utils.data import DataLoader, TensorDataset
 
 from torch_cgprune import DistributedPrunedSampler, PrunedSampler
@@ -50,3 +50,4 @@ if __name__ == "__main__":
         record["scheduled"].append((len(scheduled), batches_of(scheduled)))
     write_record(folder, accelerator.process_index, record)
     accelerator.end_training()
+    leave_group()

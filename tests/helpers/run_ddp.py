@@ -8,7 +8,7 @@ import sys
 import torch
 import torch.distributed as dist
 from contract import GROWING, PAIR
-from processes import write_record
+from processes import leave_group, write_record
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 from torchdata.stateful_dataloader import StatefulDataLoader
@@ -70,4 +70,4 @@ if __name__ == "__main__":
     record["resumed"] = resumed(model)
     list(PrunedSampler(PAIR, keep=0.6))  # wrong here, and warned of
     write_record(sys.argv[1], dist.get_rank(), record)
-    dist.destroy_process_group()
+    leave_group()

@@ -17,7 +17,7 @@ import torch
 from contract import GROWING, PAIR
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from processes import write_record
+from processes import leave_group, write_record
 from torch.utils.data import TensorDataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 
@@ -100,3 +100,4 @@ if __name__ == "__main__":
     model = Model()
     trainer.fit(model, Data(kind, int(workers)), ckpt_path=None if resume == "-" else resume)
     write_record(folder, trainer.global_rank, model.seen)
+    leave_group()

@@ -10,7 +10,7 @@ import sys
 import datasets
 import torch
 from contract import GROWING, LABELS
-from processes import write_record
+from processes import leave_group, write_record
 from transformers import Trainer, TrainingArguments
 
 from torch_cgprune import CGScoredDataset, PrunedSampler
@@ -67,6 +67,4 @@ if __name__ == "__main__":
     trainer.train(resume_from_checkpoint=None if resume == "-" else resume)
     selected = PrunedSampler(train, keep=0.61).selection.tolist()
     write_record(folder, trainer.args.process_index, {"seen": model.seen, "selected": selected})
-    if torch.distributed.is_initialized():  # a group that outlives its threads ends in an abort
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
+    leave_group()
