@@ -186,7 +186,8 @@ def test_more_changes_than_wrong_labels_are_worth_a_warning(monkeypatch, recwarn
     )
 
 
-def test_clean_labels_are_changed_without_a_word():
+def test_clean_labels_are_changed_without_a_word(recwarn):
     x, labels, _ = noisy_digits(0)
     train = wrap(TensorDataset(torch.tensor(x), torch.tensor(labels)))
     assert train.relabelled.sum() < 20
+    assert not recwarn
