@@ -7,6 +7,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from torch_cgprune import CacheError, CGScores, cg_scores
+from torch_cgprune.utils.files import read_safetensors
 
 
 @pytest.fixture(params=["exact", "stochastic", "local"])
@@ -85,6 +86,26 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path):
             CGScores.load(path)
     with pytest.raises(FileNotFoundError, match="no score file"):
         CGScores.load(tmp_path / "missing")
+
+
+def test_a_judgement_with_something_missing_is_refused(tmp_path):
+    path = tmp_path / "scores.safetensors"
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+    cg_scores(x, torch.arange(40) % 2, progress=False).save(path)
+    tensors, strings = read_safetensors(path)
+    numbers = json.loads(strings["judgement"])
+    assert {"threshold", "agreement"} < {*numbers}
+    for name in numbers:
+        fewer = json.dumps({other: numbers[other] for other in numbers if other != name})
+        save_file(tensors, path, {**strings, "judgement": fewer})
+        with pytest.raises(CacheError, match=r"no scores of the format .*Delete it"):
+            CGScores.load(path)
+    for name in ("wrong", "joint"):
+        save_file({key: tensors[key] for key in tensors if key != name}, path, strings)
+        with pytest.raises(CacheError, match=r"no scores of the format .*Delete it"):
+            CGScores.load(path)
+    save_file(tensors, path, strings)
+    assert CGScores.load(path).judgement is not None
 
 
 def test_the_repr_tells_what_is_in_it(scores):

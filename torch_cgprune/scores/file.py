@@ -36,6 +36,7 @@ _OPTIONAL = ("own", "rival", "margin", "loo")
 # Of a judgement and of its posterior; their numbers are in the metadata.
 _JUDGED = ("wrong", "suggested", "doubted")
 _FITTED = ("bias", "joint", "background")
+_NUMBERS = ("temperature", "certainty", "gain", "agreement", "examples")
 
 
 def write_scores(path: str | os.PathLike[str], fields: dict[str, Any]) -> None:
@@ -59,14 +60,8 @@ def write_scores(path: str | os.PathLike[str], fields: dict[str, Any]) -> None:
         posterior = judgement.posterior
         tensors |= {name: getattr(judgement, name) for name in _JUDGED}
         tensors |= {name: getattr(posterior, name) for name in _FITTED}
-        metadata["judgement"] = {
-            "threshold": judgement.threshold,
-            "temperature": posterior.temperature,
-            "certainty": posterior.certainty,
-            "gain": posterior.gain,
-            "agreement": posterior.agreement,
-            "examples": posterior.examples,
-        }
+        numbers = {name: getattr(posterior, name) for name in _NUMBERS}
+        metadata["judgement"] = {"threshold": judgement.threshold, **numbers}
     write_safetensors(path, tensors, {name: json.dumps(value) for name, value in metadata.items()})
 
 
@@ -89,7 +84,7 @@ def read_scores(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"The file {os.fspath(path)!r} holds scores of an earlier version, which judged labels "
             "otherwise. Delete it, or name another file: scores are then computed again."
         )
-    if written != FORMAT or not {*_TENSORS} <= {*tensors}:
+    if written != FORMAT or not _whole(tensors, metadata.get("judgement")):
         raise CacheError(
             f"The file {os.fspath(path)!r} holds no scores of the format {FORMAT!r}. {DELETE}"
         )
@@ -102,6 +97,14 @@ def read_scores(path: str | os.PathLike[str]) -> dict[str, Any]:
         "judgement": judgement,
         "metadata": metadata,
     }
+
+
+def _whole(tensors: dict[str, Tensor], numbers: dict[str, Any] | None) -> bool:
+    """Return whether all is there that scores of this format have, with a judgement or without."""
+    if numbers is None:
+        return {*_TENSORS} <= {*tensors}
+    judged = {*_TENSORS, *_JUDGED, *_FITTED} <= {*tensors}
+    return judged and {*numbers} == {"threshold", *_NUMBERS}
 
 
 def _judgement(tensors: dict[str, Tensor], numbers: dict[str, Any] | None) -> Judgement | None:
