@@ -121,6 +121,20 @@ def test_eighty_percent_of_wrong_labels_are_found():
     assert f1_score(wrong, scores.suspects) > 0.9
 
 
+def test_torchs_default_device_does_not_matter():
+    x, given, _ = noisy_digits(0.15)
+    expected, scores = (score(x[:400], given[:400]) for _ in range(2))
+    known = noise_report(expected)
+    torch.set_default_device("meta")
+    try:
+        found = noise_report(scores)
+        assert scores.calibration == expected.calibration
+    finally:
+        torch.set_default_device(None)
+    assert torch.equal(found.selection, known.selection)
+    assert str(found) == str(known)
+
+
 def test_what_is_said_of_labels_agrees():
     x, labels, _ = blobs(n=600, noise=0.2)
     scores = score(x, labels, ridge="auto")

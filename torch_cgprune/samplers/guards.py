@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from torch_cgprune.noise import NoiseReport
@@ -47,12 +46,9 @@ def warn_of_suspects(
         selection: of those that are.
 
     """
-    if scores is None:
+    if scores is None or scores.wrong_probability is None:
         return
-    with torch.device("cpu"):  # where the scores are, whatever device torch makes tensors on
-        if scores.wrong_probability is None:
-            return
-        suspects = scores.suspects
+    suspects = scores.suspects
     if replaced is not None:
         suspects = suspects & ~replaced
     kept = suspects[selection(0) if callable(selection) else selection]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torch_cgprune.scores.posterior import TINY, Posterior
+from torch_cgprune.scores.posterior import TINY, Posterior, with_labels
 from torch_cgprune.scores.transition import off, shrunk, stacked, uniform
 
 # The likelihood has several maxima: temperatures and noise rates to start from.
@@ -47,7 +47,8 @@ def fit_posterior(outputs: Tensor, codes: Tensor, n: int | None = None) -> Poste
     coarse, fine = _sample(codes, k, *_COARSE), _sample(codes, k, *_FINE, of_each=_OF_EACH)
 
     def climb(rows: Tensor, starts: list[_Fit], turns: int, least: float) -> list[_Fit]:
-        ended = [_climb(outputs[rows], codes[rows], s, turns, least, total) for s in starts]
+        part, given = outputs[rows], codes[rows]
+        ended = [_climb(part, given, start, turns, least, total) for start in starts]
         return sorted(ended, key=lambda fit: fit.loss)
 
     tried = [_Fit.begin(t, rate, k) for rate in _RATES for t in _TEMPERATURES]
@@ -103,7 +104,7 @@ def _turn(outputs: Tensor, codes: Tensor, fit: _Fit, n: int) -> _Fit:
         scaled = bias / log.exp()
         logits = outputs / log.exp() + scaled
         probs = torch.softmax(logits, 1)
-        shares, likelihoods = _shares(probs, kept)
+        shares, likelihoods = with_labels(probs, kept)
         pull = (probs - shares) / m  # the gradient by the logits
         log.grad = -(pull * logits).sum() - 2 * held * (scaled**2).sum()
         by_bias = (pull.sum(0) + 2 * held * scaled) / log.exp()
@@ -114,23 +115,11 @@ def _turn(outputs: Tensor, codes: Tensor, fit: _Fit, n: int) -> _Fit:
     optimiser = torch.optim.LBFGS([log, bias], max_iter=10, line_search_fn="strong_wolfe")
     with torch.no_grad():
         optimiser.step(loss)
-        shares, likelihoods = _shares(torch.softmax((outputs + bias) / log.exp(), 1), kept)
+        probs = torch.softmax((outputs + bias) / log.exp(), 1)
+        shares, likelihoods = with_labels(probs, kept)
         joint = torch.zeros(k, k, dtype=torch.float64).index_add_(1, codes, shares.T) / m
         transition = stacked(*shrunk(off(joint) * n, joint.sum(1) * n))
         return _Fit(log, bias, transition, joint, float(-likelihoods.log().mean()))
-
-
-def _shares(probs: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how probable every class is with the label, and how probable the labels are.
-
-    Args:
-        probs: (m, k) probabilities of the classes, without the label.
-        kept: (m, k) of the label that is given, by class.
-
-    """
-    both = probs * kept
-    likelihoods = both.sum(1, keepdim=True).clamp(min=TINY)
-    return both / likelihoods, likelihoods
 
 
 def _described(fit: _Fit, outputs: Tensor, codes: Tensor, n: int) -> Posterior:
@@ -138,7 +127,7 @@ def _described(fit: _Fit, outputs: Tensor, codes: Tensor, n: int) -> Posterior:
     k = len(fit.bias)
     temperature = float(fit.log_temperature.exp())
     probs = torch.softmax((outputs + fit.bias) / temperature, 1)
-    shares, _ = _shares(probs, fit.transition[:, codes].T)
+    shares, _ = with_labels(probs, fit.transition[:, codes].T)
     top, likeliest = probs.max(1)
     hits = float((likeliest == codes).double().mean())
     chance = float(codes.bincount().max()) / len(codes)
@@ -163,7 +152,7 @@ def _entropy(codes: Tensor) -> float:
 
 
 def _sample(codes: Tensor, k: int, most: int, numbers: int, of_each: int = 0) -> Tensor:
-    """Return indices of as many examples as may be, at random, with some of every class."""
+    """Return indices of as many examples as may be, at random, and ``of_each`` of every class."""
     n = len(codes)
     size = min(n, most, max(numbers // k, 500))
     if size == n:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.scores.fitting import fit_posterior
-from torch_cgprune.scores.posterior import TINY, Posterior, outputs_of
+from torch_cgprune.scores.posterior import Posterior, outputs_of, with_labels
 
 # A label is called wrong from a probability on that lies between these.
 _THRESHOLDS = (0.2, 0.5)
@@ -57,9 +57,15 @@ def judge(loo: Tensor, codes: Tensor, priors: Tensor) -> Judgement:
     n, k = loo.shape
     if k == 1:
         nothing = torch.zeros(n, dtype=torch.float64)
-        alone = torch.ones(1, 1, dtype=torch.float64)
         posterior = Posterior(
-            1.0, torch.zeros(1, dtype=torch.float64), alone, alone[0] * 0, 1.0, 0.0, 0.0, n
+            temperature=1.0,
+            bias=torch.zeros(1, dtype=torch.float64),
+            joint=torch.ones(1, 1, dtype=torch.float64),
+            background=torch.zeros(1, dtype=torch.float64),
+            certainty=1.0,
+            gain=0.0,
+            agreement=0.0,
+            examples=n,
         )
         return Judgement(nothing, codes.clone(), nothing > 0, _THRESHOLDS[1], posterior)
     outputs = outputs_of(loo, codes, priors, n)
@@ -77,8 +83,8 @@ def verdicts(posterior: Posterior, outputs: Tensor, codes: Tensor) -> Verdicts:
     probs = posterior.probabilities(outputs)
     own = probs.gather(1, codes[:, None]).squeeze(1)
     best, suggested = probs.scatter(1, codes[:, None], -1.0).max(1)
-    kept = probs * posterior.transition[:, codes].T
-    wrong = 1 - kept.gather(1, codes[:, None]).squeeze(1) / kept.sum(1).clamp(min=TINY)
+    shares, _ = with_labels(probs, posterior.transition[:, codes].T)
+    wrong = 1 - shares.gather(1, codes[:, None]).squeeze(1)
     believed = 1.0 if posterior.credible else _NOT_BELIEVED
     return Verdicts(believed * wrong.clamp(0, 1), suggested, (best > own) & posterior.credible)
 

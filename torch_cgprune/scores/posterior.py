@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from torch_cgprune.scores.transition import one_sided, shrunk, stacked, uniform
+from torch_cgprune.scores.transition import off, one_sided, shrunk, stacked, uniform
 
 # Share of the pattern that is taken for uniform, while at most as much as this of the noise is
 # one-sided, and nothing of it from the second on: natural confusion looks like noise.
@@ -86,9 +86,8 @@ class Posterior:
         on clean Fashion-MNIST and CIFAR-10, by pixels and by an encoder's features, natural
         confusion comes to about as much.
         """
-        off = 1 - torch.eye(len(self.joint), dtype=torch.float64)
-        floor = self.background[:, None] * off
-        rest = (self.joint - floor).clamp(min=0) * off
+        floor = off(self.background[:, None].expand_as(self.joint))
+        rest = off((self.joint - floor).clamp(min=0))
         natural = (1 - self.certainty) ** 2
         return floor + rest * max(0.0, 1 - natural / max(float(rest.sum()), TINY))
 
@@ -106,6 +105,19 @@ class Posterior:
     def predicted(self, probs: Tensor) -> Tensor:
         """Return (n, k) float64 probabilities of the *given* labels, from those of the classes."""
         return probs @ self.transition
+
+
+def with_labels(probs: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (m, k) how probable every class is with the label, and (m, 1) the labels themselves.
+
+    Args:
+        probs: (m, k) probabilities of the classes, without the label.
+        kept: (m, k) of the label that is given, by class.
+
+    """
+    both = probs * kept
+    likelihoods = both.sum(1, keepdim=True).clamp(min=TINY)
+    return both / likelihoods, likelihoods
 
 
 def outputs_of(loo: Tensor, codes: Tensor, priors: Tensor, n: int) -> Tensor:

@@ -16,6 +16,7 @@ from torch_cgprune.scores.file import read_scores, write_scores
 from torch_cgprune.scores.histogram import histogram
 from torch_cgprune.scores.judging import Judgement, judge
 from torch_cgprune.scores.posterior import Posterior, outputs_of
+from torch_cgprune.utils.devices import own_settings
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,7 +125,8 @@ class CGScores:
     @property
     def _judged(self) -> Judgement | None:
         if self.judgement is None and self.loo is not None:
-            made = judge(self.loo, self.labels, self.priors)
+            with own_settings():
+                made = judge(self.loo, self.labels, self.priors)
             # Frozen for others; as a field it goes along into what replaces these scores.
             object.__setattr__(self, "judgement", made)
         return self.judgement

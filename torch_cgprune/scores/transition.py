@@ -39,7 +39,7 @@ def stacked(rates: Tensor, patterns: Tensor) -> Tensor:
 
 def uniform(k: int) -> Tensor:
     """Return the (k, k) pattern that prefers no other class."""
-    return (1 - torch.eye(k, dtype=torch.float64)) / (k - 1)
+    return (1 - torch.eye(k, dtype=torch.float64, device="cpu")) / (k - 1)
 
 
 def off(counts: Tensor) -> Tensor:
