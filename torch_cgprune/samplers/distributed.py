@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch.utils.data import DistributedSampler, TensorDataset
 
 from torch_cgprune.samplers.selection import Selection, SelectionSampler
 from torch_cgprune.utils.ranks import accelerate_is_up, group_is_up
+from torch_cgprune.utils.warn import warn_caller
 
 _NOTHING = TensorDataset(torch.empty(0, device="cpu"))
 
@@ -122,10 +122,9 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
 
     def _warn_of_ranks(self) -> None:
         if self.num_replicas > 1 and accelerate_is_up():
-            warnings.warn(
+            warn_caller(
                 f"{type(self).__name__} gives each rank its share, and accelerate is up. If it has "
                 "prepared the loader, it shares out the batches again, and most examples are "
                 f"lost: use {type(self).__name__.removeprefix('Distributed')} there. For a loader "
                 "never prepared this sampler is right.",
-                stacklevel=5,
             )

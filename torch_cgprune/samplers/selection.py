@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import operator
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -18,6 +17,7 @@ from torch_cgprune.utils.arrays import are_indices, real_numbers
 from torch_cgprune.utils.checks import check_integer
 from torch_cgprune.utils.ranks import accelerate_is_up, group_size
 from torch_cgprune.utils.seeds import stream
+from torch_cgprune.utils.warn import warn_caller
 
 # The indices, or what gives those of an epoch: sorted here in both cases.
 Selection: TypeAlias = Tensor | Callable[[int], Tensor]
@@ -184,12 +184,11 @@ class SelectionSampler(Sampler[int]):
 
     def _warn_of_ranks(self) -> None:
         if group_size() > 1 and not accelerate_is_up():
-            warnings.warn(
+            warn_caller(
                 f"{type(self).__name__} knows nothing of ranks, and a process group of "
                 f"{group_size()} is up. In plain DDP every rank would see the whole selection; "
                 "Lightning would wrap the sampler, and it could not be resumed. Use "
                 f"Distributed{type(self).__name__} instead.",
-                stacklevel=5,
             )
 
     @functools.cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -21,14 +22,12 @@ EXACT_UP_TO = 65_536
 BLOCK_SIZE, LOCAL_RUNS = 2048, 5
 
 
-_NAMES = ("method", "ratio", "runs", "block_size", "ridge", "dtype", "seed")
-
-
 def check_names(owner: str, options: dict[str, Any]) -> None:
     """Raise TypeError where there is no option of that name, with the one that may be meant."""
-    for name in options.keys() - {*_NAMES}:
-        like = difflib.get_close_matches(name, _NAMES, n=1)
-        meant = f"Did you mean {like[0]!r}?" if like else f"There are {', '.join(_NAMES)}."
+    _, *names = inspect.signature(resolve_options).parameters
+    for name in options.keys() - {*names}:
+        like = difflib.get_close_matches(name, names, n=1)
+        meant = f"Did you mean {like[0]!r}?" if like else f"There are {', '.join(names)}."
         raise TypeError(f"{owner} has no option {name!r}. {meant}")
 
 

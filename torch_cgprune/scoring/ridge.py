@@ -15,8 +15,8 @@ from torch_cgprune.scoring.plans import Block
 from torch_cgprune.scoring.problem import Problem
 
 GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-# Rows of a block that is asked: of 2,048, the same ridge is chosen but for neighbours of the grid,
-# at four times the cost.
+# Rows of a block that is asked. Larger ones choose the same, but for neighbours on the grid, and
+# cost more than the choice is worth.
 _ROWS = 1024
 
 
