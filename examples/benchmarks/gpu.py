@@ -58,8 +58,12 @@ def line(n: int, name: str, cpu: CGScores, slow: float, gpu: Measured) -> None:
 def main() -> None:
     print(f"{torch.cuda.get_device_name()}; {machine()}")
     cg_scores(*clustered(1_000), device="cuda", progress=False)
-    print("|      n | method                    |      CPU |      GPU | ratio |   memory | Spearman |")
-    print("|-------:|---------------------------|---------:|---------:|------:|---------:|---------:|")
+    print(
+        "|      n | method                    |      CPU |      GPU | ratio |   memory | Spearman |"
+    )
+    print(
+        "|-------:|---------------------------|---------:|---------:|------:|---------:|---------:|"
+    )
     for n in map(int, sys.argv[1:] or (10_000, 40_000)):
         compare(n)
 

@@ -330,8 +330,7 @@ def test_other_labels_take_the_same_features(network, data, tmp_path):
     assert len(network.seen) == calls
 
 
-def test_an_interrupted_encoding_goes_on_where_it_stopped(network, data, tmp_path, monkeypatch):
-    monkeypatch.setattr("torch_cgprune.encoders.encode._SAVE_EVERY", 0.0)
+def test_an_interrupted_encoding_goes_on_where_it_stopped(network, data, tmp_path):
     path = tmp_path / "f.safetensors"
     whole, _ = encode_dataset(data, Encoder(network, batch_size=8), progress=False)
     calls = []
@@ -344,7 +343,7 @@ def test_an_interrupted_encoding_goes_on_where_it_stopped(network, data, tmp_pat
     handle = network.register_forward_pre_hook(dies)
     encoder = Encoder(network, batch_size=8, cache=path)
     with pytest.raises(KeyboardInterrupt):
-        encode_dataset(data, encoder, progress=False)
+        encode_dataset(data, encoder, save_every=0, progress=False)
     handle.remove()
     assert load_file(path)["features"].shape == (16, 4)
     network.seen.clear()

@@ -29,13 +29,12 @@ def score_into(folder, barrier, failures):
 
 
 def score_slowly(cache):
-    """Score with a pause before every block, to be killed in between."""
+    """Score with a pause before every run, to be killed in between."""
     solve = problem.solve_blocks
 
     def paused(*arguments, **options):
-        time.sleep(0.2)
+        time.sleep(0.6)
         return solve(*arguments, **options)
 
     problem.solve_blocks = paused
-    problem.BATCH_ON_CPU = 0  # one at a time
     CGScoredDataset(small_dataset(), cache=cache, **SLOW)

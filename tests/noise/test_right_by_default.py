@@ -16,6 +16,8 @@ from torch_cgprune import (
     estimate_noise_rate,
     noise_report,
 )
+from torch_cgprune.scoring.limits import Limits
+from torch_cgprune.scoring.score import score_within
 
 
 def two_classes(counts, apart, flipped=0.0, seed=1):
@@ -192,12 +194,11 @@ def test_a_larger_majority_is_flagged_no_more():
 
 
 @pytest.mark.parametrize("runs", [1, 3])
-def test_outputs_too_many_to_keep_are_judged_alike(runs, monkeypatch, tmp_path):
+def test_outputs_too_many_to_keep_are_judged_alike(runs, tmp_path):
     x, labels, wrong = noisy_digits(0.2)
     options = {"method": "local", "block_size": 600, "runs": runs, "ridge": 0.1}
     kept = score(x, labels, **options)
-    monkeypatch.setattr("torch_cgprune.scoring.sums.ALL_PREDICTIONS_UP_TO", 10)
-    dropped = score(x, labels, **options)
+    dropped = score_within(Limits(predictions=10), x, labels, progress=False, **options)
     assert dropped.loo is None
     assert (dropped.suspects != kept.suspects).double().mean() < 0.03
     assert f1_score(wrong, dropped.suspects) > f1_score(wrong, kept.suspects) - 0.05

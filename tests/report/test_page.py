@@ -18,8 +18,8 @@ from torchvision.datasets import FakeData
 
 from torch_cgprune import CGScoredDataset, PrunedSampler, cg_scores
 from torch_cgprune.noise import evidence
-from torch_cgprune.report import page as paging
 from torch_cgprune.report import write_report
+from torch_cgprune.report.page import page_of
 from torch_cgprune.report.pictures import Pictures, as_image
 
 WITHOUT_END = {"br", "img", "input", "link", "meta"}
@@ -132,11 +132,12 @@ def test_pictures_are_without_the_training_transform(images, tmp_path):
     assert "<img" in written(tmp_path, train.scores, train).content
 
 
-def test_pictures_stop_where_the_room_ends(tmp_path, monkeypatch):
+def test_pictures_stop_where_the_room_ends(tmp_path):
     pixels = torch.randint(0, 256, (600, 32, 32, 3), dtype=torch.uint8)
     scores = scores_of(n=600, k=2)
-    monkeypatch.setattr(paging, "PICTURES_UP_TO", 100_000)
-    page = written(tmp_path, scores, pixels, rule="centred-sign")
+    text = page_of(scores, Pictures(pixels, 100_000), "Title", 0.6, "centred-sign", None)
+    (tmp_path / "r.html").write_text(text, encoding="utf-8")
+    page = Page(tmp_path / "r.html")
     having = [bool(row[5]) for row in page.data["suspects"]]
     assert 20 < sum(having) < len(having)
     assert having == sorted(having, reverse=True)

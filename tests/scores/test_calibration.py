@@ -8,6 +8,8 @@ from sklearn.metrics import log_loss
 
 from torch_cgprune import CGScores, cg_scores
 from torch_cgprune.scores.calibration import measure
+from torch_cgprune.scoring.limits import Limits
+from torch_cgprune.scoring.score import score_within
 
 
 @pytest.fixture(params=["exact", "local"])
@@ -71,10 +73,9 @@ def test_stochastic_scores_say_what_they_lack():
             ask()
 
 
-def test_too_many_predictions_to_keep_is_another_message(monkeypatch, tmp_path):
+def test_too_many_predictions_to_keep_is_another_message(tmp_path):
     x, labels, _ = blobs()
-    monkeypatch.setattr("torch_cgprune.scoring.sums.ALL_PREDICTIONS_UP_TO", 10)
-    scores = cg_scores(x, labels, method="local", progress=False)
+    scores = score_within(Limits(predictions=10), x, labels, method="local", progress=False)
     assert scores.suggested_labels.shape == (120,)  # of rival and margin
     with pytest.raises(ValueError, match=r"up to 2\^27 numbers; here they would be 120 x 3"):
         scores.pred_probs()

@@ -7,13 +7,16 @@ import pytest
 import torch
 import workers
 
-from torch_cgprune import CGScoredDataset, cg_scores
+from torch_cgprune import CGScoredDataset
+from torch_cgprune.scoring.limits import Limits
+from torch_cgprune.scoring.score import score_within
 
 METHODS = {
     "stochastic": {"method": "stochastic", "ratio": 1, "runs": 4},
     "local": {"method": "local", "block_size": 12, "runs": 4},
 }
 BLOCKS = {"stochastic": 3, "local": 5}  # a run
+ONE_AT_A_TIME = Limits(batch=0)
 NAMES = ("values", "terms", "cg_prime", "complexity", "bound", "first_partial")
 
 
@@ -39,25 +42,23 @@ def interrupt_after(monkeypatch, blocks):
         return solve(*arguments, **options)
 
     monkeypatch.setattr("torch_cgprune.scoring.problem.solve_blocks", counted)
-    monkeypatch.setattr("torch_cgprune.scoring.problem.BATCH_ON_CPU", 0)  # one at a time
 
 
-@pytest.mark.parametrize("limit", [2**27, 10])
-def test_a_resumed_scoring_is_bit_identical(data, options, tmp_path, monkeypatch, limit):
-    monkeypatch.setattr("torch_cgprune.scoring.sums.ALL_PREDICTIONS_UP_TO", limit)
+@pytest.mark.parametrize("limits", [ONE_AT_A_TIME, Limits(batch=0, predictions=10)])
+def test_a_resumed_scoring_is_bit_identical(data, options, tmp_path, monkeypatch, limits):
     path = tmp_path / "partial"
-    whole = cg_scores(*data, **options)
+    whole = score_within(limits, *data, **options)
     for _ in range(2):  # into the second run, then from there into the third
         with monkeypatch.context() as patch:
             interrupt_after(patch, BLOCKS[options["method"]] + 1)
             with pytest.raises(KeyboardInterrupt):
-                cg_scores(*data, **options, checkpoint=path)
+                score_within(limits, *data, **options, checkpoint=path)
         assert [*tmp_path.iterdir()] == [path]
     counted = []
     monkeypatch.setattr(
         "torch_cgprune.scoring.checkpoint._log.info", lambda *a: counted.append(a[1])
     )
-    resumed = cg_scores(*data, **options, checkpoint=path)
+    resumed = score_within(limits, *data, **options, checkpoint=path)
     assert counted == [2]  # finished runs were not done again
     for name in NAMES:
         assert torch.equal(getattr(resumed, name), getattr(whole, name))
@@ -72,15 +73,17 @@ def test_runs_of_another_job_are_passed_over(data, options, tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         interrupt_after(patch, BLOCKS[options["method"]] + 1)
         with pytest.raises(KeyboardInterrupt):
-            cg_scores(*data, **options, checkpoint=path)
+            score_within(ONE_AT_A_TIME, *data, **options, checkpoint=path)
     other = {**options, "seed": 1}
     content = path.read_bytes()
     assert torch.equal(
-        cg_scores(*data, **other, checkpoint=path).values, cg_scores(*data, **other).values
+        score_within(ONE_AT_A_TIME, *data, **other, checkpoint=path).values,
+        score_within(ONE_AT_A_TIME, *data, **other).values,
     )
     path.write_bytes(content[:100])  # truncated: starts anew
     assert torch.equal(
-        cg_scores(*data, **options, checkpoint=path).values, cg_scores(*data, **options).values
+        score_within(ONE_AT_A_TIME, *data, **options, checkpoint=path).values,
+        score_within(ONE_AT_A_TIME, *data, **options).values,
     )
 
 
@@ -89,9 +92,9 @@ def test_the_bar_starts_where_the_work_stopped(data, options, tmp_path, monkeypa
     with monkeypatch.context() as patch:
         interrupt_after(patch, 2 * BLOCKS[options["method"]] + 1)
         with pytest.raises(KeyboardInterrupt):
-            cg_scores(*data, **options, checkpoint=path)
+            score_within(ONE_AT_A_TIME, *data, **options, checkpoint=path)
     capsys.readouterr()
-    cg_scores(*data, **{**options, "progress": True}, checkpoint=path)
+    score_within(ONE_AT_A_TIME, *data, **{**options, "progress": True}, checkpoint=path)
     shown = capsys.readouterr().err
     assert "  0%" not in shown
     assert "100%" in shown
@@ -100,7 +103,9 @@ def test_the_bar_starts_where_the_work_stopped(data, options, tmp_path, monkeypa
 def test_an_interrupted_exact_scoring_leaves_nothing(data, tmp_path, monkeypatch):
     interrupt_after(monkeypatch, 0)
     with pytest.raises(KeyboardInterrupt):
-        cg_scores(*data, method="exact", progress=False, checkpoint=tmp_path / "partial")
+        score_within(
+            ONE_AT_A_TIME, *data, method="exact", progress=False, checkpoint=tmp_path / "partial"
+        )
     assert [*tmp_path.iterdir()] == []
 
 

@@ -6,8 +6,10 @@ import torch
 from noisy_data import blobs
 
 from torch_cgprune import CGScoredDataset, cg_scores
+from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.plans import Block, Plan
 from torch_cgprune.scoring.ridge import GRID
+from torch_cgprune.scoring.score import score_within
 
 
 def test_the_likelihood_of_every_ridge_is_that_of_n_refits():
@@ -69,11 +71,10 @@ def test_more_noise_wants_more_ridge():
     assert chosen[0] < chosen[-1]
 
 
-def test_several_blocks_are_asked_and_the_choice_is_reproducible(monkeypatch):
-    monkeypatch.setattr("torch_cgprune.scoring.ridge._ROWS", 50)
+def test_several_blocks_are_asked_and_the_choice_is_reproducible():
     x, labels, _ = blobs(n=600)
     found = [
-        cg_scores(x, labels, ridge="auto", seed=seed, progress=False).metadata["ridge"]
+        score_within(Limits(asked_rows=50), x, labels, seed=seed, progress=False).metadata["ridge"]
         for seed in (0, 0, 1)
     ]
     assert found[0] == found[1] == found[2]  # exact scores know no seed

@@ -126,10 +126,10 @@ from pathlib import Path
 from torch_cgprune import cg_scores
 torch.set_num_threads(1)
 x, y = torch.randn(6000, 512), torch.arange(6000) % 10
-cg_scores(x[:1000], y[:1000], progress=False)
+cg_scores(x[:1000], y[:1000], progress=False, device="cpu")
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 before = peak()
-cg_scores(x, y, progress=False)
+cg_scores(x, y, progress=False, device="cpu")
 print((peak() - before) * 1024 - 4 * x.numel())
 """
     done = subprocess.run(

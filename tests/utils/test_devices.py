@@ -4,7 +4,7 @@ import torch
 from torch_cgprune import CGScoredDataset, cg_scores
 from torch_cgprune.scoring import problem
 from torch_cgprune.utils import devices
-from torch_cgprune.utils.devices import check_fits
+from torch_cgprune.utils.devices import check_fits, memory_left
 
 CPU = torch.device("cpu")
 
@@ -17,17 +17,20 @@ def test_a_byte_fits_and_an_exabyte_does_not():
         check_fits(10**18, CPU, "This", "Buy less.")
 
 
-def test_a_container_s_limit_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(devices, "_CGROUP", tmp_path)
+def test_a_container_s_limit_counts(tmp_path):
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:  9000 kB\nMemAvailable:    2000 kB\n")
+    assert memory_left(meminfo, tmp_path) == 2_048_000
     (tmp_path / "memory.current").write_text("300\n")
-    for limit, left in (("1000\n", 700), ("max\n", 10**6)):
+    for limit, left in (("1000\n", 700), ("9000000\n", 2_048_000), ("max\n", 2_048_000)):
         (tmp_path / "memory.max").write_text(limit)
-        assert devices._cgroup_left(10**6) == left
+        assert memory_left(meminfo, tmp_path) == left
 
 
 def test_what_is_unknown_fits(tmp_path, monkeypatch):
     check_fits(10**18, torch.device("meta"), "This", "")
-    monkeypatch.setattr(devices, "_MEMINFO", tmp_path / "none")
+    assert memory_left(tmp_path / "none", tmp_path) is None
+    monkeypatch.setattr(devices, "available_on", lambda _: None)
     check_fits(10**18, CPU, "This", "")
 
 

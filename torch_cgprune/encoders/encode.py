@@ -23,8 +23,6 @@ from torch_cgprune.inputs.reading import Transform, read_images, read_rows
 from torch_cgprune.utils.files import check_writable, read_safetensors, write_safetensors
 
 FORMAT = "torch-cgprune features 1"
-# Seconds of encoding that an interruption may cost.
-_SAVE_EVERY = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +46,7 @@ def encode_dataset(
     *,
     on_mismatch: str = "error",
     transform: Transform = None,
+    save_every: float = 60,
     **reading: Any,
 ) -> tuple[Encoded, list[Any] | None]:
     """Encode all images of a dataset, or take what is left of an earlier run in the encoder's file.
@@ -58,6 +57,7 @@ def encode_dataset(
         on_mismatch: with a file of another encoder or other images, ``"error"`` or ``"recompute"``.
         transform: from an image to what is encoded; see
             :func:`~torch_cgprune.inputs.reading.read_dataset`, as for the rest.
+        save_every: seconds of encoding that an interruption may cost.
         reading: ``expected``, ``num_workers``, ``progress``.
 
     Returns:
@@ -94,7 +94,7 @@ def encode_dataset(
             digests[at : at + len(rows)] = row_digests(images.flatten(1))
             at += len(rows)
             labels.extend(batch_labels)
-            if encoder.cache and (at == n or time.monotonic() - saved > _SAVE_EVERY):
+            if encoder.cache and (at == n or time.monotonic() - saved > save_every):
                 _save(encoder.cache, identity, Encoded(features[:at], digests[:at]))
                 saved = time.monotonic()
     assert features is not None  # noqa: S101

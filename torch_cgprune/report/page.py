@@ -80,10 +80,22 @@ def write_report(
         raise ValueError(
             f"The 'dataset' must have one item per score. Got {len(dataset)} for {len(scores)}."
         )
-    page = _template().render(_contents(scores, dataset, title, keep, rule, true_labels))
-    content = page.encode("utf-8", "replace")
+    pictures = Pictures(dataset, PICTURES_UP_TO)
+    content = page_of(scores, pictures, title, keep, rule, true_labels).encode("utf-8", "replace")
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def page_of(
+    scores: CGScores,
+    pictures: Pictures,
+    title: str,
+    keep: float,
+    rule: str | None,
+    true_labels: Labels | None,
+) -> str:
+    """Return the page of checked arguments; see :func:`write_report`."""
+    return str(_template().render(_contents(scores, pictures, title, keep, rule, true_labels)))
 
 
 def _template() -> Any:
@@ -98,7 +110,7 @@ def _template() -> Any:
 
 def _contents(
     scores: CGScores,
-    dataset: Any,
+    pictures: Pictures,
     title: str,
     keep: float,
     rule: str | None,
@@ -107,7 +119,6 @@ def _contents(
     """Return what the template is filled with."""
     found, rule_name = facts(scores), rule or suspicion_rule(scores)
     suspects, flagged = contents.suspects_of(scores, rule)
-    pictures = Pictures(dataset, PICTURES_UP_TO)
     groups, all_groups = contents.copies(scores, pictures)
     examples = contents.examples_by_class(scores, flagged, pictures)
     rows = contents.suspect_rows(scores, suspects, pictures)
@@ -124,7 +135,7 @@ def _contents(
         "scaled_copies": contents.scaled_copies(scores),
         "suspects": len(suspects),
         "pictured": sum(bool(row.picture) for row in rows),
-        "has_source": dataset is not None,
+        "has_source": pictures.dataset is not None,
         "shown_classes": plots.CLASSES_SHOWN,
         "data": {
             "key": found["fingerprint"],

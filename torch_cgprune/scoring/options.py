@@ -86,11 +86,11 @@ def resolve_options(
     return {"method": method, **common, "ratio": ratio, "runs": per_class, "seed": seed}
 
 
-def log_choices(options: dict[str, Any], *, method: str, runs: int | None, n: int) -> None:
+def log_choices(options: dict[str, Any], requested: dict[str, Any], n: int) -> None:
     """Say in the log what was chosen, where ``method`` or ``runs`` left it open."""
-    if method == "auto":
+    if requested.get("method", "auto") == "auto":
         _log.info("method='auto' takes %r for n = %d", options["method"], n)
-    if options["method"] == "stochastic" and runs is None:
+    if options["method"] == "stochastic" and requested.get("runs") is None:
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from torch_cgprune.scoring.asked import fit_to_asked
 from torch_cgprune.scoring.copies import find_copies
+from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.plans import planned
 from torch_cgprune.scoring.problem import Problem, place_tiles
 from torch_cgprune.scoring.ridge import choose_ridge
@@ -28,6 +29,7 @@ def prepared(
     device: torch.device | str | None,
     storage: str | os.PathLike[str] | None,
     ranks: Ranks,
+    limits: Limits,
 ) -> tuple[Problem, Tensor]:
     """Return the problem, without a ridge yet, and the (m, s) sketch of its kept rows.
 
@@ -46,6 +48,7 @@ def prepared(
         dtype=getattr(torch, data.options["dtype"]),
         device=pick_device(device, data.matrix.device),
         ranks=ranks,
+        limits=limits,
     )
     return dataclasses.replace(problem, storage=place_tiles(problem, storage)), points
 

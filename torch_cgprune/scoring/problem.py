@@ -14,21 +14,15 @@ from torch_cgprune.scores.posterior import Posterior
 from torch_cgprune.scoring.blocks import Solved, solve_blocks
 from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.kernel import unit_rows
+from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.plans import Block, Plan
-from torch_cgprune.scoring.sums import Sums, keeps_all
+from torch_cgprune.scoring.sums import Sums
 from torch_cgprune.solver import Storage, numbers
 from torch_cgprune.utils.devices import available_on, check_fits
 from torch_cgprune.utils.ranks import ALONE, Ranks
 
 # Added to the diagonal where copies have different labels: their scores come out near 2 / ridge.
 CONFLICT_RIDGE = 1e-3
-
-# Unit rows are kept for all blocks up to this many numbers (1 GB in float32), else made by block.
-UNIT_ROWS_UP_TO = 2**28
-
-# Blocks of equal size are solved in batches of up to this many numbers. Two cores are busy with one
-# block of 2,048 rows (batches of 17 MB gain on smaller ones); a GPU takes 1 GB of float32.
-BATCH_ON_CPU, BATCH_ON_GPU = 2**22, 2**28
 
 _CPU = torch.device("cpu")
 
@@ -43,6 +37,7 @@ class Problem:
     plan: Plan
     dtype: torch.dtype
     device: torch.device
+    limits: Limits
     ridge: float = 0.0
     storage: Storage | None = None
     ranks: Ranks = ALONE
@@ -77,7 +72,9 @@ class Problem:
     @property
     def keeps_predictions(self) -> bool:
         """Whether the predictions of all classes are kept, not only what is concluded of them."""
-        return self.plan.predicts and keeps_all(len(self.copies.kept), len(self.priors))
+        return self.plan.predicts and self.limits.keeps_predictions(
+            len(self.copies.kept), len(self.priors)
+        )
 
     def run(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
         """Solve the blocks of one run, shared by the ranks; the sums are the same on all."""
@@ -134,16 +131,16 @@ class Problem:
 
     @functools.cached_property
     def _batch_limit(self) -> int:
-        """Numbers in a batch; a quarter of what a GPU has left, since there are temporaries."""
-        if self.device.type == "cpu":
-            return BATCH_ON_CPU
+        """Numbers in a batch."""
         room = available_on(self.device)
-        return BATCH_ON_GPU if room is None else min(BATCH_ON_GPU, room // 4 // self.dtype.itemsize)
+        return self.limits.batch_on(
+            self.device, None if room is None else room // self.dtype.itemsize
+        )
 
     @property
     def keeps_unit_rows(self) -> bool:
         """Whether the unit rows of all examples are made once, not anew for every block."""
-        return self.plan.whole or self.matrix.numel() <= UNIT_ROWS_UP_TO
+        return self.plan.whole or self.matrix.numel() <= self.limits.unit_rows
 
     @functools.cached_property
     def unit(self) -> Tensor | None:

@@ -15,9 +15,6 @@ from torch_cgprune.scoring.plans import Block
 from torch_cgprune.scoring.problem import Problem
 
 GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-# Rows of a block that is asked. Larger ones choose the same, but for neighbours on the grid, and
-# cost more than the choice is worth.
-_ROWS = 1024
 
 
 def choose_ridge(problem: Problem, points: Tensor) -> tuple[float, dict[str, Any]]:
@@ -45,7 +42,7 @@ def choose_ridge(problem: Problem, points: Tensor) -> tuple[float, dict[str, Any
     """
     ranks = problem.ranks
     with ranks.together():
-        asked = asked_blocks(problem, points, size=_ROWS)
+        asked = asked_blocks(problem, points, size=problem.limits.asked_rows)
         sums = torch.zeros(2 * len(GRID) + 1, dtype=torch.float64)
         for block in ranks.mine(asked):
             sums += torch.tensor([*_statistics(problem, block), len(block.rows)])

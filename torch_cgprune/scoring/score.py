@@ -10,6 +10,7 @@ import torch
 from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring.checkpoint import Checkpoint
+from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import log_choices
 from torch_cgprune.scoring.prepare import prepared, settled
 from torch_cgprune.scoring.runs import sum_runs
@@ -95,24 +96,46 @@ def cg_scores(
         tensor(0)
 
     """
+    return score_within(
+        Limits(),
+        features,
+        labels,
+        method=method,
+        ratio=ratio,
+        runs=runs,
+        block_size=block_size,
+        ridge=ridge,
+        device=device,
+        dtype=dtype,
+        seed=seed,
+        progress=progress,
+        checkpoint=checkpoint,
+        storage=storage,
+    )
+
+
+def score_within(
+    limits: Limits,
+    features: Any,
+    labels: Labels,
+    *,
+    device: torch.device | str | None = None,
+    progress: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+    storage: str | os.PathLike[str] | None = None,
+    **requested: Any,
+) -> CGScores:
+    """Score as :func:`cg_scores` does, within limits: survey, prepare, settle, solve, finish."""
     ranks = current_ranks()
     with own_settings():
         with ranks.together():
-            data = survey(
-                features,
-                labels,
-                method=method,
-                ratio=ratio,
-                runs=runs,
-                block_size=block_size,
-                ridge=ridge,
-                dtype=dtype,
-                seed=seed,
-            )
-            log_choices(data.options, method=method, runs=runs, n=len(data.codes))
+            data = survey(features, labels, limits, **requested)
+            log_choices(data.options, requested, n=len(data.codes))
         data.share(ranks)
         with ranks.together():
-            problem, points = prepared(data, device=device, storage=storage, ranks=ranks)
+            problem, points = prepared(
+                data, device=device, storage=storage, ranks=ranks, limits=limits
+            )
             metadata = data.metadata(problem.copies)
         problem, chosen = settled(problem, points, data.options["ridge"])
         metadata |= chosen

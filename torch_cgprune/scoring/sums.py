@@ -20,16 +20,9 @@ from torch_cgprune.scoring.plans import Block
 
 _log = logging.getLogger(__name__)
 
-# Predictions of all k classes are kept up to this many numbers: 512 MB in float32.
-ALL_PREDICTIONS_UP_TO = 2**27
-# What is kept of each example beyond that: codes, taken from the run with the highest prediction,
-# and what is averaged over runs.
+# What is kept of each example where the predictions of all classes are too many: codes, taken from
+# the run with the highest prediction, and what is averaged over runs.
 _CODES, _JUDGED = ("rival", "suggested"), ("wrong", "doubted")
-
-
-def keeps_all(m: int, k: int) -> bool:
-    """Return whether the predictions of k classes are kept for m examples."""
-    return m * k <= ALL_PREDICTIONS_UP_TO
 
 
 class Sums:
@@ -42,7 +35,7 @@ class Sums:
         m: examples.
         priors: (k,) class shares; their dtype is that of the predictions.
         predictions: whether the blocks predict all classes.
-        posterior: of their predictions, where these are too many to keep; then needed.
+        posterior: of their predictions, where these are too many to keep; None keeps them.
 
     """
 
@@ -58,7 +51,7 @@ class Sums:
             "class_times": torch.zeros(k, dtype=torch.int64),
             "twins": torch.zeros(m, dtype=torch.int64),
         }
-        if predictions and keeps_all(m, k):
+        if predictions and posterior is None:
             self.tensors["loo"] = priors.new_zeros(m, k)
         elif predictions:
             self.tensors |= {name: priors.new_zeros(m) for name in ("own", "best", "margin")}
@@ -82,13 +75,12 @@ class Sums:
 
     def _add_predictions(self, rows: Tensor, loo: Tensor, codes: Tensor) -> None:
         t = self.tensors
-        if "loo" in t:
+        if self.posterior is None:
             t["loo"][rows] = loo
             return
         own, best, rival = own_and_rival(loo, codes)
         t["own"][rows], t["best"][rows], t["rival"][rows] = own, best, rival
         t["margin"][rows] = own - best
-        assert self.posterior is not None  # noqa: S101
         outputs = outputs_of(loo, codes, self.priors, self.posterior.examples)
         found = verdicts(self.posterior, outputs, codes)
         t["wrong"][rows], t["suggested"][rows] = found.wrong, found.suggested

@@ -14,10 +14,10 @@ from torch_cgprune.inputs.labels import ClassName, Labels, encode_labels, look_l
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.kernel import unit_rows
+from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import resolve_options
 from torch_cgprune.scoring.plans import by_sketch
 from torch_cgprune.scoring.problem import CONFLICT_RIDGE
-from torch_cgprune.scoring.sums import keeps_all
 from torch_cgprune.utils.ranks import Ranks
 from torch_cgprune.utils.warn import warn_caller
 
@@ -71,12 +71,13 @@ class Survey:
         }
 
 
-def survey(features: Any, labels: Labels, **requested: Any) -> Survey:
+def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> Survey:
     """Check features, labels and options, and read all rows once.
 
     Args:
         features: as in :func:`~torch_cgprune.scoring.cg_scores`, like ``labels``.
         labels: likewise.
+        limits: on what is kept.
         requested: the options that :func:`~torch_cgprune.scoring.options.resolve_options` takes.
 
     Raises:
@@ -85,7 +86,7 @@ def survey(features: Any, labels: Labels, **requested: Any) -> Survey:
     """
     matrix = as_matrix(features)
     codes, classes = encode_labels(labels)
-    _check_data(matrix, codes, requested["ridge"])
+    _check_data(matrix, codes, requested.get("ridge"))
     if look_like_identifiers(len(codes), len(classes)):
         warn_caller(
             f"The {len(codes)} labels are of {len(classes)} classes: are these identifiers "
@@ -95,7 +96,7 @@ def survey(features: Any, labels: Labels, **requested: Any) -> Survey:
     sketched = (
         by_sketch(options["method"])
         or options["ridge"] == "auto"
-        or not keeps_all(len(codes), len(classes))
+        or not limits.keeps_predictions(len(codes), len(classes))
     )
     unit_digests, sketch = _read(matrix, options.get("seed", 0) if sketched else None)
     digests = row_digests(matrix)

@@ -45,19 +45,26 @@ def available_on(device: torch.device) -> int | None:
     """Return the bytes left on the CPU or a CUDA device; None where nothing is known."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device.index)[0]
-    if device.type != "cpu" or not _MEMINFO.exists():
+    return memory_left(_MEMINFO, _CGROUP) if device.type == "cpu" else None
+
+
+def memory_left(meminfo: Path, cgroup: Path) -> int | None:
+    """Return the bytes left on a Linux machine, None on another.
+
+    Args:
+        meminfo: the kernel's file of that name.
+        cgroup: folder of a container's limit. Page cache counts as used there: what it leaves is
+            low.
+
+    """
+    if not meminfo.exists():
         return None
-    lines = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
+    lines = dict(line.split(":") for line in meminfo.read_text().splitlines())
     free = int(lines["MemAvailable"].split()[0]) * 1024
-    return min(free, _cgroup_left(free))
-
-
-def _cgroup_left(otherwise: int) -> int:
-    """Return what a container's limit leaves; page cache counts as used there, so this is low."""
-    limit, used = (_CGROUP / name for name in ("memory.max", "memory.current"))
+    limit, used = (cgroup / name for name in ("memory.max", "memory.current"))
     if not (limit.exists() and used.exists()) or limit.read_text().strip() == "max":
-        return otherwise
-    return int(limit.read_text()) - int(used.read_text())
+        return free
+    return min(free, int(limit.read_text()) - int(used.read_text()))
 
 
 @contextlib.contextmanager
