@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from torch_cgprune.dataset.cache import (
     check_encoder,
@@ -17,6 +17,7 @@ from torch_cgprune.dataset.cache import (
     check_labels,
     check_some_labels,
 )
+from torch_cgprune.dataset.given import told_apart
 from torch_cgprune.dataset.relabel import check_coding, no_label
 from torch_cgprune.encoders import Encoder, encode_dataset
 from torch_cgprune.inputs.fingerprints import (
@@ -35,10 +36,8 @@ from torch_cgprune.inputs.labels import (
 from torch_cgprune.inputs.names import find_class_names, find_names
 from torch_cgprune.inputs.reading import read_dataset, read_images, read_labels, read_rows
 from torch_cgprune.inputs.rows import as_matrix
-from torch_cgprune.inputs.views import check_map_style, column_view, field_view, is_array
+from torch_cgprune.inputs.views import is_array
 from torch_cgprune.scores import CGScores
-from torch_cgprune.utils.checks import check_integer
-from torch_cgprune.utils.files import open_matrix
 from torch_cgprune.utils.ranks import Ranks
 
 _log = logging.getLogger(__name__)
@@ -92,34 +91,14 @@ class Source:
         cache: str | os.PathLike[str] | None = None,
         on_mismatch: str = "error",
     ) -> None:
-        check_map_style(dataset)
-        self.encoder, features = _encoder_or_rows(features)
-        if self.encoder is not None:
-            self.encoder = _completed(self.encoder, device, cache)
-        image = features if isinstance(features, str) else None
-        if self.encoder is not None:
-            image = self.encoder.column
-        self.image = image  # the column that is scored or encoded, in a dataset of mappings
-        label = labels if isinstance(labels, str) else None
-        features, labels = (None if isinstance(x, str) else x for x in (features, labels))
-        if image is not None or label is not None:
-            if image is None and features is None:
-                raise ValueError(
-                    "The 'features' must name a column too (or an Encoder its 'column'), as "
-                    f"'labels' does ({label!r}), or hold what is to be scored."
-                )
-            dataset = column_view(dataset, image, label)
-        if isinstance(labels, int):
-            field = check_integer("labels", "CGScoredDataset", labels, minimum=1)
-            dataset, labels = field_view(dataset, field), None
-        self.dataset, self.on_mismatch = dataset, on_mismatch
-        self.source = dataset if features is None else features
-        self.transform = transform
+        given = told_apart(dataset, features, labels)
+        self.dataset, self.source, self.image = given.dataset, given.source, given.image
+        self.encoder = given.encoder and _completed(given.encoder, device, cache)
+        self.transform, self.on_mismatch = transform, on_mismatch
         self.how: dict[str, Any] = {"num_workers": num_workers, "progress": progress}
-        check_map_style(self.source)
         self._check_length("features", self.source, "row")
-        self.carried = find_labels(dataset) if labels is None else None
-        self.labels: Labels | None = self.carried if labels is None else labels
+        self.carried = find_labels(self.dataset) if given.labels is None else None
+        self.labels = self.carried if given.labels is None else given.labels
         if self.carried is not None:
             check_classes(self.carried)
         if self.labels is not None:
@@ -272,19 +251,6 @@ class Source:
         compared = sample(len(self))
         digests, _ = self._digests_of(compared, images="encoder" in scores.metadata)
         check_digests(scores.digests, compared, digests, where)
-
-
-def _encoder_or_rows(features: Any) -> tuple[Encoder | None, Any]:
-    """Tell an encoder from rows, a dataset, or a column's name."""
-    if isinstance(features, Encoder):
-        return features, None
-    named = isinstance(features, str) and features.endswith((".npy", ".safetensors"))
-    if named or isinstance(features, os.PathLike):
-        return None, open_matrix(features)
-    is_dataset = hasattr(features, "__getitem__") and hasattr(features, "__len__")
-    if isinstance(features, nn.Module) or (callable(features) and not is_dataset):
-        return Encoder(features), None
-    return None, features
 
 
 def _completed(
