@@ -35,7 +35,7 @@ class Encoder:
             rows (trailing axes are flattened). A classifier of ``torchvision.models`` gives its
             penultimate layer, what its last one is fed; any other module its output.
         resize: (h, w), or one number for both, to which batches are scaled (bilinear); None as is.
-        normalize: (means, standard deviations) per channel, such as :data:`IMAGENET`; a single grey
+        normalize: (means, standard deviations) per channel, such as ``IMAGENET``; a single grey
             channel is repeated. None leaves images in [0, 1].
         batch_size: images at a time.
         device: where the module runs; None takes that of the dataset's scoring.
