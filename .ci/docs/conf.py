@@ -45,7 +45,7 @@ def resolve(
     return None
 
 
-def check_formulas(app: Sphinx, doctree: nodes.document, name: str) -> None:
+def check_formulas(_: Sphinx, doctree: nodes.document, name: str) -> None:
     """Warn of formulas that are no LaTeX."""
     for formula in [*doctree.findall(nodes.math), *doctree.findall(nodes.math_block)]:
         text = formula.astext()
@@ -59,6 +59,7 @@ def check_formulas(app: Sphinx, doctree: nodes.document, name: str) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    """Extend Sphinx by the two."""
     app.connect("missing-reference", resolve)
     app.connect("doctree-resolved", check_formulas)
     return {"parallel_read_safe": True}

@@ -49,8 +49,8 @@ def estimate_noise_rate(scores: CGScores) -> NoiseRate | None:
     """Estimate the share of wrong labels, or say nothing where it would not be reliable.
 
     The posterior that the scores are judged by knows how often a class carries which label; what
-    of it is noise and what natural confusion, :attr:`~torch_cgprune.scores.posterior.Posterior.noise`
-    says.
+    of it is noise and what natural confusion, says
+    :attr:`~torch_cgprune.scores.posterior.Posterior.noise`.
 
     Args:
         scores: of a method that predicts all classes (exact, local).

@@ -179,7 +179,8 @@ def place_tiles(problem: Problem, folder: str | os.PathLike[str] | None) -> Stor
     """
     item, device, rows = problem.dtype.itemsize, problem.device, problem.plan.largest
     beside = (len(problem.matrix) if problem.keeps_unit_rows else rows) * problem.matrix.shape[1]
-    beside += 7 * rows * min(rows, len(problem.priors))  # targets, solutions and their temporaries
+    # Targets, the sweep's copy of them, its solutions, and four temporaries of what follows.
+    beside += 7 * rows * min(rows, len(problem.priors))
     working = (numbers(rows, apart=True) + beside) * item
     whole = (numbers(rows) + beside) * item
     if problem.plan.whole and problem.ranks.size > 1:

@@ -117,6 +117,8 @@ def sweep(
         panels = batch.new_empty(b * n * height)
     for step, (start, stop) in enumerate(bounds):
         owner = step % ranks.size
+        # The first tile left becomes rows of L^-1, whose part of the results can be taken at once:
+        # alpha = L^-T (L^-1 Y), and column i of L^-1 squared sums up to the diagonal's i-th.
         with ranks.together():
             if ranks.rank == owner:
                 pivot = _finish(tiles.pop(), start)
@@ -128,12 +130,14 @@ def sweep(
                 solved = batch.new_empty(b, stop - start, k)
         ranks.broadcast(pivot, owner)
         ranks.broadcast(solved, owner)
+        # The panel: column block k of L below the pivot, of which all ranks need all rows.
         panel = panels[: b * (n - stop) * (stop - start)].view(b, n - stop, stop - start)
         with ranks.together():
             for first, last, columns in tiles.columns(start, stop):
                 panel[:, first - stop : last - stop] = columns @ pivot[..., start:].mT
         for later, (first, last) in enumerate(bounds[step + 1 :], step + 1):
             ranks.broadcast(panel[:, first - stop : last - stop], later % ranks.size)
+        # What the pivot explains is taken from every later tile, and from the right-hand sides.
         with ranks.together():
             for first, last, tile in tiles.each():
                 _eliminate(tile, pivot, panel[:, : last - stop])

@@ -20,7 +20,8 @@ from torch import Tensor
 # Fills rows start:stop, columns 0:stop of the matrix into the last argument.
 FillTile = Callable[[int, int, Tensor], object]
 
-# One tile is worked on while the next is fetched and the last is stored.
+# On the device, for tiles that live elsewhere: one is worked on while the next is fetched and the
+# last is stored. With fewer, copies and products would wait for each other; more would only wait.
 _BUFFERS = 3
 
 
@@ -90,6 +91,7 @@ class Tiles:
                 self._tiles.append(Tile(start, stop, home, away=True))
             else:
                 self._tiles.append(Tile(start, stop, lambda values=values: values, away=False))  # type: ignore[misc]
+        # They go round: from here to the reader, to whoever works on the tile, to the writer, back.
         longest = max((math.prod(self._shape(*b)) for b in away), default=0)
         self._free: SimpleQueue[Tensor] = SimpleQueue()
         for _ in range(_BUFFERS if away else 0):
@@ -128,8 +130,9 @@ class Tiles:
                     yield tile.start, tile.stop, tile.home()
                     continue
                 buffer, values = fetched.popleft().result()
-                fetch_next()
+                fetch_next()  # while this one is worked on; waits itself for a buffer that is free
                 yield tile.start, tile.stop, values
+                # On a GPU the work is only asked for by now: the writer waits until it is done.
                 stored.append(writer.submit(self._store, tile, buffer, values, self._computed()))
             for store in stored:
                 store.result()
