@@ -42,6 +42,7 @@ def blocks_of(file, language):
 @pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")
 @pytest.mark.filterwarnings("ignore:::lightning")
 @pytest.mark.parametrize("file", FILES)
+@pytest.mark.slow
 def test_the_python_blocks_run(file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "relabel.csv").write_text("index,new_label\n3,1\n")  # of the page
@@ -70,6 +71,7 @@ def test_there_are_blocks():
     assert len(blocks_of("examples/README.md", "python")) >= 10
 
 
+@pytest.mark.slow
 def test_the_commands_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["digits_folder.py", "digits"])

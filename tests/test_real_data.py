@@ -33,6 +33,7 @@ def images(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore:low-first keeps")  # some are suspected, as clean as they are
+@pytest.mark.slow
 def test_from_the_dataset_to_the_loader(images, tmp_path):
     cache = tmp_path / "fmnist.safetensors"
     subset = Subset(images, range(0, 60_000, 30))

@@ -26,6 +26,8 @@ from torchvision.transforms import ToTensor
 from torch_cgprune import CGScoredDataset, CGScores, PrunedSampler
 from torch_cgprune.inputs.names import find_names
 
+pytestmark = pytest.mark.slow  # in processes of its own
+
 CLASSES, PER_CLASS = ("cat", "dog", "frog", "ship"), 750
 WHOLE = len(CLASSES) * PER_CLASS - 1  # one file is cut off
 ODD = ("two words", 'a "quoted" one', "<b>&amp;", "bücher-猫", "comma, and 'more'", "$x_1$")

@@ -233,6 +233,7 @@ def test_an_interrupted_scoring_leaves_nothing_behind(tmp_path, monkeypatch):
     assert cache.is_file()
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_do_not_corrupt_the_cache(tmp_path):
     context = multiprocessing.get_context("spawn")
     barrier, failures = context.Barrier(2), context.Queue()

@@ -241,6 +241,7 @@ def test_two_examples_are_enough(tmp_path):
     assert "2 examples of 2 classes" in written(tmp_path, scores).text
 
 
+@pytest.mark.slow
 def test_many_classes_stay_readable_and_small(tmp_path):
     page = written(tmp_path, scores_of(n=1200, k=400, d=30))
     headings = [tag for tag, _ in page.tags if tag == "h3"]
@@ -331,6 +332,7 @@ class Numbered(Dataset):
         return Image.fromarray(coarse).resize((28, 28)), index % 10
 
 
+@pytest.mark.slow
 def test_sixty_thousand_images_stay_below_ten_megabytes(tmp_path):
     """By a rule that suspects half of the labels of noise."""
     x = torch.randn(60_000, 8, generator=torch.Generator().manual_seed(0))

@@ -20,7 +20,7 @@ from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler, cg_scor
 from torch_cgprune.noise import evidence
 from torch_cgprune.report import write_report
 
-pytestmark = browser.needs_chromium
+pytestmark = [pytest.mark.slow, browser.needs_chromium]
 
 # What would do harm, or break the page, if it were not escaped.
 CLASSES = ("<script>alert(1)</script>", "\"quoted\" & 'so'", "ßüß 猫", "a,b; c")

@@ -344,6 +344,7 @@ def test_a_selection_that_is_none(selection, error, match):
     "options",
     [{}, {"num_workers": 2}, {"num_workers": 2, "persistent_workers": True, "pin_memory": True}],
 )
+@pytest.mark.slow
 def test_in_a_dataloader(any_make, options, drop_last):
     sampler = any_make()
     data = TensorDataset(torch.arange(100))
@@ -361,6 +362,7 @@ def test_in_a_dataloader(any_make, options, drop_last):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.slow
 def test_inside_a_batch_sampler(any_make, workers):
     sampler = any_make()
     batches = BatchSampler(sampler, 7, drop_last=False)
@@ -388,6 +390,7 @@ class PrivateMemory(Dataset):
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux")
+@pytest.mark.slow
 def test_the_memory_of_a_worker_does_not_grow_over_an_epoch():
     sampler = SelectionSampler(torch.arange(1_000_000))
     loader = DataLoader(PrivateMemory(), batch_size=2048, sampler=sampler, num_workers=2)

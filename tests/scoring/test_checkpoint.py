@@ -109,6 +109,7 @@ def test_an_interrupted_exact_scoring_leaves_nothing(data, tmp_path, monkeypatch
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.slow
 def test_killed_and_started_again(tmp_path):
     """Kill -9 in the middle, start again, compare with an uninterrupted run."""
     cache, partial = tmp_path / "s.safetensors", tmp_path / "s.safetensors.partial"

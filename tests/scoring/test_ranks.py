@@ -8,7 +8,10 @@ from processes import run_script
 from torch_cgprune import CGScoredDataset, CGScores, cg_scores
 from torch_cgprune.utils.ranks import ALONE, Ranks, current_ranks
 
-pytestmark = pytest.mark.skipif(not dist.is_available(), reason="torch without distributed")
+pytestmark = [
+    pytest.mark.slow,  # in processes of its own
+    pytest.mark.skipif(not dist.is_available(), reason="torch without distributed"),
+]
 
 NAMES = ("values", "terms", "cg_prime", "complexity", "bound", "first_partial", "conflicts")
 

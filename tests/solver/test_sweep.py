@@ -95,6 +95,7 @@ def test_tiles_reach_to_the_diagonal_only():
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+@pytest.mark.slow
 def test_peak_memory_is_half_the_matrix():
     """The allocator's peak over a sweep, in a process of its own."""
     script = """
@@ -118,6 +119,7 @@ print((peak() - before) * 1024 / 4 / 6144**2)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+@pytest.mark.slow
 def test_peak_memory_of_exact_scores_is_that_and_the_unit_rows():
     """The whole of cg_scores at n = 6,000, in a process of its own."""
     script = """

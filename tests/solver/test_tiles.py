@@ -90,6 +90,7 @@ def test_a_matrix_larger_than_memory_is_scored_through_a_folder(method, tmp_path
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+@pytest.mark.slow
 def test_peak_memory_is_the_budget_and_not_the_matrix(tmp_path):
     """A matrix of 38 MB of tiles in a budget of 4 MB, measured in a process of its own."""
     script = """

@@ -6,6 +6,8 @@ from processes import records
 
 from torch_cgprune import PrunedSampler, WindowSampler
 
+pytestmark = pytest.mark.slow  # in processes of its own
+
 
 @pytest.fixture(scope="module", params=[2, 3])
 def run(request, tmp_path_factory):

@@ -8,6 +8,8 @@ from processes import records
 
 from torch_cgprune import PrunedSampler
 
+pytestmark = pytest.mark.slow  # in processes of its own
+
 SELECTED = PrunedSampler(contract.PAIR, keep=0.61).selection.tolist()  # 61: two ranks pad it
 
 

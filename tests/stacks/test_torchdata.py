@@ -13,7 +13,10 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 from torch_cgprune import SelectionSampler
 
 # torchdata's own call of something that newer torch no longer wants.
-pytestmark = pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")
+pytestmark = [
+    pytest.mark.slow,  # in processes of its own
+    pytest.mark.filterwarnings("ignore:'set_vital' is deprecated"),
+]
 
 EPOCHS = 3
 

@@ -3,6 +3,8 @@
 import pytest
 from processes import records, warned
 
+pytestmark = pytest.mark.slow  # in processes of its own
+
 
 def train(folder, processes, steps=-1, resume="-", kind="constant"):
     ranks, said = records("run_trainer.py", processes, folder, steps, resume, kind)
