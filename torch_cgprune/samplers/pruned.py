@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch_cgprune.policies.by_name import WINDOW
 from torch_cgprune.policies.schedules import Share
-from torch_cgprune.samplers.arguments import ListFile, pruned, windowed
+from torch_cgprune.samplers.arguments import Choice, ListFile, by_share, pruned
 from torch_cgprune.samplers.distributed import DistributedSelectionSampler
 from torch_cgprune.samplers.selection import SelectionSampler
 
@@ -68,19 +69,11 @@ class PrunedSampler(SelectionSampler):
         shuffle: bool = True,
         seed: int = 0,
     ) -> None:
+        choice = Choice(
+            type(self).__name__, keep, policy, rule, fraction, balanced, higher_is_harder, seed
+        )
         super().__init__(
-            pruned(
-                type(self).__name__,
-                source,
-                keep,
-                policy,
-                rule=rule,
-                fraction=fraction,
-                exclude=exclude,
-                balanced=balanced,
-                higher_is_harder=higher_is_harder,
-                seed=seed,
-            ),
+            pruned(choice, source, exclude),
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -132,19 +125,11 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
         rank: int | None = None,
         drop_last: bool = False,
     ) -> None:
+        choice = Choice(
+            type(self).__name__, keep, policy, rule, fraction, balanced, higher_is_harder, seed
+        )
         super().__init__(
-            pruned(
-                type(self).__name__,
-                source,
-                keep,
-                policy,
-                rule=rule,
-                fraction=fraction,
-                exclude=exclude,
-                balanced=balanced,
-                higher_is_harder=higher_is_harder,
-                seed=seed,
-            ),
+            pruned(choice, source, exclude),
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -192,16 +177,16 @@ class WindowSampler(SelectionSampler):
         shuffle: bool = True,
         seed: int = 0,
     ) -> None:
+        choice = Choice(
+            type(self).__name__,
+            width,
+            WINDOW,
+            start=start,
+            balanced=balanced,
+            higher_is_harder=higher_is_harder,
+        )
         super().__init__(
-            windowed(
-                type(self).__name__,
-                source,
-                start,
-                width,
-                exclude=exclude,
-                balanced=balanced,
-                higher_is_harder=higher_is_harder,
-            ),
+            by_share(choice, source, exclude),
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -250,16 +235,16 @@ class DistributedWindowSampler(DistributedSelectionSampler):
         rank: int | None = None,
         drop_last: bool = False,
     ) -> None:
+        choice = Choice(
+            type(self).__name__,
+            width,
+            WINDOW,
+            start=start,
+            balanced=balanced,
+            higher_is_harder=higher_is_harder,
+        )
         super().__init__(
-            windowed(
-                type(self).__name__,
-                source,
-                start,
-                width,
-                exclude=exclude,
-                balanced=balanced,
-                higher_is_harder=higher_is_harder,
-            ),
+            by_share(choice, source, exclude),
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
