@@ -14,11 +14,11 @@ from torch import Tensor
 from torch_cgprune.lists import read_examples
 from torch_cgprune.noise import noise_report
 from torch_cgprune.policies.by_name import POLICIES, kept_by
-from torch_cgprune.policies.quotas import checked, checked_window
+from torch_cgprune.policies.quotas import checked_window
 from torch_cgprune.policies.schedules import Share, share_at, turning_points
 from torch_cgprune.samplers.guards import warn_of_loss, warn_of_suspects
 from torch_cgprune.samplers.selection import Selection
-from torch_cgprune.scores import CGScores
+from torch_cgprune.samplers.source import Examples, Source, examples_of
 from torch_cgprune.utils.arrays import are_indices, check_range, real_numbers
 from torch_cgprune.utils.checks import check_choice, check_integer, check_real
 
@@ -73,7 +73,7 @@ class Choice:
         return width, start
 
 
-def pruned(choice: Choice, source: Any, exclude: Any) -> Selection:
+def pruned(choice: Choice, source: Source, exclude: Any) -> Selection:
     """Return what is kept; see ``PrunedSampler`` for arguments; errors name the owner."""
     check_choice("policy", choice.owner, choice.policy, PRUNING)
     check_integer("seed", choice.owner, choice.seed, minimum=0)
@@ -84,9 +84,11 @@ def pruned(choice: Choice, source: Any, exclude: Any) -> Selection:
             f"{choice.policy!r}. Got {choice.keep!r} instead."
         )
     if choice.keep is None:
+        examples = examples_of(source, higher_is_harder=choice.higher_is_harder)
         # What the same rule says is said once.
         again = choice.rule is None and choice.fraction is None
-        return _without(choice.owner, _unsuspected(choice, source), source, exclude, warned=again)
+        kept = _unsuspected(choice, examples)
+        return _without(choice.owner, kept, examples, exclude, warned=again)
     if choice.rule is not None or choice.fraction is not None:
         raise ValueError(
             f"The 'rule' and 'fraction' parameters of {choice.owner} are for the policy "
@@ -94,24 +96,25 @@ def pruned(choice: Choice, source: Any, exclude: Any) -> Selection:
             "'keep' says how much that keeps."
         )
     if isinstance(choice.keep, str | os.PathLike):
-        return _without(choice.owner, _listed(source, choice.keep), source, exclude)
+        examples = examples_of(source)
+        return _without(choice.owner, _listed(examples, choice.keep), examples, exclude)
     return by_share(choice, source, exclude)
 
 
-def by_share(choice: Choice, source: Any, exclude: Any) -> Selection:
+def by_share(choice: Choice, source: Source, exclude: Any) -> Selection:
     """Return what a policy keeps that keeps a given share, by epoch where it changes."""
     for epoch in turning_points(choice.keep, choice.start):
         choice.shares(epoch)
-    values, codes = _harder_is_higher(source, higher_is_harder=choice.higher_is_harder)
-    left = None
+    examples = examples_of(source, higher_is_harder=choice.higher_is_harder)
+    values, codes, left = examples.values, examples.codes, None
     if exclude is not None:  # else no copies: there may be millions
-        left = _without(choice.owner, torch.arange(len(codes), device="cpu"), source, exclude)
+        left = _without(choice.owner, torch.arange(len(codes), device="cpu"), examples, exclude)
         values, codes = values[left], codes[left]
     kept = functools.partial(_kept, choice, values, codes, left)
     selection = kept if choice.changes else kept(0)
     by_scores = POLICIES[choice.policy].by_scores
     if by_scores and choice.keep != 1 and not _is_suspects(exclude):
-        warn_of_suspects(choice.policy, _scores(source), _replaced(source), left, selection)
+        warn_of_suspects(choice.policy, examples, left, selection)
     return selection
 
 
@@ -132,17 +135,17 @@ def _kept(choice: Choice, values: Tensor, codes: Tensor, left: Tensor | None, ep
 
 
 def _without(
-    owner: str, kept: Tensor, source: Any, exclude: Any, *, warned: bool = False
+    owner: str, kept: Tensor, examples: Examples, exclude: Any, *, warned: bool = False
 ) -> Tensor:
     """Return what is kept, without the excluded examples."""
     if exclude is None:
         return kept
     if _is_suspects(exclude):
-        out = _suspects(owner, source, warned=warned)
+        out = _suspects(owner, examples, warned=warned)
     elif isinstance(exclude, str | os.PathLike):
-        out = _listed(source, exclude)
+        out = _listed(examples, exclude)
     else:
-        out = _indices(owner, exclude, _number(source))
+        out = _indices(owner, exclude, len(examples))
     left = kept[~torch.isin(kept, out)]
     if not len(left):
         raise ValueError(f"The 'exclude' parameter of {owner} leaves none of {len(kept)} examples.")
@@ -153,16 +156,15 @@ def _is_suspects(exclude: Any) -> bool:
     return isinstance(exclude, str) and exclude == SUSPECTS
 
 
-def _suspects(owner: str, source: Any, *, warned: bool) -> Tensor:
+def _suspects(owner: str, examples: Examples, *, warned: bool) -> Tensor:
     """Return the examples whose label looks wrong, but for the last of a class."""
-    scores = _scores(source)
-    if scores is None:
+    if examples.scores is None:
         raise TypeError(
             f"The 'exclude' parameter of {owner} can be 'suspects' for a CGScoredDataset or "
             "CGScores: a pair of scores and labels does not say which labels look wrong. Pass "
             "indices, or a file that lists examples."
         )
-    report = noise_report(scores)
+    report = noise_report(examples.scores)
     if not warned:
         warn_of_loss(
             report,
@@ -170,7 +172,7 @@ def _suspects(owner: str, source: Any, *, warned: bool) -> Tensor:
             "exclude a list of those that are wrong, or pass policy='noise-filter' with another "
             "'rule' or a 'fraction'",
         )
-    suspected = torch.ones(len(scores), dtype=torch.bool, device="cpu")
+    suspected = torch.ones(len(examples), dtype=torch.bool, device="cpu")
     suspected[report.selection] = False
     return suspected.nonzero().flatten()
 
@@ -189,27 +191,21 @@ def _indices(owner: str, exclude: Any, n: int) -> Tensor:
     return check_range(found.long(), n, what)
 
 
-def _number(source: Any) -> int:
-    """Return how many examples a source has."""
-    return len(_harder_is_higher(source, higher_is_harder=True)[1])
-
-
-def _listed(source: Any, path: ListFile) -> Tensor:
+def _listed(examples: Examples, path: ListFile) -> Tensor:
     """Return the examples that a file lists."""
-    return read_examples(path, _number(source), _scores(source))
+    return read_examples(path, len(examples), examples.scores)
 
 
-def _unsuspected(choice: Choice, source: Any) -> Tensor:
-    scores = _scores(source)
-    if scores is None:
+def _unsuspected(choice: Choice, examples: Examples) -> Tensor:
+    """Return what the noise filter keeps, and say what it drops."""
+    if examples.scores is None:
         raise TypeError(
             "The policy 'noise-filter' needs a CGScoredDataset or CGScores as 'source'. For "
             "scores of another method, pass the indices that policies.noise_filter gives to "
             "SelectionSampler."
         )
-    _check_direction(higher_is_harder=choice.higher_is_harder)
     report = noise_report(
-        scores, choice.rule, fraction=choice.fraction, balanced=bool(choice.balanced)
+        examples.scores, choice.rule, fraction=choice.fraction, balanced=bool(choice.balanced)
     )
     _log.info("%s", report)
     warn_of_loss(
@@ -219,37 +215,3 @@ def _unsuspected(choice: Choice, source: Any) -> Tensor:
         asked=choice.fraction is not None,
     )
     return report.selection
-
-
-def _harder_is_higher(source: Any, *, higher_is_harder: bool) -> tuple[Tensor, Tensor]:
-    """Return (n,) scores that are higher for harder examples, and class codes."""
-    scores = _scores(source)
-    if scores is not None:
-        _check_direction(higher_is_harder=higher_is_harder)
-        return scores.values, scores.labels
-    if not (isinstance(source, tuple) and len(source) == 2):
-        raise TypeError(
-            "The 'source' of a sampler must be a CGScoredDataset, CGScores, or a tuple "
-            f"(scores, labels). Got {type(source).__name__} instead."
-        )
-    values, codes = checked(*source)
-    return (values if higher_is_harder else -values.double()), codes
-
-
-def _scores(source: Any) -> CGScores | None:
-    scores = getattr(source, "scores", source)
-    return scores if isinstance(scores, CGScores) else None
-
-
-def _replaced(source: Any) -> Tensor | None:
-    """Return (n,) bool, the examples that a CGScoredDataset gives another label; None elsewhere."""
-    found = getattr(source, "relabelled", None)
-    return found if isinstance(found, Tensor) else None
-
-
-def _check_direction(*, higher_is_harder: bool) -> None:
-    if not higher_is_harder:
-        raise ValueError(
-            "The 'higher_is_harder' parameter of a sampler must be True for CG-scores, which are "
-            "higher for harder examples. Got False; it is for a pair (scores, labels)."
-        )

@@ -9,6 +9,7 @@ from torch_cgprune.policies.schedules import Share
 from torch_cgprune.samplers.arguments import Choice, ListFile, by_share, pruned
 from torch_cgprune.samplers.distributed import DistributedSelectionSampler
 from torch_cgprune.samplers.selection import SelectionSampler
+from torch_cgprune.samplers.source import Source
 
 
 class PrunedSampler(SelectionSampler):
@@ -56,7 +57,7 @@ class PrunedSampler(SelectionSampler):
 
     def __init__(
         self,
-        source: Any,
+        source: Source,
         keep: Share | ListFile | None = None,
         policy: str = "low-first",
         *,
@@ -109,7 +110,7 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
 
     def __init__(
         self,
-        source: Any,
+        source: Source,
         keep: Share | ListFile | None = None,
         policy: str = "low-first",
         *,
@@ -166,7 +167,7 @@ class WindowSampler(SelectionSampler):
 
     def __init__(
         self,
-        source: Any,
+        source: Source,
         start: Share,
         width: Share,
         *,
@@ -221,7 +222,7 @@ class DistributedWindowSampler(DistributedSelectionSampler):
 
     def __init__(
         self,
-        source: Any,
+        source: Source,
         start: Share,
         width: Share,
         *,
