@@ -43,7 +43,7 @@ class Choice:
 
     Attributes:
         owner: the sampler's class, for messages.
-        keep: see ``PrunedSampler``, as what follows; for a window its width.
+        keep: see ``PrunedSampler``, as what follows, in its order; for a window the width.
         start: of the window.
 
     """
@@ -75,30 +75,36 @@ class Choice:
 
 def pruned(choice: Choice, source: Source, exclude: Any) -> Selection:
     """Return what is kept; see ``PrunedSampler`` for arguments; errors name the owner."""
-    check_choice("policy", choice.owner, choice.policy, PRUNING)
-    check_integer("seed", choice.owner, choice.seed, minimum=0)
-    if (choice.keep is not None) != (choice.policy in POLICIES):
-        wanted = "in (0, 1]" if choice.keep is None else "None"
-        raise ValueError(
-            f"The 'keep' parameter of {choice.owner} must be {wanted} for the policy "
-            f"{choice.policy!r}. Got {choice.keep!r} instead."
-        )
+    _check(choice)
     if choice.keep is None:
         examples = examples_of(source, higher_is_harder=choice.higher_is_harder)
         # What the same rule says is said once.
         again = choice.rule is None and choice.fraction is None
         kept = _unsuspected(choice, examples)
         return _without(choice.owner, kept, examples, exclude, warned=again)
-    if choice.rule is not None or choice.fraction is not None:
+    if isinstance(choice.keep, str | os.PathLike):
+        examples = examples_of(source)
+        return _without(choice.owner, _listed(examples, choice.keep), examples, exclude)
+    return by_share(choice, source, exclude)
+
+
+def _check(choice: Choice) -> None:
+    """Raise TypeError or ValueError for what no policy takes, or not this one."""
+    check_choice("policy", choice.owner, choice.policy, PRUNING)
+    check_integer("seed", choice.owner, choice.seed, minimum=0)
+    shares = choice.policy in POLICIES
+    if shares != (choice.keep is not None):
+        wanted = "in (0, 1]" if shares else "None"
+        raise ValueError(
+            f"The 'keep' parameter of {choice.owner} must be {wanted} for the policy "
+            f"{choice.policy!r}. Got {choice.keep!r} instead."
+        )
+    if shares and (choice.rule is not None or choice.fraction is not None):
         raise ValueError(
             f"The 'rule' and 'fraction' parameters of {choice.owner} are for the policy "
             f"'noise-filter'. Got {choice.rule!r} and {choice.fraction!r} for {choice.policy!r}; "
             "'keep' says how much that keeps."
         )
-    if isinstance(choice.keep, str | os.PathLike):
-        examples = examples_of(source)
-        return _without(choice.owner, _listed(examples, choice.keep), examples, exclude)
-    return by_share(choice, source, exclude)
 
 
 def by_share(choice: Choice, source: Source, exclude: Any) -> Selection:
