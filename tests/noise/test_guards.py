@@ -125,7 +125,7 @@ def test_clean_data_are_left_in_peace(ridge):
         assert report.rate is not None
         assert too_much(report.classes, report.counts, report.dropped, report.rate) is None
     for policy in POLICIES:
-        kept = kept_by(scores, policy, 0.6, balanced=True)
+        kept = kept_by(policy, scores.values, scores.labels, 0.6)
         assert gathered(scores.suspects, scores.suspects[kept]) is None
 
 
@@ -134,7 +134,7 @@ def test_wrong_labels_are_gathered_by_low_first_and_not_by_high_first():
     scores = cg_scores(x, labels, progress=False)
     report = noise_report(scores)
     assert too_much(report.classes, report.counts, report.dropped, report.rate) is None
-    kept = {policy: kept_by(scores, policy, 0.6, balanced=True) for policy in POLICIES}
+    kept = {p: kept_by(p, scores.values, scores.labels, 0.6) for p in POLICIES}
     assert wrong[kept["low-first"].numpy()].mean() > 0.22
     found = {p: gathered(scores.suspects, scores.suspects[indices]) for p, indices in kept.items()}
     of_all = f"of all examples {scores.suspects.double().mean():.1%} are"

@@ -10,6 +10,7 @@ from torch_cgprune.cli import info, report, score, select
 from torch_cgprune.cli.source import KNOWN
 from torch_cgprune.lists import FORMATS
 from torch_cgprune.noise import RULES
+from torch_cgprune.policies.by_name import WINDOW
 from torch_cgprune.samplers.arguments import PRUNING
 from torch_cgprune.scoring.options import METHODS
 from torch_cgprune.utils.checks import check_integer, check_real
@@ -147,7 +148,7 @@ def _add_select(command: argparse.ArgumentParser) -> None:
     )
     policy = command.add_argument_group("the policy")
     policy.add_argument(
-        "--policy", choices=(*PRUNING, "window"), default="low-first", help="see below"
+        "--policy", choices=(*PRUNING, WINDOW), default="low-first", help="see below"
     )
     policy.add_argument("--keep", type=_real("(0, 1]"), metavar="X", help="share of the examples")
     policy.add_argument(

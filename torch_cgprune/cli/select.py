@@ -10,6 +10,7 @@ from torch import Tensor
 
 from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, write
 from torch_cgprune.lists import FORMATS, listed
+from torch_cgprune.policies.by_name import POLICIES
 from torch_cgprune.report.summary import table
 from torch_cgprune.samplers import PrunedSampler, WindowSampler
 from torch_cgprune.scores import CGScores
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _kept(scores: CGScores, args: argparse.Namespace) -> Tensor:
     _check(args)
-    if args.policy == "window":
+    if args.start is not None:  # the policy is the window
         balanced = args.balanced is not False
         return WindowSampler(
             scores, args.start, args.keep, exclude=args.exclude, balanced=balanced
@@ -42,14 +43,14 @@ def _kept(scores: CGScores, args: argparse.Namespace) -> Tensor:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise UsageError for options that a policy lacks or does not take."""
-    filters = args.policy == "noise-filter"
-    needed = {"keep": not filters, "start": args.policy == "window"}
-    for name, is_needed in needed.items():
-        if is_needed != (getattr(args, name) is not None):
-            verb = "needs" if is_needed else "does not take"
+    policy = POLICIES.get(args.policy)  # None for the noise filter, which finds its own share
+    needed = () if policy is None else ("keep", *policy.takes)
+    for name in ("keep", "start"):
+        if (name in needed) != (getattr(args, name) is not None):
+            verb = "needs" if name in needed else "does not take"
             raise UsageError(f"The policy {args.policy} {verb} --{name}.")
     for name in ("rule", "fraction"):
-        if getattr(args, name) is not None and not filters:
+        if getattr(args, name) is not None and policy is not None:
             raise UsageError(f"The option --{name} is for --policy noise-filter.")
 
 

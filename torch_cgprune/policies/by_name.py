@@ -1,66 +1,86 @@
-"""Policies by the names that samplers, the command line and the page know them by."""
+"""The table of policies, by the names that samplers, the command line and the page know them by."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor
 
+from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.policies import drawn, ranked
-from torch_cgprune.policies.quotas import checked_window
-from torch_cgprune.policies.schedules import Share, share_at
-from torch_cgprune.scores import CGScores
-from torch_cgprune.utils.checks import check_real
+
+WINDOW = "window"
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """What has to be known of a policy to call it by its name.
+
+    Attributes:
+        keeps: from (n,) scores, n labels, a share and ``balanced`` to (m,) sorted indices.
+        takes: what else it wants of "start", where the window begins, or None for the middle; the
+            "seed" of a draw; the "epoch", if it keeps others in every epoch.
+        by_scores: whether it looks at the scores, and so may gather what looks wrong.
+
+    """
+
+    keeps: Callable[..., Tensor]
+    takes: tuple[str, ...] = ()
+    by_scores: bool = True
+
+
+def _window(
+    values: Any, labels: Labels, keep: float, *, start: float | None, balanced: bool
+) -> Tensor:
+    start = (1 - keep) / 2 if start is None else start
+    return ranked.window(values, labels, start, keep, balanced=balanced)
+
+
+def _random(_values: Any, labels: Labels, keep: float, *, balanced: bool, seed: int) -> Tensor:
+    return drawn.random(labels, keep, balanced=balanced, seed=seed)
+
 
 # Those that keep a given share. The noise filter finds its own.
-POLICIES = ("low-first", "high-first", "window", "random", "stratified", "soft")
+POLICIES = {
+    "low-first": Policy(ranked.low_first),
+    "high-first": Policy(ranked.high_first),
+    WINDOW: Policy(_window, takes=("start",)),
+    "random": Policy(_random, takes=("seed",), by_scores=False),
+    "stratified": Policy(drawn.stratified, takes=("seed",)),
+    "soft": Policy(drawn.soft, takes=("seed", "epoch")),
+}
 
 
-def kept_by(scores: CGScores, policy: str, keep: float, *, balanced: bool) -> Tensor:
-    """Return the (m,) indices that a policy keeps; the window is the one in the middle."""
-    values, codes = scores.values, scores.labels
-    if policy == "window":
-        return ranked.window(values, codes, (1 - keep) / 2, keep, balanced=balanced)
-    return kept_in_epoch("kept_by", values, codes, keep, policy, 0, balanced=balanced, seed=0)
-
-
-def share_in_epoch(owner: str, keep: Share, epoch: int) -> float:
-    """Return the share that is kept in an epoch; errors name the owner."""
-    return check_real("keep", owner, share_at(keep, epoch), "(0, 1]")
-
-
-def kept_in_epoch(
-    owner: str,
-    values: Tensor,
-    codes: Tensor,
-    keep: Share,
+def kept_by(
     policy: str,
-    epoch: int,
+    values: Any,
+    labels: Labels,
+    keep: float,
     *,
-    balanced: bool,
-    seed: int,
+    start: float | None = None,
+    balanced: bool = True,
+    seed: int = 0,
+    epoch: int = 0,
 ) -> Tensor:
-    """Return the (m,) indices that a policy, any but the window, keeps in an epoch."""
-    share = share_in_epoch(owner, keep, epoch)
-    if policy == "low-first":
-        return ranked.low_first(values, codes, share, balanced=balanced)
-    if policy == "high-first":
-        return ranked.high_first(values, codes, share, balanced=balanced)
-    if policy == "random":
-        return drawn.random(codes, share, balanced=balanced, seed=seed)
-    if policy == "stratified":
-        return drawn.stratified(values, codes, share, balanced=balanced, seed=seed)
-    return drawn.soft(values, codes, share, balanced=balanced, seed=seed, epoch=epoch)
+    """Return the (m,) sorted indices that a policy keeps, told those of the options that it takes.
 
+    Args:
+        policy: one of ``POLICIES``.
+        values: (n,) finite scores, higher for harder.
+        labels: n integers or strings.
+        keep: share of the examples to keep, in (0, 1].
+        start: share of the examples below the window; None for the one in the middle.
+        balanced: inside every class, or over all examples.
+        seed: of the draws.
+        epoch: which draw.
 
-def inside_in_epoch(
-    owner: str,
-    values: Tensor,
-    codes: Tensor,
-    start: Share,
-    width: Share,
-    epoch: int,
-    *,
-    balanced: bool,
-) -> Tensor:
-    """Return the (m,) indices in the window of an epoch."""
-    first, share = checked_window(owner, share_at(start, epoch), share_at(width, epoch))
-    return ranked.window(values, codes, first, share, balanced=balanced)
+    Raises:
+        TypeError, ValueError: as the policy.
+
+    """
+    options = {"start": start, "seed": seed, "epoch": epoch}
+    found = POLICIES[policy]
+    taken = {name: options[name] for name in found.takes}
+    return found.keeps(values, labels, keep, balanced=balanced, **taken)

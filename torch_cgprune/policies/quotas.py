@@ -32,7 +32,7 @@ def checked(values: Any, labels: Labels) -> tuple[Tensor, Tensor]:
     return scores, codes
 
 
-def checked_window(owner: str, start: float, width: float) -> tuple[float, float]:
+def checked_window(owner: str, start: object, width: object) -> tuple[float, float]:
     """Return the shares below and in a window, both inside the data."""
     start = check_real("start", owner, start, "[0, 1)")
     width = check_real("width", owner, width, "(0, 1]")

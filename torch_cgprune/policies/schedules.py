@@ -13,12 +13,12 @@ from torch_cgprune.utils.checks import check_integer, check_real
 Share: TypeAlias = float | Callable[[int], float]
 
 
-def share_at(share: Share, epoch: int) -> float:
-    """Return the share of an epoch."""
+def share_at(share: object, epoch: int) -> object:
+    """Return the share of an epoch, unchecked: a function may return anything."""
     return share(epoch) if callable(share) else share
 
 
-def turning_points(*shares: Share | None) -> list[int]:
+def turning_points(*shares: object) -> list[int]:
     """Return the epochs to look at before training: linear shares go straight between them."""
     return sorted({0} | {s.epochs - 1 for s in shares if isinstance(s, LinearSchedule)})
 

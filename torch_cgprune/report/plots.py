@@ -185,9 +185,10 @@ def policy_shares(scores: CGScores, keep: float = 0.6, *, ax: Any = None) -> Any
 
     """
     ax, k = _axes(ax), len(scores.classes)
+    values, codes = scores.values, scores.labels
     shares = {
-        policy: scores.labels[kept_by(scores, policy, keep, balanced=False)].bincount(minlength=k)
-        / scores.labels.bincount()
+        policy: codes[kept_by(policy, values, codes, keep, balanced=False)].bincount(minlength=k)
+        / codes.bincount()
         for policy in POLICIES
     }
     order = _ends((shares["high-first"] - shares["low-first"]).argsort())

@@ -27,7 +27,7 @@ def policy_table(scores: CGScores, percents: list[int], flagged: Tensor) -> dict
     k = len(scores.classes)
 
     def row(policy: str, percent: int, *, balanced: bool) -> list[list[int]]:
-        kept = kept_by(scores, policy, percent / 100, balanced=balanced)
+        kept = kept_by(policy, scores.values, scores.labels, percent / 100, balanced=balanced)
         codes = scores.labels[kept]
         parts = (codes, codes[flagged[kept]])
         return [torch.bincount(part, minlength=k).tolist() for part in parts]

@@ -101,8 +101,8 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
     def _options(self) -> str:
         return f"{super()._options} {self.num_replicas} {self.drop_last}"
 
-    def _choose(self, epoch: int) -> None:
-        super()._choose(epoch)
+    def _take(self, selection: Tensor) -> None:
+        super()._take(selection)
         self.total_size = self.num_samples * self.num_replicas
 
     def _share_of(self, in_all: int) -> int:

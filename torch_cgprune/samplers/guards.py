@@ -7,7 +7,7 @@ from torch import Tensor
 from torch_cgprune.noise import NoiseReport
 from torch_cgprune.noise.guards import gathered, too_much
 from torch_cgprune.samplers.selection import Selection
-from torch_cgprune.scores import CGScores
+from torch_cgprune.samplers.source import Examples
 from torch_cgprune.utils.warn import warn_caller
 
 
@@ -29,28 +29,23 @@ def warn_of_loss(report: NoiseReport, who: str, cure: str, *, asked: bool = Fals
 
 
 def warn_of_suspects(
-    policy: str,
-    scores: CGScores | None,
-    replaced: Tensor | None,
-    left: Tensor | None,
-    selection: Selection,
+    policy: str, examples: Examples, left: Tensor | None, selection: Selection
 ) -> None:
     """Warn where a policy gathers labels that look wrong, in epoch 0.
 
     Args:
         policy: by its name.
-        scores: None for those of another method, which suspect nobody. The paper's partial score,
-            all that stochastic ones have, suspects too many to be told.
-        replaced: (n,) bool, examples whose label is another by now; None for none.
+        examples: those of another method's scores suspect nobody. The paper's partial score, all
+            that stochastic ones have, suspects too many to be told.
         left: (m,) indices of those that could be kept; None for all.
         selection: of those that are.
 
     """
-    if scores is None or scores.wrong_probability is None:
+    if examples.scores is None or examples.scores.wrong_probability is None:
         return
-    suspects = scores.suspects
-    if replaced is not None:
-        suspects = suspects & ~replaced
+    suspects = examples.scores.suspects
+    if examples.replaced is not None:
+        suspects = suspects & ~examples.replaced
     kept = suspects[selection(0) if callable(selection) else selection]
     found = gathered(suspects if left is None else suspects[left], kept)
     if found is not None:

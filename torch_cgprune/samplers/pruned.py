@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch_cgprune.policies.by_name import WINDOW
 from torch_cgprune.policies.schedules import Share
-from torch_cgprune.samplers.arguments import ListFile, pruned, windowed
+from torch_cgprune.samplers.arguments import Choice, ListFile, by_share, pruned
 from torch_cgprune.samplers.distributed import DistributedSelectionSampler
 from torch_cgprune.samplers.selection import SelectionSampler
+from torch_cgprune.samplers.source import Source
 
 
 class PrunedSampler(SelectionSampler):
@@ -55,7 +57,7 @@ class PrunedSampler(SelectionSampler):
 
     def __init__(
         self,
-        source: Any,
+        source: Source,
         keep: Share | ListFile | None = None,
         policy: str = "low-first",
         *,
@@ -68,19 +70,11 @@ class PrunedSampler(SelectionSampler):
         shuffle: bool = True,
         seed: int = 0,
     ) -> None:
+        choice = Choice(
+            type(self).__name__, keep, policy, rule, fraction, balanced, higher_is_harder, seed
+        )
         super().__init__(
-            pruned(
-                type(self).__name__,
-                source,
-                keep,
-                policy,
-                rule=rule,
-                fraction=fraction,
-                exclude=exclude,
-                balanced=balanced,
-                higher_is_harder=higher_is_harder,
-                seed=seed,
-            ),
+            pruned(choice, source, exclude),
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -116,7 +110,7 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
 
     def __init__(
         self,
-        source: Any,
+        source: Source,
         keep: Share | ListFile | None = None,
         policy: str = "low-first",
         *,
@@ -132,19 +126,11 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
         rank: int | None = None,
         drop_last: bool = False,
     ) -> None:
+        choice = Choice(
+            type(self).__name__, keep, policy, rule, fraction, balanced, higher_is_harder, seed
+        )
         super().__init__(
-            pruned(
-                type(self).__name__,
-                source,
-                keep,
-                policy,
-                rule=rule,
-                fraction=fraction,
-                exclude=exclude,
-                balanced=balanced,
-                higher_is_harder=higher_is_harder,
-                seed=seed,
-            ),
+            pruned(choice, source, exclude),
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -181,7 +167,7 @@ class WindowSampler(SelectionSampler):
 
     def __init__(
         self,
-        source: Any,
+        source: Source,
         start: Share,
         width: Share,
         *,
@@ -192,16 +178,16 @@ class WindowSampler(SelectionSampler):
         shuffle: bool = True,
         seed: int = 0,
     ) -> None:
+        choice = Choice(
+            type(self).__name__,
+            width,
+            WINDOW,
+            start=start,
+            balanced=balanced,
+            higher_is_harder=higher_is_harder,
+        )
         super().__init__(
-            windowed(
-                type(self).__name__,
-                source,
-                start,
-                width,
-                exclude=exclude,
-                balanced=balanced,
-                higher_is_harder=higher_is_harder,
-            ),
+            by_share(choice, source, exclude),
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -236,7 +222,7 @@ class DistributedWindowSampler(DistributedSelectionSampler):
 
     def __init__(
         self,
-        source: Any,
+        source: Source,
         start: Share,
         width: Share,
         *,
@@ -250,16 +236,16 @@ class DistributedWindowSampler(DistributedSelectionSampler):
         rank: int | None = None,
         drop_last: bool = False,
     ) -> None:
+        choice = Choice(
+            type(self).__name__,
+            width,
+            WINDOW,
+            start=start,
+            balanced=balanced,
+            higher_is_harder=higher_is_harder,
+        )
         super().__init__(
-            windowed(
-                type(self).__name__,
-                source,
-                start,
-                width,
-                exclude=exclude,
-                balanced=balanced,
-                higher_is_harder=higher_is_harder,
-            ),
+            by_share(choice, source, exclude),
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,

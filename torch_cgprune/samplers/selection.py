@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -13,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from torch_cgprune.samplers.iteration import Iteration, Position, Progress
 from torch_cgprune.utils.arrays import are_indices, real_numbers
 from torch_cgprune.utils.checks import check_integer
 from torch_cgprune.utils.ranks import accelerate_is_up, group_size
@@ -21,9 +20,6 @@ from torch_cgprune.utils.warn import warn_caller
 
 # The indices, or what gives those of an epoch: sorted here in both cases.
 Selection: TypeAlias = Tensor | Callable[[int], Tensor]
-
-# Indices turned into Python ints at a time: a list of all of them would cost 36 bytes each.
-_CHUNK = 8192
 
 
 class SelectionSampler(Sampler[int]):
@@ -67,7 +63,7 @@ class SelectionSampler(Sampler[int]):
         seed: int = 0,
     ) -> None:
         owner = type(self).__name__
-        self._select = selection if callable(selection) else _checked(selection, owner)
+        self._select = selection if callable(selection) else None
         self._wanted = (
             None
             if num_samples is None
@@ -75,15 +71,15 @@ class SelectionSampler(Sampler[int]):
         )
         self.shuffle = shuffle
         self.seed = check_integer("seed", owner, seed, minimum=0)
-        self._asked: int | None = None  # by set_epoch, with no iteration since
-        self._choose(0)
-        self._start(0)
+        self._take(selection(0) if callable(selection) else selection)
+        self.epoch = 0
+        self._progress = Progress(advances=self._advances)
 
     def __len__(self) -> int:
         return self.num_samples
 
-    def __iter__(self) -> _Iteration:
-        return _Iteration(self)
+    def __iter__(self) -> Iterator[int]:
+        return Iteration(self._progress, self._choose, self._indices)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration; another one than the present starts at 0.
@@ -93,17 +89,15 @@ class SelectionSampler(Sampler[int]):
 
         """
         epoch = check_integer("epoch", type(self).__name__, epoch, minimum=0)
-        if epoch != self.epoch:
-            self._choose(epoch)
-            self._start(0)
-        self._next_epoch = self._asked = epoch
+        self._choose(epoch)
+        self._progress.ask(epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return seed, epoch, position and the selection's fingerprint: a few bytes, at any n."""
         return {
             "seed": self.seed,
             "epoch": self.epoch,
-            "position": self._place.position,
+            "position": self._progress.position.index,
             "fingerprint": self._fingerprint,
         }
 
@@ -134,53 +128,38 @@ class SelectionSampler(Sampler[int]):
                 "the same scores with the same arguments, or start anew."
             )
         self.seed = seed
-        self._start(position)
+        self._progress.resume(Position(epoch, position))
 
     def _choose(self, epoch: int) -> None:
         """Make ``epoch`` the present one, with its selection; an error leaves all as it was."""
-        selection = self._select
-        if callable(selection):
-            selection = _checked(selection(epoch), type(self).__name__)
-            self.__dict__.pop("_fingerprint", None)
+        if self._select is not None and epoch != self.epoch:
+            self._take(self._select(epoch))
+        self.epoch = epoch
+
+    def _take(self, selection: Tensor) -> None:
+        """Let a selection be the present one."""
+        selection = _checked(selection, type(self).__name__)
         in_all = len(selection) if self._wanted is None else self._wanted
         self.num_samples = self._share_of(in_all)
-        self.selection, self.epoch, self._in_all = selection, epoch, in_all
+        self.selection, self._in_all = selection, in_all
+        content = hashlib.sha256(selection.numpy().data)
+        content.update(self._options.encode())
+        self._fingerprint = content.hexdigest()[:16]
+
+    @property
+    def _options(self) -> str:
+        """All but selection, seed and epoch that the order depends on."""
+        return f"{self._in_all} {self.shuffle} {self._select is not None}"
 
     def _share_of(self, in_all: int) -> int:
         """Return how many of an epoch's indices are handed out here."""
         return in_all
 
-    def _start(self, position: int) -> None:
-        """Let the next iteration be of the present epoch, from ``position`` on."""
-        self._next_epoch, self._place = self.epoch, _Place(self.epoch, position)
-        self._resuming = True  # the next iteration takes this place up
-
-    def _begin(self, place: _Place) -> Tensor:
-        """Return the indices of an iteration that is asked for the first of them."""
+    def _indices(self, start: Position) -> Tensor:
+        """Return the indices from a place on, now that an iteration is asked for the first."""
         self._warn_of_ranks()
-        if place is not self._place:  # else it was told where to resume
-            ahead = self._place.position if self._resuming else 0
-            if self._next_epoch != self.epoch:
-                self._choose(self._next_epoch)
-            place.epoch, place.ahead = self.epoch, ahead
-            self._place = place
-        if self._next_epoch == self.epoch:
-            self._next_epoch += self._advances
-        self._resuming, self._asked = False, None
-        return self._order()[place.ahead :]
-
-    def _take_up(self, place: _Place, epoch: int) -> None:
-        """Let an iteration of ``epoch`` that knows its place be the latest."""
-        if epoch != self.epoch:
-            self._choose(epoch)
-        # A loader loads when it is iterated. If it finds that epoch over, it begins another
-        # iteration at once: of the epoch that set_epoch asked for before, or else the next.
-        self._next_epoch = epoch + 1 if self._asked in (None, epoch) else self._asked
-        self._place, self._resuming = place, False
-
-    def _upcoming(self) -> _Place:
-        """Return the place where the next iteration begins."""
-        return _Place(self._next_epoch, self._place.position if self._resuming else 0)
+        self._choose(start.epoch)
+        return self._order()[start.index :]
 
     def _warn_of_ranks(self) -> None:
         if group_size() > 1 and not accelerate_is_up():
@@ -190,17 +169,6 @@ class SelectionSampler(Sampler[int]):
                 "Lightning would wrap the sampler, and it could not be resumed. Use "
                 f"Distributed{type(self).__name__} instead.",
             )
-
-    @functools.cached_property
-    def _fingerprint(self) -> str:
-        content = hashlib.sha256(self.selection.numpy().data)
-        content.update(self._options.encode())
-        return content.hexdigest()[:16]
-
-    @property
-    def _options(self) -> str:
-        """All but selection, seed and epoch that the order depends on."""
-        return f"{self._in_all} {self.shuffle} {callable(self._select)}"
 
     def _order(self) -> Tensor:
         passes = -(-self._in_all // len(self.selection))
@@ -212,59 +180,6 @@ class SelectionSampler(Sampler[int]):
         state = stream(self.seed, self.epoch, number).generate_state(1, np.uint64)
         rng = torch.Generator("cpu").manual_seed(int(state[0]) >> 1)
         return self.selection[torch.randperm(len(self.selection), generator=rng, device="cpu")]
-
-
-class _Place:
-    """How far an iteration is: apart from it, so that a sampler holds no order in memory."""
-
-    def __init__(self, epoch: int | None = None, ahead: int = 0) -> None:
-        self.epoch = epoch  # None before the iteration is begun
-        self.ahead = ahead  # place in the epoch at the end of the chunk
-        self.chunk: Iterator[int] = iter([])
-
-    @property
-    def position(self) -> int:
-        """Indices of the epoch handed out so far."""
-        return self.ahead - operator.length_hint(self.chunk)
-
-
-class _Iteration(Iterator[int]):
-    """One epoch of a sampler, begun when its first index is asked for.
-
-    Loaders make more iterators than they use. This one can say and be told its place: torchdata's
-    loader asks for it.
-    """
-
-    def __init__(self, sampler: SelectionSampler) -> None:
-        self._sampler = sampler
-        self._place = _Place()
-        self._rest: Tensor | None = None  # of the indices; None before the first is asked for
-
-    def __next__(self) -> int:
-        for index in self._place.chunk:
-            return index
-        self._refill()
-        return next(self._place.chunk)
-
-    def _refill(self) -> None:
-        if self._rest is None:
-            self._rest = self._sampler._begin(self._place)  # noqa: SLF001 (its own sampler)
-        chunk = self._rest[:_CHUNK].tolist()
-        # At the end, a tensor of its own: a view would keep the whole order in memory.
-        self._rest = self._rest[_CHUNK:] if len(self._rest) > _CHUNK else self._rest.new_empty(0)
-        self._place.ahead += len(chunk)
-        self._place.chunk = iter(chunk)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return epoch and position: of an iteration not begun, those it would begin with."""
-        begun = self._place.epoch is not None
-        place = self._place if begun else self._sampler._upcoming()  # noqa: SLF001 (its own sampler)
-        return {"epoch": place.epoch, "position": place.position}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Begin where ``state`` was taken; the sampler's next iteration is the one after this."""
-        self._place, self._rest = _Place(state["epoch"], state["position"]), None
-        self._sampler._take_up(self._place, state["epoch"])  # noqa: SLF001 (its own sampler)
 
 
 def _checked(selection: Any, owner: str) -> Tensor:

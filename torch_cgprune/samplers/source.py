@@ -1,0 +1,88 @@
+"""What a sampler takes its examples from, read once."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Protocol, TypeAlias
+
+from torch import Tensor
+
+from torch_cgprune.inputs.labels import Labels
+from torch_cgprune.policies.quotas import checked
+from torch_cgprune.scores import CGScores
+
+
+class ScoredDataset(Protocol):
+    """A dataset that has scores, as ``CGScoredDataset`` does, which this room does not know.
+
+    It may have ``relabelled`` too, (n,) bool, the examples that it gives another label: they are
+    no suspects any more.
+    """
+
+    @property
+    def scores(self) -> CGScores:
+        """Those of all its examples, in their order."""
+
+
+# A tuple holds (n,) scores of any method, as a tensor, an array or a sequence, and n labels.
+Source: TypeAlias = ScoredDataset | CGScores | tuple[Any, Labels]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examples:
+    """The n examples of a source.
+
+    Attributes:
+        values: (n,) scores, higher for harder.
+        codes: (n,) int64 class codes.
+        scores: where the values are from; None for those of another method, which suspect nobody.
+        replaced: (n,) bool, those whose label is another by now; None for none.
+
+    """
+
+    values: Tensor
+    codes: Tensor
+    scores: CGScores | None = None
+    replaced: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+def examples_of(source: Source, *, higher_is_harder: bool = True) -> Examples:
+    """Return the examples of a source.
+
+    Args:
+        source: see ``PrunedSampler``.
+        higher_is_harder: False for scores of a tuple that are lower for harder examples.
+
+    Raises:
+        TypeError, ValueError: no such source; scores that are not finite or not one per label;
+            CGScores with ``higher_is_harder=False``.
+
+    """
+    scores = getattr(source, "scores", source)
+    if isinstance(scores, CGScores):
+        _check_direction(higher_is_harder=higher_is_harder)
+        replaced = getattr(source, "relabelled", None)
+        return Examples(
+            scores.values,
+            scores.labels,
+            scores,
+            replaced if isinstance(replaced, Tensor) else None,
+        )
+    if not (isinstance(source, tuple) and len(source) == 2):
+        raise TypeError(
+            "The 'source' of a sampler must be a CGScoredDataset, CGScores, or a tuple "
+            f"(scores, labels). Got {type(source).__name__} instead."
+        )
+    values, codes = checked(*source)
+    return Examples(values if higher_is_harder else -values.double(), codes)
+
+
+def _check_direction(*, higher_is_harder: bool) -> None:
+    if not higher_is_harder:
+        raise ValueError(
+            "The 'higher_is_harder' parameter of a sampler must be True for CG-scores, which are "
+            "higher for harder examples. Got False; it is for a pair (scores, labels)."
+        )
