@@ -23,6 +23,8 @@ from torch_cgprune.errors import (
     NotEnoughMemoryError,
 )
 from torch_cgprune.inputs.reading import read_dataset
+from torch_cgprune.scoring import problem
+from torch_cgprune.utils import devices
 from torch_cgprune.utils.checks import check_real
 from torch_cgprune.utils.ranks import _portable
 from torch_cgprune.utils.warn import warn_caller
@@ -44,6 +46,12 @@ def without_direction():
     x = X.clone()
     x[7] = 0
     return score(x)
+
+
+def too_large(monkeypatch):
+    for module in (devices, problem):
+        monkeypatch.setattr(module, "available_on", lambda _: 10)
+    return score()
 
 
 def thin():
@@ -80,10 +88,20 @@ CASES = {
         (ArgumentValueError, ValueError),
         {"parameter": "method", "value": "fast"},
     ),
+    "ridge": (
+        lambda *_: score(y=torch.zeros(20, dtype=torch.long), ridge="auto"),
+        (ArgumentValueError, ValueError),
+        {"parameter": "ridge", "value": "auto"},
+    ),
     "window": (
         lambda *_: WindowSampler(score(), 0.6, 0.7),
         (ArgumentValueError, ValueError),
         {"parameter": "width", "value": 0.7},
+    ),
+    "nobody left": (
+        lambda *_: PrunedSampler(score(), 0.5, exclude=range(20)),
+        (ArgumentValueError, ValueError),
+        {"parameter": "exclude", "value": range(20)},
     ),
     "row": (
         lambda *_: without_direction(),
@@ -105,6 +123,11 @@ CASES = {
         (NotPositiveDefiniteError, ArithmeticError),
         {"parameter": "ridge"},
     ),
+    "memory": (
+        lambda _, monkeypatch: too_large(monkeypatch),
+        (NotEnoughMemoryError, MemoryError),
+        {},
+    ),
     "mismatch": (lambda folder, _: stored(folder), (CacheMismatchError, ValueError), {}),
 }
 CURES = {
@@ -113,6 +136,8 @@ CURES = {
     "shape": "Pass a 'transform' that makes them equal, as "
     "torchvision.transforms.Resize((32, 32)).",
     "singular": "Pass ridge=1e-3 or more, dtype=torch.float64, or leave the copies out.",
+    "memory": "Pass method='local', dtype=torch.float32 if it is float64, storage='FOLDER' to keep "
+    "tiles of the matrix in a file, or a device with more memory.",
     "mismatch": "Name another file, delete this one, or pass on_mismatch='recompute'.",
 }
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import Argument, ArgumentValueError, Message, Parameter
 from torch_cgprune.lists import read_examples
 from torch_cgprune.noise import noise_report
 from torch_cgprune.policies.by_name import (
@@ -146,7 +147,13 @@ def _without(
         out = _indices(owner, exclude, _number(source))
     left = kept[~torch.isin(kept, out)]
     if not len(left):
-        raise ValueError(f"The 'exclude' parameter of {owner} leaves none of {len(kept)} examples.")
+        raise ArgumentValueError(
+            "The %s leaves none of %d examples.",
+            Parameter(owner, "exclude"),
+            len(kept),
+            parameter="exclude",
+            value=exclude,
+        )
     return left
 
 
@@ -167,9 +174,13 @@ def _suspects(owner: str, source: Any, *, warned: bool) -> Tensor:
     if not warned:
         warn_of_loss(
             report,
-            "exclude='suspects' leaves out",
-            "exclude a list of those that are wrong, or pass policy='noise-filter' with another "
-            "'rule' or a 'fraction'",
+            Message("%s leaves out", Argument("exclude", "'suspects'")),
+            Message(
+                "exclude a list of those that are wrong, or pass %s with another %s or a %s",
+                Argument("policy", "'noise-filter'"),
+                Argument("rule"),
+                Argument("fraction"),
+            ),
         )
     suspected = torch.ones(len(scores), dtype=torch.bool, device="cpu")
     suspected[report.selection] = False
@@ -221,7 +232,12 @@ def _unsuspected(
     warn_of_loss(
         report,
         "The noise filter drops",
-        "pass another 'rule', a 'fraction' or balanced=True",
+        Message(
+            "pass another %s, a %s or %s",
+            Argument("rule"),
+            Argument("fraction"),
+            Argument("balanced", "True"),
+        ),
         asked=fraction is not None,
     )
     return report.selection
