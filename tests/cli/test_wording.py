@@ -12,10 +12,11 @@ from torch.utils.data import TensorDataset
 from torchvision.datasets import ImageFolder
 
 from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler, cg_scores
+from torch_cgprune.cli import main
 from torch_cgprune.cli.image_files import load_image
-from torch_cgprune.cli.source import open_source
+from torch_cgprune.cli.parser import build_parser, options
 from torch_cgprune.cli.wording import one_line
-from torch_cgprune.errors import UnreadableImageError
+from torch_cgprune.errors import Argument, Message, Parameter, UnreadableImageError
 from torch_cgprune.inputs.reading import read_dataset
 from torch_cgprune.lists import listed
 from torch_cgprune.scoring import problem
@@ -137,37 +138,6 @@ def test_a_name_with_a_line_break_needs_another_format():
     assert text.endswith("Pass --format csv or json.")
 
 
-def test_files_of_arrays_have_options_for_what_they_lack():
-    np.save("x.npy", np.zeros((4, 2)))
-    np.savez("x.npz", x=np.zeros((4, 2)), y=np.arange(4))
-    assert "with --labels labels.npy, or put both" in fails(open_source, "x.npy")
-    assert fails(open_source, "x.npz").endswith("features and labels with --keys x y.")
-
-
-@pytest.mark.parametrize(
-    ("source", "options"),
-    [
-        ("x.npz", {"resize": 8}),
-        ("x.npz", {"features": "f.npy"}),
-        ("images", {"keys": ("x", "y")}),
-    ],
-)
-def test_options_that_a_source_does_not_take_are_named(source, options):
-    Path("images/a").mkdir(parents=True)
-    Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save("images/a/0.png")
-    np.savez("x.npz", features=np.zeros((4, 2)), labels=np.arange(4))
-    (name,) = options
-    text = fails(open_source, source, **options)
-    assert text.startswith(f"The option --{name} is for ")
-    assert text.endswith(f"Got it with '{source}': leave it out.")
-
-
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "cifar100"])
-def test_a_dataset_that_is_not_there_may_be_downloaded(name):
-    text = fails(open_source, f"{name}:gone")
-    assert text.endswith("or pass --download.")
-
-
 def test_a_ridge_of_one_class_is_a_number():
     text = fails(cg_scores, data().tensors[0], [0] * 20, ridge="auto", progress=False)
     assert text.startswith("The option --ridge must be a number where")
@@ -186,13 +156,66 @@ def test_an_error_without_a_message_is_named_by_its_kind():
     assert one_line(ValueError("  \n "), CURE) == "ValueError"
 
 
-def test_what_looks_like_an_option_in_a_file_name_stays():
-    """Only cures are put into other words."""
-    path = "sweep/runs=5,ridge=0.1/labels.csv"
-    error = FileNotFoundError(f"There is no list {path!r}.")
-    assert path in one_line(error, CURE)
-
-
 @pytest.mark.parametrize("text", ["one\ntwo", "one\r\n\ttwo", "  one   two\n"])
 def test_a_message_of_many_lines_is_one(text):
     assert one_line(OSError(text), CURE) == "one two"
+
+
+def test_options_are_those_of_the_parsers():
+    commands = build_parser()._subparsers._group_actions[0].choices.values()
+    known = {said for command in commands for said in command.options().values()}
+    assert {*options().values()} == known
+    for name, option in options().items():
+        assert option == f"--{name.replace('_', '-')}"
+    assert {"keep", "balanced", "method", "true_labels", "output"} <= options().keys()
+
+
+@pytest.mark.parametrize(
+    ("mention", "python", "shell"),
+    [
+        (Argument("rule"), "'rule'", "--rule"),
+        (Argument("true_labels"), "'true_labels'", "--true-labels"),
+        (
+            Argument("method", "'exact' or 'local'"),
+            "method='exact' or 'local'",
+            "--method exact or local",
+        ),
+        (Argument("dtype", "torch.float64"), "dtype=torch.float64", "--dtype float64"),
+        (Argument("balanced", "True"), "balanced=True", "--balanced"),
+        (Parameter("f", "ridge"), "'ridge' parameter of f", "option --ridge"),
+        (
+            Parameter("f", "start", "width"),
+            "'start' and 'width' parameters of f",
+            "options --start and --keep",
+        ),
+        (torch.float32, "torch.float32", "float32"),
+        (Message("%s or %s", Argument("rule"), 3), "'rule' or 3", "--rule or 3"),
+    ],
+)
+def test_a_mention_is_worded_for_python_and_for_the_shell(mention, python, shell):
+    message = Message("Pass %s.", mention)
+    assert str(message) == f"Pass {python}."
+    assert one_line(message, CURE) == f"Pass {shell}."
+
+
+@pytest.mark.parametrize(
+    "mention",
+    [Argument("num_samples", "3"), Argument("transform"), Parameter("f", "keep", "num_samples")],
+)
+def test_what_no_command_has_is_called_as_in_python(mention):
+    assert one_line(Message("%s", mention), CURE) == str(mention)
+
+
+def test_what_is_logged_is_in_the_words_of_the_shell(capsys):
+    x = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
+    x[1] = x[0]
+    x[1, 0] += 1e-6
+    np.savez("x.npz", features=x, labels=np.arange(40) // 2 % 2)
+    assert main(["score", "x.npz", "-o", "s"]) == 0
+    assert capsys.readouterr().err.endswith(" centre the features or pass --dtype float64.\n")
+    assert main(["score", "x.npz", "-o", "s", "--ridge", "1", "--dtype", "float64"]) == 1
+    cure = ". Name another file, or pass --overwrite."
+    assert capsys.readouterr().err.endswith(f"{cure}\n")
+    argv = ["score", "x.npz", "-o", "s", "--ridge", "1", "--dtype", "float64", "--overwrite"]
+    assert main(argv) == 0
+    assert capsys.readouterr().err.endswith(f"{cure} Computing anew.\n")

@@ -28,15 +28,35 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def options() -> dict[str, str]:
+    """Return the options of all commands, by the names of the arguments that they are."""
+    found: dict[str, str] = {}
+    for name in _DOES:
+        found |= _Command(prog=name).options()
+    return found
+
+
 class _Command(argparse.ArgumentParser):
     """A command that learns its options when it has something to parse."""
 
     _told = False
 
     def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
+        self._learn()
+        return super().parse_known_args(*args, **kwargs)
+
+    def options(self) -> dict[str, str]:
+        """Return its options in their long form, by the names of the arguments that they are."""
+        self._learn()
+        return {
+            action.dest: next(said for said in action.option_strings if said.startswith("--"))
+            for action in self._actions
+            if action.option_strings
+        }
+
+    def _learn(self) -> None:
         if not self._told:
             from torch_cgprune.cli.arguments import add_arguments  # noqa: PLC0415 (imports torch)
 
             self._told = True
             add_arguments(self, self.prog.rpartition(" ")[2])
-        return super().parse_known_args(*args, **kwargs)

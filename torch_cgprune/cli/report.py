@@ -52,6 +52,7 @@ def check_source(opened: Opened, scores: CGScores, where: str) -> None:
         if "source" in scores.metadata:
             raise
         raise CacheMismatchError(
-            f"{error} Or write the page in Python, by torch_cgprune.report.write_report: these "
-            "scores were made there, perhaps with a transform or features of their own."
+            "%s Or write the page in Python, by torch_cgprune.report.write_report: these scores "
+            "were made there, perhaps with a transform or features of their own.",
+            error,
         ) from error

@@ -14,6 +14,7 @@ from typing import Any
 
 from torch_cgprune.cli.output import UsageError
 from torch_cgprune.cli.wording import one_line
+from torch_cgprune.errors import Message
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -50,7 +51,7 @@ def _messages_on_stderr(mismatch: str, *, quiet: bool) -> Iterator[None]:
     """Show warnings of the library, a line each."""
     handler = logging.StreamHandler(sys.stderr)
     handler.format = lambda record: (  # type: ignore[method-assign]
-        f"torch-cgprune: warning: {one_line(record.getMessage(), mismatch)}"
+        f"torch-cgprune: warning: {one_line(_message(record), mismatch)}"
     )
     handler.setLevel(logging.CRITICAL if quiet else logging.WARNING)
     _log.addHandler(handler)
@@ -63,6 +64,11 @@ def _messages_on_stderr(mismatch: str, *, quiet: bool) -> Iterator[None]:
     finally:
         _log.removeHandler(handler)
         _log.propagate = propagate
+
+
+def _message(record: logging.LogRecord) -> Message:
+    values = record.args if isinstance(record.args, tuple) else ()
+    return Message(record.msg, *values)
 
 
 def _log_warning(message: Warning | str, *_: Any, **__: Any) -> None:

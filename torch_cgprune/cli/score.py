@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from torch_cgprune.cli.image_files import load_image, unreadable
 from torch_cgprune.cli.output import check_output, say, shows_progress
 from torch_cgprune.cli.source import READING, Opened, open_source
 from torch_cgprune.dataset import CGScoredDataset
-from torch_cgprune.errors import UnreadableImageError
+from torch_cgprune.errors import ArgumentValueError, UnreadableImageError
 from torch_cgprune.inputs.names import find_names
 from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
@@ -58,12 +57,12 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
         )
     except UnreadableImageError as error:
         raise _all_unreadable(opened, progress=progress) from error
-    except ValueError as error:
-        row = re.match(r"Row (\d+) of the 'features'", str(error))
+    except ArgumentValueError as error:
         names = find_names(opened.dataset)
-        if row is None or names is None:
+        if error.row is None or names is None:
             raise
-        raise ValueError(f"The image {names[int(row[1])]!r} cannot be scored. {error}") from error
+        image = names[error.row]
+        raise ArgumentValueError("The image %r cannot be scored. %s", image, error) from error
 
 
 def _all_unreadable(opened: Opened, *, progress: bool) -> UnreadableImageError:

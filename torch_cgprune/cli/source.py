@@ -66,7 +66,7 @@ def open_source(
     Args:
         source: a folder with one folder of images per class; a CSV file with the columns ``path``
             and ``label``; an ``.npz``, ``.npy`` or ``.safetensors`` file of features and labels; or
-            ``NAME:ROOT``, a dataset of torchvision (:data:`KNOWN`), its training part.
+            ``NAME:ROOT``, a dataset of torchvision (``KNOWN``), its training part.
         labels: a file of labels, ``.npy`` or one a line; an ``.npy`` file needs it.
         keys: what features and labels are called in an ``.npz`` or ``.safetensors`` file.
         features: a file of features to score instead of images.
@@ -141,7 +141,8 @@ def _check_options(source: str, options: dict[str, Any], *, is_array: bool, is_k
         kind = kinds.get(option, "images")
         if value is not None and not taken[kind]:
             raise ValueError(
-                f"The {option!r} parameter is for {kind}. Got it with {source!r}: leave it out."
+                f"The option --{option.replace('_', '-')} is for {kind}. Got it with {source!r}: "
+                "leave it out."
             )
 
 
@@ -152,8 +153,8 @@ def _torchvision(name: str, root: str, *, download: bool) -> Any:
         if download:
             raise
         raise FileNotFoundError(
-            f"There is no {KNOWN[name].__name__} below {root!r} ({error}). Name the folder it was "
-            "downloaded to before, or pass download=True."
+            f"There is no {KNOWN[name].__name__} below {root!r}, or it is damaged. Name the folder "
+            "it was downloaded to before, or pass --download."
         ) from error
 
 
@@ -194,8 +195,7 @@ def _check_keys(path: Path, there: Sequence[str], keys: Sequence[str]) -> None:
     if missing := [key for key in keys if key not in there]:
         raise ValueError(
             f"The file {str(path)!r} has no {' and no '.join(map(repr, missing))}, but "
-            f"{', '.join(map(repr, there))}. Say which are features and labels with keys=('x', "
-            "'y')."
+            f"{', '.join(map(repr, there))}. Say which are features and labels with --keys x y."
         )
 
 
@@ -203,7 +203,7 @@ def _column(labels: Any, path: Path) -> Any:
     if labels is None:
         raise ValueError(
             f"The file {str(path)!r} holds features alone. Name the file of their labels with "
-            "labels='labels.npy', or put both into an .npz file as 'features' and 'labels'."
+            "--labels labels.npy, or put both into an .npz file as 'features' and 'labels'."
         )
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 

@@ -1,80 +1,72 @@
-"""The library's errors in the words of the shell: its cures name arguments of functions."""
+"""The library's messages in the words of the shell: options for arguments, and its own cures."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-_MISMATCH = "Name another file, delete this one, or pass on_mismatch='recompute'."
-_SENTENCES = (
-    (
-        r"Pass a 'transform' that makes them equal, as \S+ 32\)\)\.",
-        "Pass --resize N, as --resize 32.",
-    ),
-    (r"\bexclude= instead", "--exclude instead"),
-    (r"The 'start' and 'width' parameters of \w+", "The options --start and --keep"),
-    (r"\bnoise_report\(scores\)", "--dry-run"),
-    (r"keys=\('x', 'y'\)", "--keys x y"),
-    (r"\btorch\.(float\d+)", r"\1"),
-)
-_OPTIONS = (
-    "balanced",
-    "block_size",
-    "download",
-    "dtype",
-    "exclude",
-    "features",
-    "format",
-    "fraction",
-    "keep",
-    "keys",
-    "labels",
-    "method",
-    "policy",
-    "resize",
-    "ridge",
-    "rule",
-    "runs",
-    "seed",
-    "skip_unreadable",
-    "start",
-    "storage",
-    "true_labels",
-)
-_NAMES = "|".join(_OPTIONS)
-_ARGUMENT = re.compile(rf"(?<!\S)({_NAMES})=('[^']*'|float\d+|True|[\d.e-]+)( or '\w+')?")
-_PARAMETER = re.compile(rf"(?:[Tt]he )?'({_NAMES})' parameter(?: of \w+)?")
-_MENTION = re.compile(r"'(fraction|rule|true_labels)'")
+import torch
+
+from torch_cgprune.cli.parser import options
+from torch_cgprune.errors import Argument, Message, Parameter
+from torch_cgprune.inputs.fingerprints import RECOMPUTE
+from torch_cgprune.inputs.rows import EQUALISE
+from torch_cgprune.noise.guards import LOOK
 
 
 def one_line(message: object, mismatch: str) -> str:
-    """Return an error's or a warning's message in one line, in the words of the shell.
+    """Return an error, a warning or another message in one line, in the words of the shell.
 
     Args:
         message: with its text as ``str``.
         mismatch: the cure where a file of scores is of other data or options.
 
     """
-    text = _from_worker(str(message)).replace(_MISMATCH, mismatch)
-    for pattern, words in _SENTENCES:
-        text = re.sub(pattern, words, text)
-    text = _ARGUMENT.sub(_option_with_value, text)
-    text = _PARAMETER.sub(lambda found: f"The option {_option(found[1])}", text)
-    text = _MENTION.sub(lambda found: _option(found[1]), text)
+    text = _from_worker(str(_Shell(mismatch).word(message)))
     return " ".join(text.split()) or type(message).__name__
 
 
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+class _Shell:
+    """What the shell writes for the values of a message.
+
+    Attributes:
+        own: its words where it does something else than Python, by the template of Python's.
+        options: what arguments are called.
+
+    """
+
+    def __init__(self, mismatch: str) -> None:
+        self.own = {
+            RECOMPUTE.template: mismatch,
+            EQUALISE.template: "Pass --resize N, as --resize 32.",
+            LOOK.template: "--dry-run",
+        }
+        self.options = options()
+        self.options["width"] = self.options["keep"]  # of a window
+
+    def word(self, value: Any) -> Any:
+        """Return what the shell writes for a value: as Python does, where it has no other word."""
+        match value:
+            case Message():
+                return self.own.get(value.template) or value.worded(self.word)
+            case Argument(name, code) if name in self.options:
+                option = self.options[name]
+                return option if code in (None, "True") else f"{option} {_typed(code)}"
+            case Parameter() if self.options.keys() >= {*value.names}:
+                plural = "s" if value.names[1:] else ""
+                return f"option{plural} {' and '.join(self.options[name] for name in value.names)}"
+            case torch.dtype():
+                return _typed(str(value))
+        return value
 
 
-def _option_with_value(found: re.Match[str]) -> str:
-    value = found[2].strip("'")
-    other = (found[3] or "").replace("'", "")
-    return _option(found[1]) if value == "True" else f"{_option(found[1])} {value}{other}"
+def _typed(code: str) -> str:
+    """Return a value, or several, as they are typed in the shell."""
+    return code.replace("'", "").replace("torch.", "")
 
 
 def _from_worker(text: str) -> str:
-    """Return what was said in a worker process, without its traceback."""
+    """Return what was said in a worker process, without the traceback that torch puts before it."""
     if not text.startswith("Caught "):
         return text
     last = re.split(r"^(?:\w+\.)*\w+(?:Error|Exception|Interrupt): ", text, flags=re.MULTILINE)

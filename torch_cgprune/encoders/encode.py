@@ -14,6 +14,7 @@ from torch import Tensor
 from torch_cgprune.encoders.encoder import Encoder
 from torch_cgprune.errors import CacheMismatchError
 from torch_cgprune.inputs.fingerprints import (
+    RECOMPUTE,
     check_digests,
     check_number,
     row_digests,
@@ -135,9 +136,10 @@ def _load(
     tensors, metadata = read_safetensors(path)
     if metadata.get("format") != FORMAT or metadata.get("encoder") != identity:
         raise CacheMismatchError(
-            f"The feature file {os.fspath(path)!r} is of another encoder: other weights, 'resize', "
-            "'normalize' or 'autocast'. Name another file, delete this one, or pass "
-            "on_mismatch='recompute'."
+            "The feature file %r is of another encoder: other weights, 'resize', 'normalize' or "
+            "'autocast'.",
+            os.fspath(path),
+            cure=RECOMPUTE,
         )
     encoded, where = Encoded(**tensors), os.fspath(path)
     check_number(len(encoded.digests), len(dataset), where, at_most=True)

@@ -9,8 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torch_cgprune.errors import CacheMismatchError
+from torch_cgprune.errors import CacheMismatchError, Message
 from torch_cgprune.inputs.labels import ClassName
+
+# The cure where a file is of other data or options.
+RECOMPUTE = Message("Name another file, delete this one, or pass on_mismatch='recompute'.")
 
 # Items read to recognise a dataset when a file is loaded.
 _SAMPLE = 32
@@ -81,7 +84,4 @@ def check_digests(known: Tensor, indices: Sequence[int], digests: Tensor, where:
 
 def mismatch(where: str, what: str) -> CacheMismatchError:
     """Return the error that a file is of other data or options: it ``what``."""
-    return CacheMismatchError(
-        f"The file {where!r} {what}. Name another file, delete this one, "
-        "or pass on_mismatch='recompute'."
-    )
+    return CacheMismatchError("The file %r %s.", where, what, cure=RECOMPUTE)

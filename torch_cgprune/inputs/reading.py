@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 
-from torch_cgprune.errors import UnstableDatasetError
+from torch_cgprune.errors import ArgumentValueError, UnstableDatasetError
 from torch_cgprune.inputs.labels import check_carried, same_label
 from torch_cgprune.inputs.rows import as_matrix, channels_first, check_shape, numbers, stack_images
 from torch_cgprune.inputs.views import check_map_style, deterministic_view, is_array
@@ -171,6 +171,8 @@ def _batches(
     )
     with tqdm(total=len(items), desc="Reading items", unit="item", disable=not progress) as bar:
         for batch in loader:
+            if isinstance(batch, ArgumentValueError):
+                raise batch
             yield batch
             bar.update(min(batch_size, len(items) - int(bar.n)))
 
@@ -218,9 +220,15 @@ class _Items(Dataset[Any]):
 
     @staticmethod
     def collate(items: list[Any]) -> Any:
-        """Stack a batch."""
+        """Stack a batch, or return why it cannot be.
+
+        Of an error that is raised in a worker, the loader passes on the text alone.
+        """
         images, labels = zip(*items, strict=True)
-        return stack_images(images), list(labels)
+        try:
+            return stack_images(images), list(labels)
+        except ArgumentValueError as error:
+            return error
 
 
 class _Images(_Items):

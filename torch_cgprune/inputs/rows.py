@@ -10,8 +10,14 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from torch_cgprune.errors import ArgumentValueError, Message
 from torch_cgprune.inputs.views import is_array
 from torch_cgprune.utils.arrays import as_tensor
+
+# The cure where images differ in shape.
+EQUALISE = Message(
+    "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
+)
 
 
 def as_matrix(features: Any) -> Tensor:
@@ -89,7 +95,7 @@ def stack_images(images: Sequence[Tensor]) -> Tensor:
     """Return images of one shape as a batch.
 
     Raises:
-        ValueError: images of different shapes.
+        ArgumentValueError: images of different shapes.
 
     """
     for image in images:
@@ -98,10 +104,14 @@ def stack_images(images: Sequence[Tensor]) -> Tensor:
 
 
 def check_shape(shape: Sequence[int], expected: Sequence[int], first: int | None = None) -> None:
-    """Raise ValueError unless images are of one shape; ``first`` is the first item that differs."""
+    """Raise an error unless images are of one shape; ``first`` is the first item that differs."""
     if tuple(shape) != tuple(expected):
         where = "" if first is None else f" (from item {first} on)"
-        raise ValueError(
-            f"The dataset's images differ in shape: {tuple(expected)} and {tuple(shape)}{where}. "
-            "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
+        raise ArgumentValueError(
+            "The dataset's images differ in shape: %s and %s%s.",
+            tuple(expected),
+            tuple(shape),
+            where,
+            parameter="transform",
+            cure=EQUALISE,
         )

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from torch_cgprune.errors import Argument, ArgumentValueError, Message
 from torch_cgprune.scores import CGScores
 
 
@@ -59,9 +60,11 @@ def listed(indices: Tensor, scores: CGScores, form: str) -> bytes:
 def _as_lines(chosen: list[int], names: list[str] | None, _: CGScores) -> str:
     broken = [name for name in names or () if {"\n", "\r"} & {*name}]
     if broken:
-        raise ValueError(
-            f"The file name {broken[0]!r} has a line break in it, which a list of lines cannot "
-            "hold. Pass format='csv' or 'json'."
+        raise ArgumentValueError(
+            "The file name %r has a line break in it, which a list of lines cannot hold.",
+            broken[0],
+            parameter="format",
+            cure=Message("Pass %s.", Argument("format", "'csv' or 'json'")),
         )
     return "".join(f"{item}\n" for item in names or chosen)
 

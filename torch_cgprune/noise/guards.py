@@ -10,7 +10,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import Message
 from torch_cgprune.noise.rate import NoiseRate
+
+# How many there are of each class.
+LOOK = Message("noise_report(scores)")
 
 # What is lost of all and of a class without a word: no great loss, however little of it is wrong.
 _OF_ALL, _OF_CLASS = 0.05, 0.2

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import ArgumentValueError, Parameter
 from torch_cgprune.inputs.labels import Labels, encode_labels
 from torch_cgprune.utils.arrays import real_numbers
 from torch_cgprune.utils.checks import check_real
@@ -37,9 +38,13 @@ def checked_window(owner: str, start: object, width: object) -> tuple[float, flo
     start = check_real("start", owner, start, "[0, 1)")
     width = check_real("width", owner, width, "(0, 1]")
     if start + width > 1 + 1e-9:
-        raise ValueError(
-            f"The 'start' and 'width' parameters of {owner} must add up to 1 at most. "
-            f"Got {start} + {width} instead."
+        raise ArgumentValueError(
+            "The %s must add up to 1 at most. Got %s + %s instead.",
+            Parameter(owner, "start", "width"),
+            start,
+            width,
+            parameter="width",
+            value=width,
         )
     return start, width
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import Argument, ArgumentValueError
 from torch_cgprune.inputs.labels import ClassName, Labels
 from torch_cgprune.noise import evidence
 from torch_cgprune.policies.by_name import POLICIES, kept_by
@@ -152,7 +153,11 @@ def mislabels_found(
     """
     wrong = wrong_labels(scores, true_labels)
     if not wrong.any():
-        raise ValueError("The 'true_labels' are the given ones: there is no wrong label to find.")
+        raise ArgumentValueError(
+            "The %s are the given ones: there is no wrong label to find.",
+            Argument("true_labels"),
+            parameter="true_labels",
+        )
     ax = _axes(ax)
     share = np.linspace(0, 1, 201)
     at = (share * len(wrong)).round().astype(int)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import Argument, ArgumentValueError
 from torch_cgprune.inputs.labels import Labels, encode_labels
 from torch_cgprune.noise import estimate_noise_rate
 from torch_cgprune.scores import CGScores
@@ -169,16 +170,25 @@ def wrong_labels(scores: CGScores, true_labels: Labels) -> Tensor:
     """
     codes, classes = encode_labels(true_labels)
     if len(codes) != len(scores):
-        raise ValueError(
-            f"The 'true_labels' must be one per example. Got {len(codes)} for {len(scores)}."
+        raise ArgumentValueError(
+            "The %s must be one per example. Got %d for %d.",
+            Argument("true_labels"),
+            len(codes),
+            len(scores),
+            parameter="true_labels",
         )
     called = [str(name) for name in classes]
     values = [str(name) for name in scores.classes]
     known = max(values, scores.class_names, key=lambda names: len({*names} & {*called}))
     place = {name: code for code, name in enumerate(known)}
     if not {*place} & {*called}:
-        raise ValueError(
-            f"The 'true_labels' are of other classes: {called[0]!r} is none of {known[:20]}."
+        raise ArgumentValueError(
+            "The %s are of other classes: %r is none of %s.",
+            Argument("true_labels"),
+            called[0],
+            known[:20],
+            parameter="true_labels",
+            value=called[0],
         )
     return torch.tensor([place.get(name, -1) for name in called])[codes] != scores.labels
 

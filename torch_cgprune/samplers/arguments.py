@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import Argument, ArgumentValueError, Message, Parameter
 from torch_cgprune.lists import read_examples
 from torch_cgprune.noise import noise_report
 from torch_cgprune.policies.by_name import POLICIES, kept_by
@@ -20,7 +21,7 @@ from torch_cgprune.samplers.guards import warn_of_loss, warn_of_suspects
 from torch_cgprune.samplers.selection import Selection
 from torch_cgprune.samplers.source import Examples, Source, examples_of
 from torch_cgprune.utils.arrays import are_indices, check_range, real_numbers
-from torch_cgprune.utils.checks import check_choice, check_integer, check_real
+from torch_cgprune.utils.checks import check_choice, check_integer, check_real, wrong_value
 
 _log = logging.getLogger(__name__)
 
@@ -95,15 +96,19 @@ def _check(choice: Choice) -> None:
     shares = choice.policy in POLICIES
     if shares != (choice.keep is not None):
         wanted = "in (0, 1]" if shares else "None"
-        raise ValueError(
-            f"The 'keep' parameter of {choice.owner} must be {wanted} for the policy "
-            f"{choice.policy!r}. Got {choice.keep!r} instead."
-        )
+        for_policy = f"{wanted} for the policy {choice.policy!r}"
+        raise wrong_value("keep", choice.owner, for_policy, choice.keep)
     if shares and (choice.rule is not None or choice.fraction is not None):
-        raise ValueError(
-            f"The 'rule' and 'fraction' parameters of {choice.owner} are for the policy "
-            f"'noise-filter'. Got {choice.rule!r} and {choice.fraction!r} for {choice.policy!r}; "
-            "'keep' says how much that keeps."
+        raise ArgumentValueError(
+            "The %s are for the policy 'noise-filter'. Got %r and %r for %r; %s says how much that "
+            "keeps.",
+            Parameter(choice.owner, "rule", "fraction"),
+            choice.rule,
+            choice.fraction,
+            choice.policy,
+            Argument("keep"),
+            parameter="rule" if choice.fraction is None else "fraction",
+            value=choice.rule if choice.fraction is None else choice.fraction,
         )
 
 
@@ -154,7 +159,13 @@ def _without(
         out = _indices(owner, exclude, len(examples))
     left = kept[~torch.isin(kept, out)]
     if not len(left):
-        raise ValueError(f"The 'exclude' parameter of {owner} leaves none of {len(kept)} examples.")
+        raise ArgumentValueError(
+            "The %s leaves none of %d examples.",
+            Parameter(owner, "exclude"),
+            len(kept),
+            parameter="exclude",
+            value=exclude,
+        )
     return left
 
 
@@ -174,9 +185,13 @@ def _suspects(owner: str, examples: Examples, *, warned: bool) -> Tensor:
     if not warned:
         warn_of_loss(
             report,
-            "exclude='suspects' leaves out",
-            "exclude a list of those that are wrong, or pass policy='noise-filter' with another "
-            "'rule' or a 'fraction'",
+            Message("%s leaves out", Argument("exclude", "'suspects'")),
+            Message(
+                "exclude a list of those that are wrong, or pass %s with another %s or a %s",
+                Argument("policy", "'noise-filter'"),
+                Argument("rule"),
+                Argument("fraction"),
+            ),
         )
     suspected = torch.ones(len(examples), dtype=torch.bool, device="cpu")
     suspected[report.selection] = False
@@ -217,7 +232,12 @@ def _unsuspected(choice: Choice, examples: Examples) -> Tensor:
     warn_of_loss(
         report,
         "The noise filter drops",
-        "pass another 'rule', a 'fraction' or balanced=True",
+        Message(
+            "pass another %s, a %s or %s",
+            Argument("rule"),
+            Argument("fraction"),
+            Argument("balanced", "True"),
+        ),
         asked=choice.fraction is not None,
     )
     return report.selection

@@ -19,8 +19,8 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
     """Hand every rank its share of a selection: for plain DDP and Lightning.
 
     All ranks go through one order, rank r taking every ``num_replicas``-th index from the r-th on,
-    as torch's ``DistributedSampler``; as there, call :meth:`set_epoch` for another order, also
-    after a resume.
+    as torch's ``DistributedSampler``; as there, call :meth:`SelectionSampler.set_epoch` for another
+    order, also after a resume.
 
     Args:
         selection: see :class:`SelectionSampler`, as are ``num_samples`` (those of all ranks

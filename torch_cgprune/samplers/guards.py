@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from torch_cgprune.errors import Argument, Message
 from torch_cgprune.noise import NoiseReport
-from torch_cgprune.noise.guards import gathered, too_much
+from torch_cgprune.noise.guards import LOOK, gathered, too_much
 from torch_cgprune.samplers.selection import Selection
 from torch_cgprune.samplers.source import Examples
 from torch_cgprune.utils.warn import warn_caller
 
 
-def warn_of_loss(report: NoiseReport, who: str, cure: str, *, asked: bool = False) -> None:
+def warn_of_loss(
+    report: NoiseReport, who: Message | str, cure: Message, *, asked: bool = False
+) -> None:
     """Warn where more is lost than is estimated to be wrong.
 
     Args:
@@ -24,8 +27,7 @@ def warn_of_loss(report: NoiseReport, who: str, cure: str, *, asked: bool = Fals
     rate = None if asked else report.rate
     lost = too_much(report.classes, report.counts, report.dropped, rate)
     if lost is not None:
-        look = "Look at noise_report(scores) and the report's page"
-        warn_caller(f"{who} {lost}. {look}, and {cure}.")
+        warn_caller("%s %s. Look at %s and the report's page, and %s.", who, lost, LOOK, cure)
 
 
 def warn_of_suspects(
@@ -50,6 +52,10 @@ def warn_of_suspects(
     found = gathered(suspects if left is None else suspects[left], kept)
     if found is not None:
         warn_caller(
-            f"{policy} keeps {found}: pass exclude='suspects'. The report's page shows them, "
-            "noise_report(scores) how many there are of each class."
+            "%s keeps %s: pass %s. The report's page shows them, %s how many there are of each "
+            "class.",
+            policy,
+            found,
+            Argument("exclude", "'suspects'"),
+            LOOK,
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from torch_cgprune.errors import Argument, ArgumentValueError, Message
 from torch_cgprune.inputs.labels import ClassName
 from torch_cgprune.scores.calibration import Calibration, measure
 from torch_cgprune.scores.file import read_scores, write_scores
@@ -215,9 +216,14 @@ class CGScores:
             return tensor
         method = self.metadata.get("options", {}).get("method")
         if self.own is None:
-            raise ValueError(
-                f"{what!r} needs predictions of all classes, which the method {method!r} does not "
-                "have: each of its blocks knows one class. Score with method='exact' or 'local'."
+            raise ArgumentValueError(
+                "%r needs predictions of all classes, which the method %r does not have: each of "
+                "its blocks knows one class.",
+                what,
+                method,
+                parameter="method",
+                value=method,
+                cure=Message("Score with %s.", Argument("method", "'exact' or 'local'")),
             )
         raise ValueError(
             f"{what!r} needs the predictions of all classes, which are kept up to 2^27 numbers; "

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import ArgumentValueError
+
 # Rows normalised at a time: bounds the float64 copies to a few MB for images.
 _CHUNK_ROWS = 1024
 
@@ -38,7 +40,7 @@ def unit_rows(
         (n, d), or (m, d), unit rows, the :math:`x_i` of the paper (section 2).
 
     Raises:
-        ValueError: a row holds NaN or infinity, or is all zeros; the message has its index.
+        ArgumentValueError: a row holds NaN or infinity, or is all zeros; ``row`` is its index.
 
     Example:
         >>> unit_rows(torch.tensor([[3, 4], [0, 2]]), dtype=torch.float32, device="cpu")
@@ -70,7 +72,12 @@ def _check_rows(largest: Tensor, indices: Sequence[int] | Tensor) -> None:
     ):
         if bad.any():
             row = int(indices[int(bad.nonzero()[0])])
-            raise ValueError(f"Row {row} of the 'features' {what}. {cure} before scoring.")
+            raise ArgumentValueError(
+                f"Row {row} of the 'features' {what}.",
+                parameter="features",
+                row=row,
+                cure=f"{cure} before scoring.",
+            )
 
 
 def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import Argument, Message
 from torch_cgprune.scores.posterior import Posterior
 from torch_cgprune.scoring.blocks import Solved, solve_blocks
 from torch_cgprune.scoring.copies import Copies
@@ -190,14 +191,18 @@ def place_tiles(problem: Problem, folder: str | os.PathLike[str] | None) -> Stor
     room = available_on(device)
     if room is None or whole * sharing <= room:
         return None
-    what = f"Scoring {rows} rows together in {problem.dtype}"
-    cure = (
-        "Pass method='local', dtype=torch.float32 if it is float64, storage='FOLDER' to keep tiles "
-        "of the matrix in a file, or a device with more memory."
+    what = Message("Scoring %d rows together in %s", rows, problem.dtype)
+    cure = Message(
+        "Pass %s, %s if it is float64, %s to keep tiles of the matrix in a file, or a device with "
+        "more memory.",
+        Argument("method", "'local'"),
+        Argument("dtype", "torch.float32"),
+        Argument("storage", "'FOLDER'"),
     )
     if device.type == "cpu" and folder is None:
         check_fits(whole * sharing, device, what, cure)
-    check_fits(working * sharing, device, f"{what}, with tiles of the matrix elsewhere,", cure)
+    apart = Message("%s, with tiles of the matrix elsewhere,", what)
+    check_fits(working * sharing, device, apart, cure)
     if folder is None:
         # Page-locked memory is handed out in powers of two.
         check_fits(2 * whole * problem.ranks.beside, _CPU, what, cure)

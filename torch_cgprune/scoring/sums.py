@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from torch_cgprune.errors import NotPositiveDefiniteError
+from torch_cgprune.errors import Argument, Message, NotPositiveDefiniteError
 from torch_cgprune.inputs.labels import ClassName
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.judging import Judgement, Verdicts, concluded, verdicts
@@ -19,6 +19,8 @@ from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.plans import Block
 
 _log = logging.getLogger(__name__)
+
+_WIDER = Argument("dtype", "torch.float64")
 
 # What is kept of each example where the predictions of all classes are too many: codes, taken from
 # the run with the highest prediction, and what is averaged over runs.
@@ -174,8 +176,9 @@ def finish(
     means = t["columns"] / t["times"][:, None]
     if not torch.isfinite(means).all():
         raise NotPositiveDefiniteError(
-            "The scores overflow: the Gram matrix is numerically singular. "
-            "Pass ridge=1e-3 or more, or dtype=torch.float64."
+            "The scores overflow: the Gram matrix is numerically singular.",
+            parameter="ridge",
+            cure=Message("Pass %s or more, or %s.", Argument("ridge", "1e-3"), _WIDER),
         )
     columns = means[of]
     columns[copies.later, :4] = 0
@@ -184,9 +187,10 @@ def finish(
     if near:
         _log.warning(
             "%d of %d rows are copies of others but for rounding and were given a small ridge. If "
-            "they should differ, centre the features or pass dtype=torch.float64.",
+            "they should differ, centre the features or pass %s.",
             near,
             len(of),
+            _WIDER,
         )
     complexity, bound = (t["class_columns"] / t["class_times"][:, None]).unbind(1)
     return CGScores(

@@ -18,6 +18,7 @@ from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import resolve_options
 from torch_cgprune.scoring.plans import by_sketch
 from torch_cgprune.scoring.problem import CONFLICT_RIDGE
+from torch_cgprune.utils.checks import wrong_value
 from torch_cgprune.utils.ranks import Ranks
 from torch_cgprune.utils.warn import warn_caller
 
@@ -115,9 +116,12 @@ def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> Non
             "The 'features' must have at least 2 rows: a score compares examples. Got 1."
         )
     if isinstance(ridge, str) and ridge == "auto" and not codes.any():
-        raise ValueError(
-            "The 'ridge' parameter of cg_scores must be a number where all labels are the same. "
-            "Got 'auto', which compares predictions of classes."
+        raise wrong_value(
+            "ridge",
+            "cg_scores",
+            "a number where all labels are the same",
+            ridge,
+            got="%r, which compares predictions of classes.",
         )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from torch_cgprune.errors import Message, NotEnoughMemoryError
+
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -20,7 +22,7 @@ def pick_device(wanted: torch.device | str | None, home: torch.device) -> torch.
     return torch.device("cuda") if home.type == "cpu" and torch.cuda.is_available() else home
 
 
-def check_fits(needed: int, device: torch.device, what: str, cure: str) -> None:
+def check_fits(needed: int, device: torch.device, what: Message | str, cure: Message | str) -> None:
     """Raise unless ``device`` has ``needed`` bytes left.
 
     Args:
@@ -30,14 +32,18 @@ def check_fits(needed: int, device: torch.device, what: str, cure: str) -> None:
         cure: what to do instead, for the message.
 
     Raises:
-        MemoryError: it has fewer; the message gives both figures and the cure.
+        NotEnoughMemoryError: it has fewer; the message gives both figures and the cure.
 
     """
     available = available_on(device)
     if available is not None and needed > available:
-        raise MemoryError(
-            f"{what} needs {needed / 1e9:.1f} GB on {device}, of which {available / 1e9:.1f} GB "
-            f"are available. {cure}"
+        raise NotEnoughMemoryError(
+            "%s needs %.1f GB on %s, of which %.1f GB are available.",
+            what,
+            needed / 1e9,
+            device,
+            available / 1e9,
+            cure=cure,
         )
 
 
