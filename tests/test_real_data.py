@@ -52,6 +52,7 @@ def test_from_the_dataset_to_the_loader(images, tmp_path):
     assert (seen.bincount() - expected).abs().max() < 1
 
 
+@pytest.mark.slow
 def test_wrong_labels_are_found(images):
     """Design section 2: F1 0.880 on 6,000 images with 20 % symmetric noise and ridge 0.1."""
     rng = torch.Generator().manual_seed(0)

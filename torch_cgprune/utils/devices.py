@@ -79,8 +79,14 @@ def own_settings() -> Iterator[None]:
 
     TF32 or bfloat16 products would cost the scores their digits; what names no device is host data.
     """
-    with _full_precision(), torch.no_grad(), torch.device("cpu"):
+    with _full_precision(), torch.no_grad(), _on_cpu():
         yield
+
+
+def _on_cpu() -> contextlib.AbstractContextManager[Any]:
+    """Let the CPU be the default device; where it is, not once more: each call would cost more."""
+    is_default = torch.get_default_device().type == "cpu"
+    return contextlib.nullcontext() if is_default else torch.device("cpu")
 
 
 @contextlib.contextmanager
