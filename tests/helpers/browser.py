@@ -8,6 +8,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 needs_chromium = pytest.mark.skipif(
@@ -50,6 +51,9 @@ def show(driver, page, *, width=1400, height=1000, dark=False):
     features = [{"name": name, "value": value} for name, value in wishes.items()]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     driver.get(page.as_uri())
+    # On a busy machine the driver has come back before the new document was there.
+    shown = "return location.href === arguments[0] && document.readyState === 'complete'"
+    WebDriverWait(driver, 60).until(lambda d: d.execute_script(shown, page.as_uri()))
 
 
 def requested(driver):
