@@ -58,7 +58,9 @@ class CGScoredDataset(Dataset[Any]):
         transform: from an image to what is scored, deterministic; for a torchvision dataset (also
             inside ``Subset`` or ``ConcatDataset``) it takes the place of the training transform,
             for any other it follows the dataset's own. None scores images as they are.
-        num_workers: worker processes to read items; None chooses by size.
+        num_workers: worker processes to read items, for datasets that open their files anew in
+            each; up to 256 items are read again in this process, and must be the same. None reads
+            in this process alone.
         verify: what of the data is compared with the cache: ``"sample"``, 32 items, and all labels
             if they are given or attributes of the dataset; or ``"full"``, every item.
         on_mismatch: with a cache of other data or other options, ``"error"`` or ``"recompute"``.
@@ -84,7 +86,8 @@ class CGScoredDataset(Dataset[Any]):
         CacheError: the cache is truncated or no score file.
         FileNotFoundError, PermissionError: the cache's folder is missing or cannot be written,
             found out before anything is computed.
-        UnstableDatasetError: the items change from one read to the next.
+        UnstableDatasetError: the items change from one read to the next, or in worker processes.
+        UnreadableItemError: the dataset fails to give an item, which is named.
         MemoryError: more rows together than fit.
         TypeError, ValueError: data that cannot be scored, or a bad option.
 

@@ -79,7 +79,17 @@ def own_settings() -> Iterator[None]:
 
     TF32 or bfloat16 products would cost the scores their digits; what names no device is host data.
     """
-    with _full_precision(), torch.no_grad(), _on_cpu():
+    with _full_precision(), torch.no_grad(), plain_settings():
+        yield
+
+
+@contextlib.contextmanager
+def plain_settings() -> Iterator[None]:
+    """Let no autocast around it and no default device change what is computed, or where."""
+    with _on_cpu(), contextlib.ExitStack() as stack:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
         yield
 
 
