@@ -9,8 +9,7 @@ from PIL import Image
 from torch.utils.data import Dataset, Subset, TensorDataset
 from torchvision.datasets import ImageFolder
 
-from torch_cgprune import CGScoredDataset, UnstableDatasetError
-from torch_cgprune.errors import UnreadableItemError
+from torch_cgprune import CGScoredDataset, UnreadableItemError, UnstableDatasetError
 from torch_cgprune.inputs.reading import read_dataset, read_images, read_labels, read_rows
 
 N = 5000

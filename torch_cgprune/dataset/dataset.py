@@ -45,8 +45,9 @@ class CGScoredDataset(Dataset[Any]):
             mappings, as a ``datasets.Dataset`` has them; then name two columns as ``features`` and
             ``labels``. Such a table is read without its format or transform.
         cache: a file to load the scores from if it exists, and to write them to if not; replaced
-            only as a whole. None computes them at every start. Beside it, in ``<cache>.partial``,
-            the finished runs of an interrupted scoring wait to be taken up.
+            only as a whole, and always where nothing tells the encoder from another
+            (``Encoder.identity``). None computes them at every start. Beside it, in
+            ``<cache>.partial``, the finished runs of an interrupted scoring wait to be taken up.
         features: what to score instead of the images as they are: an ``Encoder``, or a
             ``torch.nn.Module`` or a function alone, from batches of the images to their features
             (kept in ``<cache>.features``); an (n, ...) tensor or array, or the ``.npy`` or
@@ -249,6 +250,8 @@ def _load(
                 raise
             _log.warning("%s Computing anew.", mismatch)
         else:
-            return data.named(scores)
+            if data.is_recognised():
+                return data.named(scores)
+            _log.warning("The scores in %r may be of another encoder. Computing anew.", str(cache))
     check_writable(cache)
     return None

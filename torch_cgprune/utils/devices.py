@@ -84,19 +84,24 @@ def own_settings() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def plain_settings() -> Iterator[None]:
-    """Let no autocast around it and no default device change what is computed, or where."""
-    with _on_cpu(), contextlib.ExitStack() as stack:
+def plain_settings(device: torch.device | str = "cpu") -> Iterator[None]:
+    """Let no autocast around it change what is computed, and no default device but this one where.
+
+    Args:
+        device: where what names none is, if any other than the CPU is the default.
+
+    """
+    with _default_device(device), contextlib.ExitStack() as stack:
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
         yield
 
 
-def _on_cpu() -> contextlib.AbstractContextManager[Any]:
-    """Let the CPU be the default device; where it is, not once more: each call would cost more."""
-    is_default = torch.get_default_device().type == "cpu"
-    return contextlib.nullcontext() if is_default else torch.device("cpu")
+def _default_device(device: torch.device | str) -> contextlib.AbstractContextManager[Any]:
+    """Let a device be the default; where the CPU is, not once more: each call would cost more."""
+    is_unset = torch.get_default_device().type == "cpu"
+    return contextlib.nullcontext() if is_unset else torch.device(device)
 
 
 @contextlib.contextmanager
