@@ -34,6 +34,7 @@ PUBLIC = {
         "NotPositiveDefiniteError",
         "PrunedSampler",
         "SelectionSampler",
+        "UnreadableItemError",
         "UnstableDatasetError",
         "WindowSampler",
         "cg_scores",

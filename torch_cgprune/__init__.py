@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # for who reads or checks the code; a name is imported when i
         CacheError,
         CacheMismatchError,
         NotPositiveDefiniteError,
+        UnreadableItemError,
         UnstableDatasetError,
     )
     from torch_cgprune.noise import NoiseRate, NoiseReport, estimate_noise_rate, noise_report
@@ -48,6 +49,7 @@ __all__ = [
     "NotPositiveDefiniteError",
     "PrunedSampler",
     "SelectionSampler",
+    "UnreadableItemError",
     "UnstableDatasetError",
     "WindowSampler",
     "cg_scores",
@@ -70,6 +72,7 @@ _HOMES = {
     "NotPositiveDefiniteError": "errors",
     "PrunedSampler": "samplers",
     "SelectionSampler": "samplers",
+    "UnreadableItemError": "errors",
     "UnstableDatasetError": "errors",
     "WindowSampler": "samplers",
     "cg_scores": "scoring",

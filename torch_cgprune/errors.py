@@ -144,5 +144,9 @@ class UnreadableImageError(OSError):
     """A file is truncated, or no image."""
 
 
+class UnreadableItemError(DetailedError, RuntimeError):
+    """A dataset fails to give an item; the cause is the dataset's own error."""
+
+
 class DetailedWarning(Message, UserWarning):
     """A warning whose message can be worded anew."""

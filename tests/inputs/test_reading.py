@@ -81,10 +81,10 @@ def test_workers_read_the_same_in_order(num_workers):
 def test_choosing_the_workers_leaves_the_start_method_open():
     script = """
 import multiprocessing
-from torch_cgprune.inputs import reading
-reading._default_workers(10**6)
+from torch_cgprune.inputs import loading
+loading.workers_for(10**6)
 multiprocessing.set_start_method("spawn")
-assert reading._default_workers(10**6) == 0
+assert loading.workers_for(10**6) == 0
 """
     subprocess.run([sys.executable, "-c", script], check=True)
 

@@ -99,7 +99,10 @@ def _add_score(command: argparse.ArgumentParser) -> None:
     )
     data.add_argument("--download", action="store_true", help="let torchvision fetch its dataset")
     data.add_argument(
-        "--num-workers", type=_integer(0), metavar="N", help="processes that read (by size)"
+        "--num-workers",
+        type=_integer(0),
+        metavar="N",
+        help="processes (image files: by size)",
     )
     _add_scoring(command.add_argument_group("the scoring"))
 

@@ -15,6 +15,7 @@ from torch_cgprune.cli.output import check_output, say, shows_progress
 from torch_cgprune.cli.source import READING, Opened, open_source
 from torch_cgprune.dataset import CGScoredDataset
 from torch_cgprune.errors import ArgumentValueError, UnreadableImageError
+from torch_cgprune.inputs.loading import workers_for
 from torch_cgprune.inputs.names import find_names
 from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
@@ -47,7 +48,7 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
             features=opened.features,
             labels=opened.labels,
             transform=opened.transform,
-            num_workers=args.num_workers,
+            num_workers=_workers(opened, args.num_workers),
             on_mismatch="recompute" if args.overwrite else "error",
             device=args.device,
             dtype=getattr(torch, args.dtype),
@@ -63,6 +64,12 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
             raise
         image = names[error.row]
         raise ArgumentValueError("The image %r cannot be scored. %s", image, error) from error
+
+
+def _workers(opened: Opened, asked: int | None) -> int | None:
+    """Return how many processes read: image files are each opened anew, wherever that is."""
+    own_files = opened.features is None and find_names(opened.dataset) is not None
+    return workers_for(len(opened.dataset)) if asked is None and own_files else asked
 
 
 def _all_unreadable(opened: Opened, *, progress: bool) -> UnreadableImageError:

@@ -45,8 +45,9 @@ class CGScoredDataset(Dataset[Any]):
             mappings, as a ``datasets.Dataset`` has them; then name two columns as ``features`` and
             ``labels``. Such a table is read without its format or transform.
         cache: a file to load the scores from if it exists, and to write them to if not; replaced
-            only as a whole. None computes them at every start. Beside it, in ``<cache>.partial``,
-            the finished runs of an interrupted scoring wait to be taken up.
+            only as a whole, and always where nothing tells the encoder from another
+            (``Encoder.identity``). None computes them at every start. Beside it, in
+            ``<cache>.partial``, the finished runs of an interrupted scoring wait to be taken up.
         features: what to score instead of the images as they are: an ``Encoder``, or a
             ``torch.nn.Module`` or a function alone, from batches of the images to their features
             (kept in ``<cache>.features``); an (n, ...) tensor or array, or the ``.npy`` or
@@ -58,7 +59,9 @@ class CGScoredDataset(Dataset[Any]):
         transform: from an image to what is scored, deterministic; for a torchvision dataset (also
             inside ``Subset`` or ``ConcatDataset``) it takes the place of the training transform,
             for any other it follows the dataset's own. None scores images as they are.
-        num_workers: worker processes to read items; None chooses by size.
+        num_workers: worker processes to read items, for datasets that open their files anew in
+            each; up to 256 items are read again in this process, and must be the same. None reads
+            in this process alone.
         verify: what of the data is compared with the cache: ``"sample"``, 32 items, and all labels
             if they are given or attributes of the dataset; or ``"full"``, every item.
         on_mismatch: with a cache of other data or other options, ``"error"`` or ``"recompute"``.
@@ -84,7 +87,8 @@ class CGScoredDataset(Dataset[Any]):
         CacheError: the cache is truncated or no score file.
         FileNotFoundError, PermissionError: the cache's folder is missing or cannot be written,
             found out before anything is computed.
-        UnstableDatasetError: the items change from one read to the next.
+        UnstableDatasetError: the items change from one read to the next, or in worker processes.
+        UnreadableItemError: the dataset fails to give an item, which is named.
         MemoryError: more rows together than fit.
         TypeError, ValueError: data that cannot be scored, or a bad option.
 
@@ -246,6 +250,8 @@ def _load(
                 raise
             _log.warning("%s Computing anew.", mismatch)
         else:
-            return data.named(scores)
+            if data.is_recognised():
+                return data.named(scores)
+            _log.warning("The scores in %r may be of another encoder. Computing anew.", str(cache))
     check_writable(cache)
     return None

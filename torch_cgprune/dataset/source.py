@@ -40,6 +40,9 @@ from torch_cgprune.inputs.views import is_array
 from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.ranks import Ranks
 
+# What scores have as the identity of an encoder that nothing tells from another.
+_UNKNOWN = "unknown"
+
 _log = logging.getLogger(__name__)
 
 
@@ -199,7 +202,7 @@ class Source:
         scores = self.named(scores)
         if self.encoder is None or digests is None:
             return scores
-        metadata = {**scores.metadata, "encoder": self.encoder.identity}
+        metadata = {**scores.metadata, "encoder": self.encoder.identity or _UNKNOWN}
         return dataclasses.replace(scores, digests=digests, metadata=metadata)
 
     def named(self, scores: CGScores) -> CGScores:
@@ -215,7 +218,7 @@ class Source:
     def check(self, scores: CGScores, where: str, *, everything: bool) -> None:
         """Raise CacheMismatchError unless ``scores`` are of these data, encoded as here."""
         check_number(len(scores), len(self), where)
-        identity = None if self.encoder is None else self.encoder.identity
+        identity = None if self.encoder is None else self.encoder.identity or _UNKNOWN
         check_encoder(scores, identity, where)
         if everything:
             digests, labels = self._everything()
@@ -232,6 +235,10 @@ class Source:
             labels = read or read_labels(self.dataset, compared) or [None] * len(compared)
             check_some_labels(scores, compared, labels, where)
         check_digests(scores.digests, compared, digests, where)
+
+    def is_recognised(self) -> bool:
+        """Return whether scores of these data can be known again: not where an encoder is not."""
+        return self.encoder is None or self.encoder.identity is not None
 
     def check_listed(self, scores: CGScores, where: str) -> None:
         """Raise CacheMismatchError unless number, labels and file names are those of ``scores``.

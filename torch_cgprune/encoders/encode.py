@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from torch_cgprune.encoders.consistency import check_consistent, check_length
 from torch_cgprune.encoders.encoder import Encoder
-from torch_cgprune.errors import CacheMismatchError
+from torch_cgprune.encoders.identity import unknown
+from torch_cgprune.errors import CacheMismatchError, UnstableDatasetError
 from torch_cgprune.inputs.fingerprints import (
     RECOMPUTE,
     check_digests,
@@ -67,37 +71,33 @@ def encode_dataset(
 
     Raises:
         CacheMismatchError: the file is of another encoder or of other images.
+        UnstableDatasetError: items that change; what was kept of them in this run is removed.
         TypeError, ValueError: images that cannot be read, or an encoder's output that is no row of
-            finite numbers per image, of one length.
+            finite numbers per image, of one length, that depends on the image alone.
 
     """
-    done, identity = None, encoder.identity if encoder.cache else ""
-    if encoder.cache:
-        try:
-            done = _load(encoder.cache, identity, dataset, transform)
-        except CacheMismatchError as mismatch:
-            if on_mismatch == "error":
-                raise
-            _log.warning("%s Encoding anew.", mismatch)
-    n, at, saved = len(dataset), 0 if done is None else len(done.digests), time.monotonic()
+    keeper = _Keeper.of(encoder, save_every)
+    done = None if keeper is None else keeper.load(dataset, transform, on_mismatch)
+    n, at = len(dataset), 0 if done is None else len(done.digests)
     if done is not None and at == n:
         return done, None
     features, digests = _begun(done, n)
     labels: list[Any] = []
     reading |= {"transform": transform, "batch_size": encoder.batch_size}
-    with encoder.running() as encode:
+    with encoder.running() as encode, _forgotten_if_unstable(keeper):
         for images, batch_labels in read_images(dataset, first=at, **reading):
             rows = encode(images)
+            if not labels:
+                check_consistent(encode, images, rows)
             if features is None:
                 features = rows.new_empty(n, rows.shape[1])
-            _check_length(rows, features)
+            check_length(rows, features)
             features[at : at + len(rows)] = rows
             digests[at : at + len(rows)] = row_digests(images.flatten(1))
             at += len(rows)
             labels.extend(batch_labels)
-            if encoder.cache and (at == n or time.monotonic() - saved > save_every):
-                _save(encoder.cache, identity, Encoded(features[:at], digests[:at]))
-                saved = time.monotonic()
+            if keeper:
+                keeper.save(Encoded(features[:at], digests[:at]), last=at == n)
     assert features is not None  # noqa: S101
     known = done is None and labels[0] is not None
     return Encoded(features, digests), labels if known else None
@@ -105,7 +105,7 @@ def encode_dataset(
 
 def _begun(done: Encoded | None, n: int) -> tuple[Tensor | None, Tensor]:
     """Return room for n rows and n digests, with those that are done; no rows without any."""
-    digests = torch.zeros(n, dtype=torch.int64)
+    digests = torch.zeros(n, dtype=torch.int64, device="cpu")
     if done is None:
         return None, digests
     m, d = done.features.shape
@@ -114,21 +114,65 @@ def _begun(done: Encoded | None, n: int) -> tuple[Tensor | None, Tensor]:
     return features, digests
 
 
-def _check_length(rows: Tensor, features: Tensor) -> None:
-    if rows.shape[1] != features.shape[1]:
-        raise ValueError(
-            f"The encoder must return rows of one length. Got {features.shape[1]} and "
-            f"{rows.shape[1]}; pass 'resize', or a 'transform' that makes images equal."
-        )
+class _Keeper:
+    """The file of an encoder's features.
+
+    Args:
+        path: of the file.
+        identity: of the encoder.
+        every: seconds between two writes.
+
+    """
+
+    def __init__(self, path: str | os.PathLike[str], identity: str, every: float) -> None:
+        self.path, self.identity, self.every = os.fspath(path), identity, every
+        self.saved, self.has_saved = time.monotonic(), False
+
+    @classmethod
+    def of(cls, encoder: Encoder, every: float) -> _Keeper | None:
+        """Return what keeps an encoder's features; None where it has no file, or is not known."""
+        if encoder.cache is None:
+            return None
+        identity = encoder.identity
+        if identity is None:
+            _log.warning(
+                "Features are not kept in %r: nothing tells the encoder from another, as %s.",
+                os.fspath(encoder.cache),
+                unknown(encoder.module),
+            )
+            return None
+        return cls(encoder.cache, identity, every)
+
+    def load(self, dataset: Any, transform: Transform, on_mismatch: str) -> Encoded | None:
+        """Return what the file holds of these images; None where there is none to take."""
+        try:
+            return _load(self.path, self.identity, dataset, transform)
+        except CacheMismatchError as mismatch:
+            if on_mismatch == "error":
+                raise
+            _log.warning("%s Encoding anew.", mismatch)
+        return None
+
+    def save(self, encoded: Encoded, *, last: bool) -> None:
+        """Write what there is, if it is all or the time has come."""
+        if last or time.monotonic() - self.saved > self.every:
+            content = {"format": FORMAT, "encoder": self.identity}
+            write_safetensors(self.path, encoded._asdict(), content)
+            self.saved, self.has_saved = time.monotonic(), True
 
 
-def _save(path: str | os.PathLike[str], identity: str, encoded: Encoded) -> None:
-    write_safetensors(path, encoded._asdict(), {"format": FORMAT, "encoder": identity})
+@contextlib.contextmanager
+def _forgotten_if_unstable(keeper: _Keeper | None) -> Iterator[None]:
+    """Remove what was kept of a dataset that turns out to be read wrongly."""
+    try:
+        yield
+    except UnstableDatasetError:
+        if keeper is not None and keeper.has_saved:
+            Path(keeper.path).unlink(missing_ok=True)
+        raise
 
 
-def _load(
-    path: str | os.PathLike[str], identity: str, dataset: Any, transform: Transform
-) -> Encoded | None:
+def _load(path: str, identity: str, dataset: Any, transform: Transform) -> Encoded | None:
     """Return what a file holds of this encoder's features of these images; None without a file."""
     if not Path(path).is_file():
         check_writable(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
+from torch_cgprune.encoders.identity import identify
+from torch_cgprune.encoders.reach import networks
 from torch_cgprune.utils.checks import check_integer
-from torch_cgprune.utils.devices import pick_device
+from torch_cgprune.utils.devices import pick_device, plain_settings
 
 # Mean and standard deviation per channel, of images in [0, 1].
 Statistics: TypeAlias = tuple[Sequence[float], Sequence[float]]
@@ -28,7 +29,9 @@ class Encoder:
 
     As ``features=`` of ``CGScoredDataset``, a bare module or function is an ``Encoder`` with these
     defaults. Features are computed once: in eval mode, without gradients; the module's modes and
-    its device are afterwards as they were.
+    its device are afterwards as they were. So are the modes of all networks that a function
+    reaches: in its closure, its arguments (``functools.partial``), its object, or as globals that
+    it names. Around it, ``torch.autocast`` and ``torch.set_default_device`` change nothing.
 
     Args:
         module: from (b, c, h, w) images, floats in [0, 1] before ``normalize``, to a tensor of b
@@ -43,7 +46,8 @@ class Encoder:
             own. Features come back in float32.
         cache: a file to load the features from if it exists, and to write them to, every minute
             while they are computed: an interrupted run goes on there. None takes
-            ``<cache>.features``, with the ``cache`` of the dataset, if there is one.
+            ``<cache>.features``, with the ``cache`` of the dataset, if there is one. Features of
+            a function that nothing tells from another are not kept, and the log says so.
         column: of the images, in a dataset of mappings.
 
     Raises:
@@ -73,46 +77,42 @@ class Encoder:
         check_integer("batch_size", "Encoder", self.batch_size, minimum=1)
 
     @property
-    def identity(self) -> str:
-        """Hexadecimal SHA-256 of the weights and of all that shapes the features.
+    def identity(self) -> str | None:
+        """Hexadecimal SHA-256 of all that shapes the features; None where it is not known.
 
-        A function is known by its name alone.
+        A network is known by its weights; a function by its name, or its code where it has no name
+        of its own, and by the networks and values that it reaches. A lambda that reaches no
+        network, or what reaches objects of other runtimes, is not known.
         """
-        module: Any = self.module
-        name = getattr(module, "__qualname__", type(module).__qualname__)
-        parts = [module.__module__, name, self.resize, self.normalize, self.autocast]
-        known = hashlib.sha256(repr(parts).encode())
-        if isinstance(module, nn.Module):
-            known.update(repr(module).encode())
-            for key, value in module.state_dict().items():
-                known.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
-                known.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-        return known.hexdigest()
+        return identify(self.module, [self.resize, self.normalize, self.autocast])
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Callable[[Tensor], Tensor]]:
         """Give a function from (b, c, h, w) CPU images to their (b, d) float32 CPU features."""
-        if isinstance(self.module, nn.Module):
-            with _borrowed(self.module, self.device) as device, torch.no_grad():
-                network = _penultimate(self.module)
-                yield lambda images: self._encode(network, images, device)
-        else:
-            device = torch.device("cpu" if self.device is None else self.device)
-            with torch.no_grad():
+        with torch.no_grad(), _evaluating(networks(self.module)):
+            if isinstance(self.module, nn.Module):
+                with _borrowed(self.module, self.device) as device:
+                    with plain_settings(device):
+                        network = _penultimate(self.module)
+                    yield lambda images: self._encode(network, images, device)
+            else:
+                device = torch.device("cpu" if self.device is None else self.device)
                 yield lambda images: self._encode(self.module, images, device)
 
     def _encode(
         self, network: Callable[[Tensor], Any], images: Tensor, device: torch.device
     ) -> Tensor:
-        batch = self._prepared(images.to(device))
-        if batch.is_floating_point():
-            batch = batch.to(_dtype(self.module))
-        with torch.autocast(
-            device.type, dtype=self.autocast, enabled=self.autocast is not None, cache_enabled=False
-        ):
-            output = network(batch)
-        _check_output(output, len(images))
-        rows: Tensor = output.detach().reshape(len(images), -1).float().cpu()
+        with plain_settings(device):
+            batch = self._prepared(images.to(device))
+            if batch.is_floating_point():
+                batch = batch.to(_dtype(self.module))
+            mixed = self.autocast is not None
+            with torch.autocast(
+                device.type, dtype=self.autocast, enabled=mixed, cache_enabled=False
+            ):
+                output = network(batch)
+            _check_output(output, len(images))
+            rows: Tensor = output.detach().reshape(len(images), -1).float().cpu()
         return rows
 
     def _prepared(self, batch: Tensor) -> Tensor:
@@ -127,9 +127,21 @@ class Encoder:
 
 
 @contextlib.contextmanager
+def _evaluating(modules: list[nn.Module]) -> Iterator[None]:
+    """Put modules into eval mode, and all their parts back into their own modes."""
+    modes = {part: part.training for module in modules for part in module.modules()}
+    try:
+        for module in modules:
+            module.eval()
+        yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
+
+
+@contextlib.contextmanager
 def _borrowed(module: nn.Module, wanted: torch.device | str | None) -> Iterator[torch.device]:
-    """Put a module into eval mode on a device, and back into its own modes and place."""
-    modes = {part: part.training for part in module.modules()}
+    """Put a module onto a device, and back into its own place."""
     tensors = [*module.parameters(), *module.buffers()]
     places = {tensor.device for tensor in tensors}
     home = tensors[0].device if tensors else torch.device("cpu")
@@ -141,15 +153,12 @@ def _borrowed(module: nn.Module, wanted: torch.device | str | None) -> Iterator[
         )
     device = pick_device(wanted, home) if together else home
     try:
-        module.eval()
         if together:
             module.to(device)
         yield device
     finally:
         if together:
             module.to(home)
-        for part, training in modes.items():
-            part.training = training
 
 
 def _dtype(module: Any) -> torch.dtype:

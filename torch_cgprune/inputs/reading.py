@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -12,22 +10,19 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
-from tqdm.auto import tqdm
 
-from torch_cgprune.errors import ArgumentValueError, UnstableDatasetError
-from torch_cgprune.inputs.labels import check_carried, same_label
-from torch_cgprune.inputs.rows import as_matrix, channels_first, check_shape, numbers, stack_images
+from torch_cgprune.errors import UnstableDatasetError
+from torch_cgprune.inputs.items import Images, ItemLabels, Items, same_marks
+from torch_cgprune.inputs.labels import check_carried
+from torch_cgprune.inputs.loading import BATCH, batches, spread
+from torch_cgprune.inputs.rows import as_matrix, check_shape, stack_images
 from torch_cgprune.inputs.views import check_map_style, deterministic_view, is_array
-from torch_cgprune.utils.arrays import plain
+from torch_cgprune.utils.devices import plain_settings
 
 Transform: TypeAlias = Callable[[Any], Any] | None
 
-_BATCH = 256
 # A flip with probability 1/2 stays unseen in 16 items read twice with probability 2^-16.
 _PROBES = 16
-# Below this many items, starting worker processes takes longer than reading.
-_WORKERS_FROM = 4096
 
 
 def read_rows(
@@ -40,8 +35,8 @@ def read_rows(
     """
     if is_array(source):
         return as_matrix(source)[list(indices)], None
-    items = (_Images if images else _Items)(deterministic_view(source, transform))
-    with _random_state_kept():
+    items = (Images if images else Items)(deterministic_view(source, transform))
+    with _random_state_kept(), plain_settings():
         rows, labels = zip(*(items[i] for i in indices), strict=True)
     return _flat(stack_images(rows)), _known([*labels])
 
@@ -59,10 +54,11 @@ def read_labels(
         One label per index, or None if the items have none.
 
     """
-    chosen = dataset if indices is None else Subset(dataset, indices)
+    items = ItemLabels(deterministic_view(dataset, None))
+    chosen = range(len(items)) if indices is None else indices
     labels: list[Any] = []
     with _random_state_kept():
-        for batch in _batches(_ItemLabels(deterministic_view(chosen, None)), num_workers, progress):
+        for batch in batches(items, chosen, num_workers, progress=progress):
             labels.extend(batch)
     return _known(labels)
 
@@ -84,26 +80,29 @@ def read_dataset(
         dataset: items are ``(image, label, ...)`` or just the image.
         expected: n labels that the items should carry; compared with the first items read.
         transform: see :func:`~torch_cgprune.inputs.views.deterministic_view`.
-        num_workers: worker processes of the ``DataLoader``; None takes one per CPU, eight at most,
-            for datasets large enough to be worth it, where processes are forked.
+        num_workers: worker processes of the ``DataLoader``; None reads in this one. What workers
+            read is compared with what this process reads, for up to 256 items.
         progress: show a progress bar in items.
 
     Returns:
         (n, d) features and the items' n labels, None if they are bare images.
 
     Raises:
-        UnstableDatasetError: an item changed between two reads.
+        UnstableDatasetError: an item changed between two reads, or is another in a worker.
+        UnreadableItemError: the dataset fails to give an item; the cause is its own error.
         ValueError: images of different sizes, an empty dataset, or labels that are not as expected.
         TypeError: no map-style dataset, or an item that is no image.
 
     """
-    items = _Items(_opened(dataset, transform))
+    items = Items(_opened(dataset, transform))
     features: Tensor | None = None
     shape: Sequence[int] = ()
     labels: list[Any] = []
     with _random_state_kept():
         _probe(items, expected)
-        for images, batch_labels in _batches(items, num_workers, progress):
+        for images, batch_labels in batches(
+            items, range(len(items)), num_workers, progress=progress
+        ):
             rows = _flat(images)
             if features is None:
                 features, shape = rows.new_empty(len(items), rows.shape[1]), images.shape[1:]
@@ -124,7 +123,7 @@ def read_images(
     dataset: Any,
     *,
     first: int = 0,
-    batch_size: int = _BATCH,
+    batch_size: int = BATCH,
     expected: Sequence[Any] | None = None,
     transform: Transform = None,
     num_workers: int | None = None,
@@ -139,11 +138,11 @@ def read_images(
         if the items are bare images.
 
     """
-    view = _opened(dataset, transform)
+    items = Images(_opened(dataset, transform))
+    left = range(first, len(items))
     with _random_state_kept():
-        _probe(_Images(view), expected)
-        items = _Images(view if first == 0 else Subset(view, range(first, len(view))))
-        yield from _batches(items, num_workers, progress, batch_size)
+        _probe(items, expected)
+        yield from batches(items, left, num_workers, progress=progress, batch_size=batch_size)
 
 
 def _opened(dataset: Any, transform: Transform) -> Any:
@@ -152,39 +151,6 @@ def _opened(dataset: Any, transform: Transform) -> Any:
     if len(dataset) == 0:
         raise ValueError("The dataset is empty: there is nothing to score.")
     return deterministic_view(dataset, transform)
-
-
-def _batches(
-    items: _Items,
-    num_workers: int | None,
-    progress: bool,  # noqa: FBT001
-    batch_size: int = _BATCH,
-) -> Iterator[Any]:
-    if num_workers is None:
-        num_workers = _default_workers(len(items))
-    loader = DataLoader(
-        items,
-        batch_size=batch_size,
-        num_workers=num_workers,
-        collate_fn=items.collate,
-        generator=torch.Generator("cpu"),  # else the loader draws from the global one
-    )
-    with tqdm(total=len(items), desc="Reading items", unit="item", disable=not progress) as bar:
-        for batch in loader:
-            if isinstance(batch, ArgumentValueError):
-                raise batch
-            yield batch
-            bar.update(min(batch_size, len(items) - int(bar.n)))
-
-
-def _default_workers(n: int) -> int:
-    # Spawned workers would import the caller's script anew and need its transforms pickled.
-    # allow_none: asking otherwise would settle the method, and the caller could choose none.
-    chosen = multiprocessing.get_start_method(allow_none=True)
-    method = chosen or multiprocessing.get_all_start_methods()[0]  # the first is the default
-    if n < _WORKERS_FROM or method != "fork":
-        return 0
-    return min(len(os.sched_getaffinity(0)), 8)
 
 
 @contextlib.contextmanager
@@ -203,70 +169,16 @@ def _known(labels: list[Any]) -> list[Any] | None:
     return None if labels[0] is None else labels
 
 
-class _Items(Dataset[Any]):
-    """A dataset's items as (numbers, plain label or None), made in the worker."""
-
-    convert: Callable[[Any, int], Tensor] = staticmethod(numbers)
-
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> Any:
-        image, label = _fields(self.dataset[index])
-        return self.convert(image, index), label
-
-    @staticmethod
-    def collate(items: list[Any]) -> Any:
-        """Stack a batch, or return why it cannot be.
-
-        Of an error that is raised in a worker, the loader passes on the text alone.
-        """
-        images, labels = zip(*items, strict=True)
-        try:
-            return stack_images(images), list(labels)
-        except ArgumentValueError as error:
-            return error
-
-
-class _Images(_Items):
-    """The images in the shape that encoders take, with their labels."""
-
-    convert = staticmethod(channels_first)
-
-
-class _ItemLabels(_Items):
-    """The labels alone."""
-
-    def __getitem__(self, index: int) -> Any:
-        return _fields(self.dataset[index])[1]
-
-    @staticmethod
-    def collate(items: list[Any]) -> Any:
-        """Keep a batch as it is."""
-        return items
-
-
-def _fields(item: Any) -> tuple[Any, Any]:
-    """Split an item into image and plain label; None where it has no label."""
-    image, *rest = item if isinstance(item, tuple | list) else (item,)
-    return image, plain(rest[0]) if rest else None
-
-
-def _probe(items: _Items, expected: Sequence[Any] | None) -> None:
+def _probe(items: Items, expected: Sequence[Any] | None) -> None:
     """Read a few items twice: they must not change, and carry the expected labels."""
-    n = len(items)
-    for index in sorted({i * (n - 1) // (_PROBES - 1) for i in range(_PROBES)}):
-        (first, label), (second, again) = items[index], items[index]
-        if not (first.shape == second.shape and torch.equal(first, second)) or not same_label(
-            label, again
-        ):
+    for index in spread(len(items), _PROBES):
+        with plain_settings():
+            first, second = items.mark_of(index), items.mark_of(index)
+        if not same_marks(first, second):
             raise UnstableDatasetError(
-                f"Item {index} of the dataset changed between two reads: it is augmented at random "
-                "and would be scored by chance. Pass features=<the same dataset without random "
-                "transforms>, or precomputed features."
+                f"{items.called(index)} of the dataset changed between two reads: it is augmented "
+                "at random and would be scored by chance. Pass features=<the same dataset without "
+                "random transforms>, or precomputed features."
             )
         if expected is not None:
-            check_carried(expected, [index], [label])
+            check_carried(expected, [index], [first[1]])

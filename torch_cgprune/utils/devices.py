@@ -79,14 +79,29 @@ def own_settings() -> Iterator[None]:
 
     TF32 or bfloat16 products would cost the scores their digits; what names no device is host data.
     """
-    with _full_precision(), torch.no_grad(), _on_cpu():
+    with _full_precision(), torch.no_grad(), plain_settings():
         yield
 
 
-def _on_cpu() -> contextlib.AbstractContextManager[Any]:
-    """Let the CPU be the default device; where it is, not once more: each call would cost more."""
-    is_default = torch.empty(0).device.type == "cpu"
-    return contextlib.nullcontext() if is_default else torch.device("cpu")
+@contextlib.contextmanager
+def plain_settings(device: torch.device | str = "cpu") -> Iterator[None]:
+    """Let no autocast around it change what is computed, and no default device but this one where.
+
+    Args:
+        device: where what names none is, if any other than the CPU is the default.
+
+    """
+    with _default_device(device), contextlib.ExitStack() as stack:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
+
+
+def _default_device(device: torch.device | str) -> contextlib.AbstractContextManager[Any]:
+    """Let a device be the default; where the CPU is, not once more: each call would cost more."""
+    is_unset = torch.empty(0).device.type == "cpu"
+    return contextlib.nullcontext() if is_unset else torch.device(device)
 
 
 @contextlib.contextmanager
