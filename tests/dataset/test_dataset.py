@@ -325,3 +325,15 @@ def test_an_interrupt_while_moving_leaves_the_old_cache_whole(tmp_path, monkeypa
         scored(one_label(), cache=cache, on_mismatch="recompute")
     assert cache.read_bytes() == before
     assert [*tmp_path.iterdir()] == [cache]
+
+
+@pytest.mark.parametrize("first", [None, 0])
+def test_items_of_which_some_carry_no_label(first):
+    labels = [first, 1, 0, None, 1, 0]
+    listed = Unlabelled(torch.randn(6, 4))
+    listed.targets = labels
+    missing = labels.index(None)
+    for dataset in ([*zip(torch.randn(6, 4), labels, strict=True)], listed):
+        with pytest.raises(ValueError, match="of the 6 'labels' are missing") as caught:
+            CGScoredDataset(dataset, progress=False)
+        assert caught.value.row == missing

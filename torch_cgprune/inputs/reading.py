@@ -200,7 +200,7 @@ def _random_state_kept() -> Iterator[None]:
 
 
 def _known(labels: list[Any]) -> list[Any] | None:
-    return None if labels[0] is None else labels
+    return None if all(label is None for label in labels) else labels
 
 
 class _Items(Dataset[Any]):

@@ -12,6 +12,8 @@ from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset
 from torchvision.datasets import VisionDataset
 from torchvision.datasets.vision import StandardTransform
 
+from torch_cgprune.inputs.tables import is_table, labels_in, names_in
+
 
 def is_plain(dataset: Any, kind: type[Dataset[Any]]) -> bool:
     """Return whether ``dataset`` gives its items as ``kind`` does: a subclass may change them."""
@@ -131,10 +133,12 @@ class _Columns(Dataset[Any]):
     def __init__(self, dataset: Any, image: str | None, label: str | None) -> None:
         names = [name for name in (image, label) if name is not None]
         _check_columns(dataset, names)
-        if _is_table(dataset):  # other columns may hold images, slow to decode
+        if is_table(dataset):  # other columns may hold images, slow to decode
             dataset = dataset.with_format(None).select_columns(names)
             if label is not None:
-                self.targets = dataset.select_columns([label])[:][label]
+                feature = dataset.features[label]
+                self.targets = labels_in(dataset.select_columns([label])[:][label], feature)
+                self.classes = names_in(feature)
         self.dataset, self.image, self.label = dataset, image, label
 
     def __len__(self) -> int:
@@ -148,13 +152,8 @@ class _Columns(Dataset[Any]):
         return (image,) if self.label is None else (image, item[self.label])
 
 
-def _is_table(dataset: Any) -> bool:
-    """Return whether this is a ``datasets.Dataset``, which need not be installed."""
-    return all(hasattr(dataset, name) for name in ("with_format", "select_columns", "column_names"))
-
-
 def _check_columns(dataset: Any, names: list[str]) -> None:
-    columns = dataset.column_names if _is_table(dataset) else _keys(dataset)
+    columns = dataset.column_names if is_table(dataset) else _keys(dataset)
     for name in names:
         if name not in columns:
             raise ValueError(

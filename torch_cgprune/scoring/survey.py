@@ -10,7 +10,13 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.inputs.fingerprints import fingerprint, row_digests
-from torch_cgprune.inputs.labels import ClassName, Labels, encode_labels, look_like_identifiers
+from torch_cgprune.inputs.labels import (
+    ClassName,
+    Labels,
+    encode_labels,
+    look_like_identifiers,
+    printed_alike,
+)
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.kernel import unit_rows
@@ -88,11 +94,7 @@ def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> S
     matrix = as_matrix(features)
     codes, classes = encode_labels(labels)
     _check_data(matrix, codes, requested.get("ridge"))
-    if look_like_identifiers(len(codes), len(classes)):
-        warn_caller(
-            f"The {len(codes)} labels are of {len(classes)} classes: are these identifiers "
-            "of the examples? A score compares examples of one class with others."
-        )
+    _warn_of_classes(len(codes), classes)
     options = resolve_options(codes.bincount().tolist(), **requested)
     sketched = (
         by_sketch(options["method"])
@@ -103,6 +105,22 @@ def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> S
     digests = row_digests(matrix)
     job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
     return Survey(matrix, codes, classes, options, digests, unit_digests, sketch, job)
+
+
+def _warn_of_classes(n: int, classes: tuple[ClassName, ...]) -> None:
+    """Warn of classes that are probably none, or one and the same."""
+    if look_like_identifiers(n, len(classes)):
+        warn_caller(
+            f"The {n} labels are of {len(classes)} classes: are these identifiers of the examples? "
+            "A score compares examples of one class with others."
+        )
+    alike = printed_alike(classes)
+    if alike is not None:
+        warn_caller(
+            "The classes %r and %r print alike, and are scored as two. Are they one? Then pass "
+            "labels=[label.strip() for label in labels].",
+            *alike,
+        )
 
 
 def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> None:
