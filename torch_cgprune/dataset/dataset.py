@@ -71,8 +71,8 @@ class CGScoredDataset(Dataset[Any]):
             ``new_label``. Items carry it in the field that labels come from, in the type of their
             own, and the ``targets`` are these; the wrapped dataset keeps its labels. True warns
             where many more are changed than are estimated to be wrong, of all or of a class.
-        options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``dtype``, ``seed`` of
-            :func:`cg_scores`.
+        options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``standardise``,
+            ``dtype``, ``seed`` of :func:`cg_scores`.
 
     Attributes:
         dataset: the wrapped dataset, untouched.

@@ -134,7 +134,7 @@ def _no_classes(labels: Any, array: np.ndarray[Any, Any]) -> DetailedError:
             first,
             parameter="labels",
             row=first,
-            cure="Leave such examples out, as by torch.utils.data.Subset, or label them.",
+            cure="Leave such examples out (of a dataset, by a Subset), or label them.",
         )
     return ArgumentTypeError(
         "The 'labels' must be all integers or all strings. Got %s instead;",

@@ -29,6 +29,7 @@ def cg_scores(
     runs: int | None = None,
     block_size: int | None = None,
     ridge: float | str | None = None,
+    standardise: bool = False,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
@@ -68,6 +69,8 @@ def cg_scores(
             labels are told better with some. ``"auto"`` takes the one of seven, from 0.01 to 10, at
             which the given labels are likeliest, each left out; it is in ``metadata["ridge"]``.
             None is ``"auto"``, but 0 for stochastic and for one class alone.
+        standardise: bring the columns to mean 0 and standard deviation 1 first, without those that
+            are constant: for tables whose columns are of different units, as income and year.
         device: where to compute; None takes the features' own device if that is no CPU, else CUDA
             if there is one, else the CPU.
         dtype: ``torch.float32`` or ``torch.float64``.
@@ -105,6 +108,7 @@ def cg_scores(
         runs=runs,
         block_size=block_size,
         ridge=ridge,
+        standardise=standardise,
         device=device,
         dtype=dtype,
         seed=seed,

@@ -18,8 +18,9 @@ from torch_cgprune.inputs.labels import (
     printed_alike,
 )
 from torch_cgprune.inputs.rows import as_matrix
+from torch_cgprune.scoring.columns import scaling_of
 from torch_cgprune.scoring.copies import Copies
-from torch_cgprune.scoring.kernel import unit_rows
+from torch_cgprune.scoring.kernel import Scaling, unit_rows
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import resolve_options
 from torch_cgprune.scoring.plans import by_sketch
@@ -39,6 +40,7 @@ class Survey:
 
     Attributes:
         matrix: (n, d) features.
+        scaling: of their columns; None leaves them as they are.
         codes: (n,) int64 class codes, into ``classes``.
         classes: k class names.
         options: as :func:`~torch_cgprune.scoring.options.resolve_options` returns them.
@@ -50,6 +52,7 @@ class Survey:
     """
 
     matrix: Tensor
+    scaling: Scaling | None
     codes: Tensor
     classes: tuple[ClassName, ...]
     options: dict[str, Any]
@@ -66,7 +69,8 @@ class Survey:
 
         """
         ranks.check_same(self.job, "features, labels and options")
-        for tensor in (self.unit_digests, self.sketch):  # other processors may round otherwise
+        # Other processors may round otherwise.
+        for tensor in (self.unit_digests, self.sketch, *(self.scaling or ())):
             ranks.broadcast(tensor, 0)
 
     def metadata(self, copies: Copies) -> dict[str, Any]:
@@ -101,10 +105,11 @@ def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> S
         or options["ridge"] == "auto"
         or not limits.keeps_predictions(len(codes), len(classes))
     )
-    unit_digests, sketch = _read(matrix, options.get("seed", 0) if sketched else None)
+    scaling = scaling_of(matrix, standardise=options.get("standardise", False))
+    unit_digests, sketch = _read(matrix, scaling, options.get("seed", 0) if sketched else None)
     digests = row_digests(matrix)
     job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
-    return Survey(matrix, codes, classes, options, digests, unit_digests, sketch, job)
+    return Survey(matrix, scaling, codes, classes, options, digests, unit_digests, sketch, job)
 
 
 def _warn_of_classes(n: int, classes: tuple[ClassName, ...]) -> None:
@@ -117,8 +122,8 @@ def _warn_of_classes(n: int, classes: tuple[ClassName, ...]) -> None:
     alike = printed_alike(classes)
     if alike is not None:
         warn_caller(
-            "The classes %r and %r print alike, and are scored as two. Are they one? Then pass "
-            "labels=[label.strip() for label in labels].",
+            "The classes %r and %r print alike, and are scored as two. Are they one? Then strip "
+            "the blanks from the labels.",
             *alike,
         )
 
@@ -143,11 +148,14 @@ def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> Non
         )
 
 
-def _read(matrix: Tensor, sketch_seed: int | None) -> tuple[Tensor, Tensor]:
+def _read(
+    matrix: Tensor, scaling: Scaling | None, sketch_seed: int | None
+) -> tuple[Tensor, Tensor]:
     """Read all rows once, in order, as many at a time as fit beside a memory-mapped file.
 
     Args:
         matrix: (n, d) features.
+        scaling: of their columns.
         sketch_seed: of the random projection, None for no sketch.
 
     Returns:
@@ -159,7 +167,7 @@ def _read(matrix: Tensor, sketch_seed: int | None) -> tuple[Tensor, Tensor]:
     projection = torch.randn(matrix.shape[1], width, generator=rng, dtype=torch.float32)
     digests, sketch = [], torch.empty(len(matrix), width, dtype=torch.float32)
     for part in torch.arange(len(matrix)).split(_ROWS):
-        rows = unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part)
+        rows = unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part, scaling=scaling)
         digests.append(row_digests(rows))
         sketch[part] = rows @ projection
     return torch.cat(digests), sketch
