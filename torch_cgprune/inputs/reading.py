@@ -20,6 +20,7 @@ from torch_cgprune.inputs.labels import check_carried, same_label
 from torch_cgprune.inputs.rows import as_matrix, channels_first, check_shape, numbers, stack_images
 from torch_cgprune.inputs.views import check_map_style, deterministic_view, is_array
 from torch_cgprune.utils.arrays import plain
+from torch_cgprune.utils.devices import on_cpu
 
 Transform: TypeAlias = Callable[[Any], Any] | None
 
@@ -170,7 +171,9 @@ def _batches(
         generator=torch.Generator("cpu"),  # else the loader draws from the global one
     )
     with tqdm(total=len(items), desc="Reading items", unit="item", disable=not progress) as bar:
-        for batch in loader:
+        with on_cpu():  # where the loader draws a seed for its workers
+            batches = iter(loader)
+        for batch in batches:
             if isinstance(batch, ArgumentValueError):
                 raise batch
             yield batch

@@ -77,16 +77,27 @@ def memory_left(meminfo: Path, cgroup: Path) -> int | None:
 def own_settings() -> Iterator[None]:
     """Compute in full precision, without gradients, whatever torch's global settings are.
 
-    TF32 or bfloat16 products would cost the scores their digits; what names no device is host data.
+    TF32 or bfloat16 products, by autocast too, would cost the scores their digits; what names no
+    device is host data.
     """
-    with _full_precision(), torch.no_grad(), _on_cpu():
+    with _full_precision(), _no_autocast(), torch.no_grad(), on_cpu():
         yield
 
 
-def _on_cpu() -> contextlib.AbstractContextManager[Any]:
+def on_cpu() -> contextlib.AbstractContextManager[Any]:
     """Let the CPU be the default device; where it is, not once more: each call would cost more."""
     is_default = torch.get_default_device().type == "cpu"
     return contextlib.nullcontext() if is_default else torch.device("cpu")
+
+
+@contextlib.contextmanager
+def _no_autocast() -> Iterator[None]:
+    """Switch autocast off where it is on."""
+    with contextlib.ExitStack() as stack:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
 
 
 @contextlib.contextmanager
