@@ -49,7 +49,7 @@ class CGScoredDataset(Dataset[Any]):
             the finished runs of an interrupted scoring wait to be taken up.
         features: what to score instead of the images as they are: an ``Encoder``, or a
             ``torch.nn.Module`` or a function alone, from batches of the images to their features
-            (kept in ``<cache>.features``); an (n, ...) tensor or array, or the ``.npy`` or
+            (kept in ``<cache>.features``); an (n, ...) tensor, array or data frame, or the ``.npy`` or
             ``.safetensors`` file of one; another map-style dataset (the same one without
             augmentation, say); or a column's name.
         labels: n integers or strings, instead of the dataset's own; or where the items have theirs:

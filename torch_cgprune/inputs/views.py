@@ -8,11 +8,19 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset
 from torchvision.datasets import VisionDataset
 from torchvision.datasets.vision import StandardTransform
 
-from torch_cgprune.inputs.tables import is_table, labels_in, names_in
+from torch_cgprune.errors import ArgumentTypeError
+from torch_cgprune.inputs.tables import (
+    is_frame,
+    is_pair,
+    is_sparse,
+    is_table,
+    labels_in,
+    names_in,
+)
 
 
 def is_plain(dataset: Any, kind: type[Dataset[Any]]) -> bool:
@@ -221,9 +229,29 @@ def check_map_style(dataset: Any) -> None:
             f"{type(dataset).__name__}, with the keys {[*dataset]}; pass one of its values (of a "
             "DatasetDict, a split)."
         )
+    instead = _instead(dataset)
+    if instead is not None:
+        raise ArgumentTypeError(
+            "The dataset must be map-style, with one item per example. Got %s;",
+            type(dataset).__name__,
+            cure=instead,
+        )
     sized = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     if isinstance(dataset, IterableDataset) or not sized:
         raise TypeError(
             "The dataset must be map-style, with __len__ and __getitem__. "
             f"Got {type(dataset).__name__}; pass list(dataset) or precomputed features instead."
         )
+
+
+def _instead(dataset: Any) -> str | None:
+    """Return what to pass instead of what has items and is no dataset; None of all else."""
+    if isinstance(dataset, DataLoader):
+        return "pass its dataset, as loader.dataset."
+    if is_pair(dataset):
+        return "of rows X and labels y pass list(zip(X, y))."
+    if is_sparse(dataset):
+        return "of a matrix X and labels y pass list(zip(X.toarray(), y))."
+    if is_frame(dataset):
+        return "pass list(zip(frame[COLUMNS].to_numpy(), frame[LABEL]))."
+    return None
