@@ -40,6 +40,7 @@ FORMATS = {
     "torch": lambda: table().with_format("torch"),
     "one column": lambda: table().with_format("torch", columns=["n"]),
     "transform": lambda: table().with_transform(augmented),
+    "bytes": lambda: table().cast_column("picture", datasets.Image(decode=False)),
     "lists": flat_table,
     "mappings": lambda: [
         dict(zip(("picture", "kind"), p, strict=True)) for p in zip(PIXELS, LABELS, strict=True)

@@ -66,6 +66,8 @@ def test_dense_and_sparse_integers_as_numpy_has_them(values, dtype):
         (torch.ones(3, 3).long(), ValueError, r"\(3, 3\) instead; of several classes"),
         ([*torch.eye(3)], TypeError, r"Got Tensor.*one-hot.*numpy.argmax\(row\)"),
         ([[0, 1], [1, 0]], TypeError, r"Got list.*one-hot.*numpy.argmax\(row\)"),
+        ([*torch.ones(3, 3)], TypeError, r"an example has several: name the field"),
+        ([[1, 7], [7, 2]], TypeError, r"an example has several: name the field"),
         ([[0, 1], [1]], TypeError, r"an example has several: name the field"),
         ([b"ant", b"bee"], TypeError, r"Got bytes instead; pass .*label.decode\(\)"),
         (np.array([b"ant", b"bee"]), TypeError, r"Got \|S3 instead; pass .*label.decode\(\)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,6 +17,14 @@ from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError
 def is_table(dataset: Any) -> bool:
     """Return whether this is a ``datasets.Dataset``."""
     return all(hasattr(dataset, name) for name in ("with_format", "select_columns", "column_names"))
+
+
+def decoded(table: Any, column: str | None) -> Any:
+    """Return a ``datasets.Dataset`` whose column gives images, where it is set to give bytes."""
+    feature: Any = None if column is None else table.features[column]
+    if type(feature).__name__ != "Image" or feature.decode:
+        return table
+    return table.cast_column(column, dataclasses.replace(feature, decode=True))
 
 
 def is_column(values: Any) -> bool:

@@ -7,13 +7,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset
+from torch.utils.data import (
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+)
 from torchvision.datasets import VisionDataset
 from torchvision.datasets.vision import StandardTransform
 
 from torch_cgprune.errors import ArgumentTypeError
 from torch_cgprune.inputs.tables import (
+    decoded,
     is_frame,
     is_pair,
     is_sparse,
@@ -142,7 +151,7 @@ class _Columns(Dataset[Any]):
         names = [name for name in (image, label) if name is not None]
         _check_columns(dataset, names)
         if is_table(dataset):  # other columns may hold images, slow to decode
-            dataset = dataset.with_format(None).select_columns(names)
+            dataset = decoded(dataset.with_format(None).select_columns(names), image)
             if label is not None:
                 feature = dataset.features[label]
                 self.targets = labels_in(dataset.select_columns([label])[:][label], feature)
@@ -209,6 +218,18 @@ class _Transformed(Dataset[Any]):
         if isinstance(item, tuple | list):
             return (self.transform(item[0]), *item[1:])
         return self.transform(item)
+
+
+def without_reading(dataset: Any) -> Any:
+    """Return the images of a ``TensorDataset`` as the tensor that has them, others as they are.
+
+    What reading its items would give: a tensor on a GPU is not taken apart.
+    """
+    if not is_plain(dataset, TensorDataset) or len(dataset) == 0:
+        return dataset
+    images = dataset.tensors[0]
+    taken_as_is = images.is_floating_point() or images.dtype == torch.uint8
+    return images if images.ndim > 1 and taken_as_is else dataset
 
 
 def is_array(source: Any) -> bool:
