@@ -427,6 +427,23 @@ def test_warnings_are_in_the_words_of_the_shell(tmp_path, capsys):
     assert "pass another --rule, a --fraction or --balanced.\n" in err
 
 
+def test_columns_of_different_units_are_standardised(tmp_path, capsys):
+    features = np.random.default_rng(0).normal(size=(60, 2)) * [20_000, 10] + [40_000, 1990]
+    np.savez(tmp_path / "people.npz", features=features, labels=np.arange(60) % 2)
+    out = tmp_path / "s.safetensors"
+    code, _, err = run(capsys, "score", tmp_path / "people.npz", "-o", out)
+    assert code == 0
+    assert "of different units" in err
+    assert "Pass --standardise to bring all to the same.\n" in err
+    argv = ["score", tmp_path / "people.npz", "-o", out, "--standardise"]
+    assert run(capsys, *argv)[0] == 1  # another option than the file's
+    code, _, err = run(capsys, *argv, "--overwrite")
+    assert code == 0
+    assert "of different units" not in err
+    expected = cg_scores(features, np.arange(60) % 2, standardise=True, progress=False)
+    assert torch.equal(CGScores.load(out).values, expected.values)
+
+
 def test_unreadable_files_are_all_named_or_skipped(folder, tmp_path, capsys):
     images = Path(folder.root)
     (images / "ant" / "zero.png").touch()

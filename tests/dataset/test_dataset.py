@@ -325,3 +325,31 @@ def test_an_interrupt_while_moving_leaves_the_old_cache_whole(tmp_path, monkeypa
         scored(one_label(), cache=cache, on_mismatch="recompute")
     assert cache.read_bytes() == before
     assert [*tmp_path.iterdir()] == [cache]
+
+
+@pytest.mark.parametrize("first", [None, 0])
+def test_items_of_which_some_carry_no_label(first):
+    labels = [first, 1, 0, None, 1, 0]
+    listed = Unlabelled(torch.randn(6, 4))
+    listed.targets = labels
+    missing = labels.index(None)
+    for dataset in ([*zip(torch.randn(6, 4), labels, strict=True)], listed):
+        with pytest.raises(ValueError, match="of the 6 'labels' are missing") as caught:
+            CGScoredDataset(dataset, progress=False)
+        assert caught.value.row == missing
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.uint8, torch.int32])
+def test_a_tensor_dataset_is_scored_as_its_tensor(dtype, device, tmp_path, monkeypatch):
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randint(1, 99, (4200, 1, 3, 3), generator=rng).to(device, dtype)
+    y = torch.arange(4200, device=device) % 3
+    options = {"method": "local", "ridge": 0.1, "num_workers": 0, "cache": tmp_path / "scores"}
+    reads, read = [], TensorDataset.__getitem__
+    monkeypatch.setattr(
+        TensorDataset, "__getitem__", lambda data, i: (reads.append(i), read(data, i))[1]
+    )
+    assert scored(TensorDataset(x, y), **options).computed
+    assert (len(reads) > 4200) == (dtype == torch.int32)  # which reading turns into float32
+    pairs = [*zip(x.cpu(), y.tolist(), strict=True)]
+    assert not scored(pairs, verify="full", **options).computed

@@ -40,6 +40,7 @@ FORMATS = {
     "torch": lambda: table().with_format("torch"),
     "one column": lambda: table().with_format("torch", columns=["n"]),
     "transform": lambda: table().with_transform(augmented),
+    "bytes": lambda: table().cast_column("picture", datasets.Image(decode=False)),
     "lists": flat_table,
     "mappings": lambda: [
         dict(zip(("picture", "kind"), p, strict=True)) for p in zip(PIXELS, LABELS, strict=True)
@@ -78,6 +79,30 @@ def test_inside_subset_and_concat():
     whole = table()
     halves = ConcatDataset([Subset(whole, range(20)), Subset(whole, range(20, 40))])
     torch.testing.assert_close(wrap(halves).scores.values, EXPECTED, rtol=1e-4, atol=1e-4)
+
+
+def test_classes_are_called_as_the_column_names_them(tmp_path):
+    train = wrap(table(), cache=tmp_path / "scores")
+    assert train.scores.class_names == ("ant", "bee", "cow")
+    assert wrap(table(), cache=tmp_path / "scores").scores.class_names == ("ant", "bee", "cow")
+    assert wrap(Subset(table(), range(20))).scores.class_names == ("ant", "bee", "cow")
+    assert wrap(flat_table()).scores.class_names == ("class 0", "class 1", "class 2")
+
+
+def test_an_example_without_a_label_is_none_of_a_class():
+    unlabelled = table().map(lambda row: {"kind": -1 if row["n"] in (5, 9) else row["kind"]})
+    with pytest.raises(
+        ValueError, match=r"2 of the 40 'labels' are missing .* example 5"
+    ) as caught:
+        wrap(unlabelled)
+    assert caught.value.row == 5
+    known = [i for i in range(40) if i not in (5, 9)]
+    assert len(wrap(Subset(unlabelled, known)).scores) == 38
+
+
+def test_minus_one_is_a_class_where_nothing_says_otherwise():
+    signs = flat_table().map(lambda row: {"kind": 1 if row["kind"] == "class 0" else -1})
+    assert wrap(signs).scores.classes == (-1, 1)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -15,6 +15,7 @@ METHODS = {
     "auto": {"method": "exact", "ridge": "auto"},
     "local": {"method": "local", "block_size": 19, "runs": 3},
     "stochastic": {"method": "stochastic", "ratio": 1, "runs": 3},
+    "standardised": {"method": "local", "block_size": 19, "runs": 2, "standardise": True},
 }
 OPTIONS = {"progress": False, "dtype": torch.float64}
 

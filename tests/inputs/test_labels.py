@@ -1,12 +1,17 @@
 import enum
 
+import datasets
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset
 from torchvision.datasets import FakeData
 
-from torch_cgprune.inputs.labels import encode_labels, find_labels
+from torch_cgprune.errors import ArgumentValueError
+from torch_cgprune.inputs.labels import encode_labels, find_labels, printed_alike
+
+KINDS = datasets.Features(y=datasets.ClassLabel(names=["ant", "bee"]))
 
 
 class Colour(enum.IntEnum):
@@ -55,14 +60,76 @@ def test_dense_and_sparse_integers_as_numpy_has_them(values, dtype):
         ([1, "a"], TypeError, r"all integers or all strings. Got int and str"),
         ([0.5, 1.0], TypeError, r"Got float"),
         (torch.tensor([0.0, 1.0]), TypeError, r"Got torch.float32"),
-        ([None, 1], TypeError, r"Got NoneType and int"),
-        (torch.eye(3).long(), ValueError, r"shape \(3, 3\).*squeeze.*argmax"),
         ([], ValueError, r"empty"),
+        (torch.eye(3).long(), ValueError, r"one-hot rows instead; pass labels.argmax\(1\)"),
+        (np.eye(3) * 0.5, ValueError, r"multi-hot.*labels\[:, c\]"),
+        (torch.ones(3, 3).long(), ValueError, r"\(3, 3\) instead; of several classes"),
+        ([*torch.eye(3)], TypeError, r"Got Tensor.*one-hot.*numpy.argmax\(row\)"),
+        ([[0, 1], [1, 0]], TypeError, r"Got list.*one-hot.*numpy.argmax\(row\)"),
+        ([*torch.ones(3, 3)], TypeError, r"an example has several: name the field"),
+        ([[1, 7], [7, 2]], TypeError, r"an example has several: name the field"),
+        ([[0, 1], [1]], TypeError, r"an example has several: name the field"),
+        ([b"ant", b"bee"], TypeError, r"Got bytes instead; pass .*label.decode\(\)"),
+        (np.array([b"ant", b"bee"]), TypeError, r"Got \|S3 instead; pass .*label.decode\(\)"),
+        (torch.tensor([0, 1]).bfloat16(), TypeError, r"torch.bfloat16 .*whole: pass labels.long"),
+        (np.array([0.0, 1.0]), TypeError, r"whole: pass labels.astype\(int\)"),
+        ([0.0, 1.0], TypeError, r"whole: pass labels=\[int\(label\)"),
+        (torch.tensor([0.5, 1]).half(), TypeError, r"targets of a regression.*numpy.digitize"),
+        ([2**64, 1], TypeError, r"exceed 64 bits: pass labels=\[str\(label\)"),
+        ([-1, 2**63], TypeError, r"exceed 64 bits"),
+        ([{"boxes": []}], TypeError, r"targets of a detection"),
+        (pd.DataFrame({"kind": [0, 1]}), TypeError, r"DataFrame; pass .*frame\['kind'\]"),
     ],
 )
 def test_labels_that_are_none(labels, error, match):
     with pytest.raises(error, match=match):
         encode_labels(labels)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [0, 1, None, None],
+        ["a", "b", None, float("nan")],
+        [0, 1, np.ma.masked, 2, np.ma.masked],
+        np.ma.array([0, 1, 2, 3], mask=[False, False, True, True]),
+        np.array([0, 1, np.nan, np.nan]),
+        torch.tensor([0, 1, torch.nan, torch.nan]),
+        pd.Series(["a", "b", None, None]),
+        pd.Series([0, 1, None, None], dtype="Int64"),
+        pd.Series(["a", "b", None, None], dtype="category"),
+        datasets.Dataset.from_dict({"y": [0, 1, -1, None]}, features=KINDS)["y"],
+    ],
+)
+def test_labels_that_are_missing_are_counted(labels):
+    with pytest.raises(ArgumentValueError, match=r"2 of the \d 'labels' are missing") as caught:
+        encode_labels(labels)
+    assert caught.value.row == 2
+
+
+def test_fractions_are_a_regression_also_where_some_are_missing():
+    with pytest.raises(TypeError, match="regression"):
+        encode_labels([0.5, None])
+
+
+def test_labels_of_other_libraries():
+    for labels in (
+        np.ma.array([3, 1], mask=False),
+        pd.Series([3, 1]),
+        pd.Series([3, 1], dtype="Int64", index=[7, 7]),
+        datasets.Dataset.from_dict({"y": [3, 1]})["y"],
+        datasets.Dataset.from_dict({"y": [3, 1]}).with_format("torch")["y"],
+        [2**63 - 1, 1],
+    ):
+        assert encode_labels(labels)[0].tolist() == [1, 0]
+    assert encode_labels([2**64 - 1, 1])[1] == (1, 2**64 - 1)
+
+
+def test_classes_that_print_alike():
+    assert printed_alike(["cat", "cat ", "dog"]) == ("cat", "cat ")
+    assert printed_alike(["caf\u00e9", "cafe\u0301"]) is not None
+    assert printed_alike(["cat", "Cat", "", "black cat"]) is None
+    assert printed_alike(range(3)) is None
 
 
 class Plain(Dataset):
@@ -136,5 +203,5 @@ def test_a_subclass_that_changes_its_items_is_not_seen_through():
 def test_labels_as_columns_and_0d_tensors():
     assert encode_labels([torch.tensor(3), torch.tensor(1)])[1] == (1, 3)
     assert encode_labels([np.array([3]), np.array([1])])[1] == (1, 3)
-    with pytest.raises(ValueError, match=r"shape \(2, 1\).*labels.squeeze\(1\)"):
+    with pytest.raises(ValueError, match=r"shape \(2, 1\) instead; pass labels.squeeze\(1\)"):
         encode_labels(np.array([[3], [1]]))

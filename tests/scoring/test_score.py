@@ -442,3 +442,9 @@ def test_near_copies_are_found_in_every_block_of_a_batch(x):
         counts.add(scores.metadata["near_copies"])
     (count,) = counts
     assert count > 0
+
+
+def test_classes_that_print_alike_are_named(x):
+    with pytest.warns(UserWarning, match="'cat' and 'cat ' print alike, and are scored as two"):
+        scores = score(x, ["cat", "cat ", "dog", "dog"] * 10)
+    assert scores.classes == ("cat", "cat ", "dog")

@@ -43,3 +43,29 @@ def test_exact_scores_that_do_not_fit_are_refused_at_once(monkeypatch):
     cg_scores(x, y, method="local", block_size=100, progress=False)
     with pytest.raises(MemoryError):
         CGScoredDataset([(row, 0) for row in x], progress=False)
+
+
+@pytest.mark.parametrize("method", ["exact", "local", "stochastic"])
+def test_scores_under_autocast_are_the_same(method, rng):
+    x, y = torch.randn(60, 8, generator=rng), torch.arange(60) % 2
+    options = {"method": method, "progress": False}
+    expected = cg_scores(x, y, **options)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got = cg_scores(x, y, **options)
+        assert torch.is_autocast_enabled("cpu")
+        assert torch.equal(got.suspicion, expected.suspicion)
+    assert torch.equal(got.values, expected.values)
+
+
+def test_a_dataset_is_read_whatever_the_default_device(tmp_path, rng):
+    x = torch.randn(40, 8, generator=rng).numpy()
+    data = [*zip(x, [i % 2 for i in range(40)], strict=True)]
+    options = {"verify": "full", "progress": False}
+    expected = CGScoredDataset(data, **options).scores.values
+    torch.set_default_device("meta")
+    try:
+        got = [CGScoredDataset(data, cache=tmp_path / "scores", **options) for _ in range(2)]
+    finally:
+        torch.set_default_device(None)
+    for train in got:
+        assert torch.equal(train.scores.values, expected)

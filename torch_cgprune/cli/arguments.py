@@ -118,6 +118,11 @@ def _add_scoring(scoring: Any) -> None:
         help="or auto, the likeliest; 0 is the paper's (auto; stochastic: 0)",
     )
     scoring.add_argument(
+        "--standardise",
+        action="store_true",
+        help="bring columns of different units to mean 0 and deviation 1",
+    )
+    scoring.add_argument(
         "--runs", type=_integer(1), metavar="N", help="local, stochastic: draws to average"
     )
     scoring.add_argument(

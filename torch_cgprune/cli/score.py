@@ -20,7 +20,7 @@ from torch_cgprune.inputs.names import find_names
 from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
 
-_SCORING = ("method", "ratio", "runs", "block_size", "ridge", "seed")
+_SCORING = ("method", "ratio", "runs", "block_size", "ridge", "standardise", "seed")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -50,9 +50,9 @@ class CGScoredDataset(Dataset[Any]):
             ``<cache>.partial``, the finished runs of an interrupted scoring wait to be taken up.
         features: what to score instead of the images as they are: an ``Encoder``, or a
             ``torch.nn.Module`` or a function alone, from batches of the images to their features
-            (kept in ``<cache>.features``); an (n, ...) tensor or array, or the ``.npy`` or
-            ``.safetensors`` file of one; another map-style dataset (the same one without
-            augmentation, say); or a column's name.
+            (kept in ``<cache>.features``); an (n, ...) tensor, array or data frame, or the
+            ``.npy`` or ``.safetensors`` file of one; another map-style dataset (the same one
+            without augmentation, say); or a column's name.
         labels: n integers or strings, instead of the dataset's own; or where the items have theirs:
             a column's name in a dataset of mappings, or a field's number in one of tuples
             ``(image, ...)``. None is field 1; attributes as ``targets`` must agree with it.
@@ -74,8 +74,8 @@ class CGScoredDataset(Dataset[Any]):
             ``new_label``. Items carry it in the field that labels come from, in the type of their
             own, and the ``targets`` are these; the wrapped dataset keeps its labels. True warns
             where many more are changed than are estimated to be wrong, of all or of a class.
-        options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``dtype``, ``seed`` of
-            :func:`cg_scores`.
+        options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``standardise``,
+            ``dtype``, ``seed`` of :func:`cg_scores`.
 
     Attributes:
         dataset: the wrapped dataset, untouched.

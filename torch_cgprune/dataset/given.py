@@ -10,7 +10,8 @@ from torch import nn
 
 from torch_cgprune.encoders import Encoder
 from torch_cgprune.inputs.labels import Labels
-from torch_cgprune.inputs.views import check_map_style, column_view, field_view
+from torch_cgprune.inputs.tables import table_rows
+from torch_cgprune.inputs.views import check_map_style, column_view, field_view, is_array
 from torch_cgprune.utils.checks import check_integer
 from torch_cgprune.utils.files import open_matrix
 
@@ -27,7 +28,7 @@ class Given:
     a module, a function        the dataset    an ``Encoder`` of it   None
     ``.npy``, ``.safetensors``  its matrix     None                   None
     another name                the dataset    None                   that column
-    rows, another dataset       these          None                   None
+    rows, a table, a dataset    these          None                   None
     ==========================  =============  =====================  ===========
 
     Attributes:
@@ -52,6 +53,7 @@ def told_apart(dataset: Any, features: Any, labels: Labels | str | int | None) -
     Raises:
         TypeError: no dataset.
         ValueError: columns or fields that there are not; an image column that is not named.
+        ArgumentTypeError: a sparse matrix, or a data frame with columns that are no numbers.
         CacheError: a file that holds no matrix.
 
     """
@@ -86,4 +88,5 @@ def _features(features: Any) -> tuple[Any, Encoder | None, str | None]:
     is_dataset = hasattr(features, "__getitem__") and hasattr(features, "__len__")
     if isinstance(features, nn.Module) or (callable(features) and not is_dataset):
         return None, Encoder(features), None
-    return features, None, None
+    rows = None if is_array(features) else table_rows(features)
+    return features if rows is None else rows, None, None

@@ -36,7 +36,7 @@ from torch_cgprune.inputs.labels import (
 from torch_cgprune.inputs.names import find_class_names, find_names
 from torch_cgprune.inputs.reading import read_dataset, read_images, read_labels, read_rows
 from torch_cgprune.inputs.rows import as_matrix
-from torch_cgprune.inputs.views import is_array
+from torch_cgprune.inputs.views import is_array, without_reading
 from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.ranks import Ranks
 
@@ -97,6 +97,8 @@ class Source:
         given = told_apart(dataset, features, labels)
         self.dataset, self.source, self.image = given.dataset, given.source, given.image
         self.encoder = given.encoder and _completed(given.encoder, device, cache)
+        if self.encoder is None and transform is None:
+            self.source = without_reading(self.source)
         self.transform, self.on_mismatch = transform, on_mismatch
         self.how: dict[str, Any] = {"num_workers": num_workers, "progress": progress}
         self._check_length("features", self.source, "row")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
+from torch_cgprune.inputs.label_arrays import label_array
 from torch_cgprune.inputs.views import is_plain, per_item
 from torch_cgprune.utils.arrays import plain
 
@@ -32,33 +33,15 @@ def encode_labels(labels: Labels) -> tuple[Tensor, tuple[ClassName, ...]]:
     Raises:
         TypeError: labels that are neither all integers nor all strings: numbers of a regression,
             boxes of a detection, a mapping.
-        ValueError: labels that are not one per example (a one-hot matrix, say), or none at all.
+        ValueError: labels that are not one per example (a one-hot matrix, say), or none at all;
+            some that are missing: None, NaN, masked, or -1 in a ``datasets.ClassLabel``.
 
     Example:
         >>> encode_labels(["cat", "ant", "cat"])
         (tensor([1, 0, 1]), ('ant', 'cat'))
 
     """
-    if isinstance(labels, Mapping):
-        raise TypeError(
-            "The 'labels' must be a sequence in the order of the examples. Got a mapping with "
-            f"{[*labels][:3]} and so on; pass [labels[name] for name in names] instead."
-        )
-    array = _as_array(labels)
-    if array.ndim != 1:
-        raise ValueError(
-            "The 'labels' must be one integer or string per example. "
-            f"Got shape {tuple(array.shape)} instead; pass labels.squeeze(1) for a column of them, "
-            "labels.argmax(1) for one-hot rows. Of several classes an example (multi-hot rows), "
-            "score one at a time: labels[:, c]."
-        )
-    if len(array) == 0:
-        raise ValueError("The 'labels' are empty: there is nothing to score.")
-    if array.dtype.kind not in "biuU":
-        raise TypeError(
-            "The 'labels' must be all integers or all strings. "
-            f"Got {_kinds(labels, array)} instead; {_cure(array)}."
-        )
+    array = label_array(labels)
     names, codes = _unique(array)
     classes = tuple(str(name) if array.dtype.kind == "U" else int(name) for name in names)
     return torch.from_numpy(codes.astype(np.int64, copy=False)), classes
@@ -76,49 +59,6 @@ def _unique(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarr
             names = present.nonzero()[0].astype(wide.dtype) + low
             return names, (present.cumsum() - 1)[offsets]
     return np.unique(array, return_inverse=True)
-
-
-def _as_array(labels: Labels) -> np.ndarray[Any, Any]:
-    if isinstance(labels, Tensor):
-        return labels.detach().cpu().numpy()
-    # As objects first: numpy would silently turn a mix of integers and strings into strings.
-    array = labels if isinstance(labels, np.ndarray) else _objects(labels)
-    if array.dtype == object and array.ndim == 1 and len(array):
-        if all(isinstance(label, str) for label in array):
-            return array.astype(str)
-        if all(isinstance(label, numbers.Integral | np.bool_) for label in array):
-            return array.astype(np.int64)
-    return array
-
-
-def _objects(labels: Sequence[Any]) -> np.ndarray[Any, Any]:
-    array = np.empty(len(labels), dtype=object)
-    array[:] = [plain(label) for label in labels]
-    return array
-
-
-def _cure(array: np.ndarray[Any, Any]) -> str:
-    """Return what to do about labels that are none, by what they look like."""
-    first = array[0]
-    if isinstance(first, Mapping):  # as a detection has them
-        return "these are targets of a detection: pass labels=[...], one class an image"
-    if isinstance(first, Sequence | Tensor | np.ndarray) and not isinstance(first, str):
-        return (
-            "an example has several: name the field of the class with labels=2 (or another "
-            "number), or pass labels=[...], one class an example"
-        )
-    if array.dtype.kind == "f" or isinstance(first, float | np.floating):
-        return (
-            "real numbers are targets of a regression: pass classes, such as "
-            "numpy.digitize(values, bins), or int(label) if they are whole"
-        )
-    return "convert them first, e.g. by int(label)"
-
-
-def _kinds(labels: Labels, array: np.ndarray[Any, Any]) -> str:
-    if array.dtype != object:
-        return str(getattr(labels, "dtype", array.dtype))
-    return " and ".join(sorted({type(label).__name__ for label in array}))
 
 
 def same_label(label: Any, other: Any) -> bool:
@@ -149,6 +89,20 @@ def check_carried(carried: Sequence[Any], indices: Iterable[int], read: Sequence
 def look_like_identifiers(n: int, k: int) -> bool:
     """Return whether n labels of k classes are rather names or numbers of the examples."""
     return n >= _FEWEST and 2 * k > n
+
+
+def printed_alike(classes: Sequence[ClassName]) -> tuple[ClassName, ClassName] | None:
+    """Return two classes that look the same in print, as ``"cat"`` and ``"cat "``; None if none do.
+
+    They may differ in spaces, or in how an accent is encoded.
+    """
+    seen: dict[str, ClassName] = {}
+    for name in classes:
+        printed = unicodedata.normalize("NFC", " ".join(str(name).split()))
+        if printed in seen:
+            return seen[printed], name
+        seen[printed] = name
+    return None
 
 
 def check_classes(labels: Labels) -> None:
@@ -188,13 +142,14 @@ def _own_labels(dataset: Any) -> list[Any] | None:
 
 
 def _listed(labels: Any) -> list[Any] | None:
-    """Return one plain label per entry, or None if this is nothing of that shape."""
+    """Return one plain label per entry, None for one that is missing; or None if these are none."""
     if isinstance(labels, Tensor | np.ndarray):
         return labels.tolist() if labels.ndim == 1 and not _is_floating(labels) else None
     if not isinstance(labels, Sequence) or isinstance(labels, str):
         return None
     plain_labels = [plain(label) for label in labels]
-    return plain_labels if all(isinstance(y, int | str) for y in plain_labels) else None
+    known = [y for y in plain_labels if y is not None]
+    return plain_labels if known and all(isinstance(y, int | str) for y in known) else None
 
 
 def _is_floating(labels: Any) -> bool:

@@ -166,7 +166,7 @@ def _random_state_kept() -> Iterator[None]:
 
 
 def _known(labels: list[Any]) -> list[Any] | None:
-    return None if labels[0] is None else labels
+    return None if all(label is None for label in labels) else labels
 
 
 def _probe(items: Items, expected: Sequence[Any] | None) -> None:

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from PIL.Image import Image
 from torch import Tensor
+from torch.utils.data import DataLoader
 
-from torch_cgprune.errors import ArgumentValueError, Message
+from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError, Message
+from torch_cgprune.inputs.tables import is_column, is_pair, stacked, table_rows
 from torch_cgprune.inputs.views import is_array
 from torch_cgprune.utils.arrays import as_tensor
 
@@ -23,18 +25,26 @@ EQUALISE = Message(
 def as_matrix(features: Any) -> Tensor:
     """Return (n, ...) numbers as an (n, d) tensor; bytes become [0, 1], other dtypes stay.
 
+    Args:
+        features: a tensor or an array; a data frame, a list of rows, or a column of rows.
+
     Raises:
-        TypeError: no real numeric tensor or array.
-        ValueError: fewer than two axes, or an empty one.
+        TypeError: no real numeric tensor or array, and nothing that can be read as one.
+        ValueError: fewer than two axes, or an empty one; rows of different lengths; masked values.
 
     """
     if not is_array(features):
-        raise TypeError(
-            "The 'features' must be a tensor or numpy array; for a dataset use CGScoredDataset. "
-            f"Got {type(features).__name__} instead."
-        )
+        features = _rows_of(features)
+    _check_mask(features)
     if isinstance(features, np.ndarray) and features.dtype.kind not in "biuf":
         raise TypeError(f"The 'features' must be real numbers. Got dtype {features.dtype} instead.")
+    if isinstance(features, Tensor) and features.layout != torch.strided:
+        raise ArgumentTypeError(
+            "The 'features' must be dense. Got a tensor of layout %s;",
+            features.layout,
+            parameter="features",
+            cure="pass features.to_dense().",
+        )
     tensor = as_tensor(features).detach()
     if tensor.is_complex():
         raise TypeError(f"The 'features' must be real numbers. Got dtype {tensor.dtype} instead.")
@@ -44,6 +54,46 @@ def as_matrix(features: Any) -> Tensor:
             f"Got shape {tuple(tensor.shape)} instead."
         )
     return _unit_range(tensor).reshape(len(tensor), -1)
+
+
+def _rows_of(features: Any) -> Any:
+    """Return what is no array as one; raise an error with the cure where it is none."""
+    rows = table_rows(features)
+    if rows is not None:
+        return rows
+    if isinstance(features, list) and features and all(map(is_array, features)):
+        return stacked(features)
+    cure = "for a dataset use CGScoredDataset."
+    if is_pair(features):
+        cure = "pass the rows and the labels one by one, as cg_scores(X, y)."
+    elif isinstance(features, DataLoader):
+        cure = "score its dataset: CGScoredDataset(loader.dataset)."
+    elif is_column(features):
+        name = features.column_name
+        cure = f"pass CGScoredDataset(dataset, features={name!r}, labels='COLUMN')."
+    raise ArgumentTypeError(
+        "The 'features' must be a tensor, an array, or a table of numbers. Got %s instead;",
+        type(features).__name__,
+        parameter="features",
+        cure=cure,
+    )
+
+
+def _check_mask(features: Any) -> None:
+    if not isinstance(features, np.ma.MaskedArray):
+        return
+    masked: Any = np.ma.getmaskarray(features).reshape(len(features), -1).any(1)
+    if masked.any():
+        first = int(masked.nonzero()[0][0])
+        raise ArgumentValueError(
+            "%d of the %d rows of the 'features' hold masked values, first row %d.",
+            int(masked.sum()),
+            len(masked),
+            first,
+            parameter="features",
+            row=first,
+            cure="Fill them, by features.filled(0) say, or leave these rows out.",
+        )
 
 
 def channels_first(image: Any, index: int) -> Tensor:

@@ -7,10 +7,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
-from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset
+from torch.utils.data import (
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+)
 from torchvision.datasets import VisionDataset
 from torchvision.datasets.vision import StandardTransform
+
+from torch_cgprune.errors import ArgumentTypeError
+from torch_cgprune.inputs.tables import (
+    decoded,
+    is_frame,
+    is_pair,
+    is_sparse,
+    is_table,
+    labels_in,
+    names_in,
+)
 
 
 def is_plain(dataset: Any, kind: type[Dataset[Any]]) -> bool:
@@ -131,10 +150,12 @@ class _Columns(Dataset[Any]):
     def __init__(self, dataset: Any, image: str | None, label: str | None) -> None:
         names = [name for name in (image, label) if name is not None]
         _check_columns(dataset, names)
-        if _is_table(dataset):  # other columns may hold images, slow to decode
-            dataset = dataset.with_format(None).select_columns(names)
+        if is_table(dataset):  # other columns may hold images, slow to decode
+            dataset = decoded(dataset.with_format(None).select_columns(names), image)
             if label is not None:
-                self.targets = dataset.select_columns([label])[:][label]
+                feature = dataset.features[label]
+                self.targets = labels_in(dataset.select_columns([label])[:][label], feature)
+                self.classes = names_in(feature)
         self.dataset, self.image, self.label = dataset, image, label
 
     def __len__(self) -> int:
@@ -148,13 +169,8 @@ class _Columns(Dataset[Any]):
         return (image,) if self.label is None else (image, item[self.label])
 
 
-def _is_table(dataset: Any) -> bool:
-    """Return whether this is a ``datasets.Dataset``, which need not be installed."""
-    return all(hasattr(dataset, name) for name in ("with_format", "select_columns", "column_names"))
-
-
 def _check_columns(dataset: Any, names: list[str]) -> None:
-    columns = dataset.column_names if _is_table(dataset) else _keys(dataset)
+    columns = dataset.column_names if is_table(dataset) else _keys(dataset)
     for name in names:
         if name not in columns:
             raise ValueError(
@@ -204,6 +220,18 @@ class _Transformed(Dataset[Any]):
         return self.transform(item)
 
 
+def without_reading(dataset: Any) -> Any:
+    """Return the images of a ``TensorDataset`` as the tensor that has them, others as they are.
+
+    What reading its items would give: a tensor on a GPU is not taken apart.
+    """
+    if not is_plain(dataset, TensorDataset) or len(dataset) == 0:
+        return dataset
+    images = dataset.tensors[0]
+    taken_as_is = images.is_floating_point() or images.dtype == torch.uint8
+    return images if images.ndim > 1 and taken_as_is else dataset
+
+
 def is_array(source: Any) -> bool:
     """Return whether ``source`` holds the features themselves; all else is a dataset to read."""
     return isinstance(source, Tensor | np.ndarray)
@@ -222,9 +250,29 @@ def check_map_style(dataset: Any) -> None:
             f"{type(dataset).__name__}, with the keys {[*dataset]}; pass one of its values (of a "
             "DatasetDict, a split)."
         )
+    instead = _instead(dataset)
+    if instead is not None:
+        raise ArgumentTypeError(
+            "The dataset must be map-style, with one item per example. Got %s;",
+            type(dataset).__name__,
+            cure=instead,
+        )
     sized = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     if isinstance(dataset, IterableDataset) or not sized:
         raise TypeError(
             "The dataset must be map-style, with __len__ and __getitem__. "
             f"Got {type(dataset).__name__}; pass list(dataset) or precomputed features instead."
         )
+
+
+def _instead(dataset: Any) -> str | None:
+    """Return what to pass instead of what has items and is no dataset; None of all else."""
+    if isinstance(dataset, DataLoader):
+        return "pass its dataset, as loader.dataset."
+    if is_pair(dataset):
+        return "of rows X and labels y pass list(zip(X, y))."
+    if is_sparse(dataset):
+        return "of a matrix X and labels y pass list(zip(X.toarray(), y))."
+    if is_frame(dataset):
+        return "pass list(zip(frame[COLUMNS].to_numpy(), frame[LABEL]))."
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,12 +22,30 @@ _CHUNK_ON_CPU, _CHUNK_ON_GPU = 2**18, 2**24
 _CLOSE = 1 - 1e-4
 
 
+class Scaling(NamedTuple):
+    """What is done to the columns before rows are scaled: ``(rows - mean) * factor``.
+
+    Attributes:
+        mean: (d,) float64.
+        factor: (d,) float64; 0 leaves a column out.
+
+    """
+
+    mean: Tensor
+    factor: Tensor
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Return (m, d) float64 rows, scaled by column."""
+        return (rows - self.mean.to(rows.device)) * self.factor.to(rows.device)
+
+
 def unit_rows(
     features: Tensor,
     *,
     dtype: torch.dtype,
     device: torch.device | str,
     chosen: Tensor | None = None,
+    scaling: Scaling | None = None,
 ) -> Tensor:
     r"""Scale every row to Euclidean norm 1, with the norm taken in float64.
 
@@ -35,12 +54,14 @@ def unit_rows(
         dtype: dtype of the result, float32 or float64.
         device: device of the result.
         chosen: (m,) int64 rows to take, in this order; None takes all. Only these are read.
+        scaling: of the columns, first; None leaves them as they are.
 
     Returns:
         (n, d), or (m, d), unit rows, the :math:`x_i` of the paper (section 2).
 
     Raises:
-        ArgumentValueError: a row holds NaN or infinity, or is all zeros; ``row`` is its index.
+        ArgumentValueError: a row holds NaN or infinity, or is all zeros, which the mean of all is
+            after a scaling; ``row`` is its index.
 
     Example:
         >>> unit_rows(torch.tensor([[3, 4], [0, 2]]), dtype=torch.float32, device="cpu")
@@ -55,9 +76,17 @@ def unit_rows(
         stop = min(start + _CHUNK_ROWS, n)
         part = slice(start, stop) if chosen is None else chosen[start:stop].to(flat.device)
         chunk = flat[part].to(device=device, dtype=torch.float64)
+        if scaling is not None:
+            chunk = scaling(chunk)
         # Dividing by the largest entry first keeps the squares from overflow and underflow.
         largest = chunk.abs().amax(dim=1, keepdim=True)
-        _check_rows(largest.squeeze(1), range(n)[start:stop] if chosen is None else chosen[start:])
+        indices = range(n)[start:stop] if chosen is None else chosen[start:]
+        check_finite(largest.squeeze(1), indices)
+        if scaling is None:
+            zero = "is all zeros and has no direction", "Leave it out or shift the features"
+        else:
+            zero = "is the mean of all rows and has no direction from there", "Leave it out"
+        _check_rows(largest.squeeze(1) == 0, indices, *zero)
         chunk = chunk / largest
         rows[start : start + len(chunk)] = chunk / torch.linalg.vector_norm(
             chunk, dim=1, keepdim=True
@@ -65,19 +94,21 @@ def unit_rows(
     return rows
 
 
-def _check_rows(largest: Tensor, indices: Sequence[int] | Tensor) -> None:
-    for bad, what, cure in (
-        (~torch.isfinite(largest), "holds NaN or infinity", "Repair it or leave it out"),
-        (largest == 0, "is all zeros and has no direction", "Leave it out or shift the features"),
-    ):
-        if bad.any():
-            row = int(indices[int(bad.nonzero()[0])])
-            raise ArgumentValueError(
-                f"Row {row} of the 'features' {what}.",
-                parameter="features",
-                row=row,
-                cure=f"{cure} before scoring.",
-            )
+def check_finite(largest: Tensor, indices: Sequence[int] | Tensor) -> None:
+    """Raise where the largest entry of a row, of (m,), is NaN or infinite; it has that index."""
+    what, cure = "holds NaN or infinity", "Repair it or leave it out"
+    _check_rows(~torch.isfinite(largest), indices, what, cure)
+
+
+def _check_rows(bad: Tensor, indices: Sequence[int] | Tensor, what: str, cure: str) -> None:
+    if bad.any():
+        row = int(indices[int(bad.nonzero()[0])])
+        raise ArgumentValueError(
+            f"Row {row} of the 'features' {what}.",
+            parameter="features",
+            row=row,
+            cure=f"{cure} before scoring.",
+        )
 
 
 def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from torch_cgprune.scoring.plans import recommended_runs
-from torch_cgprune.utils.checks import check_choice, check_integer, check_real
+from torch_cgprune.utils.checks import check_choice, check_integer, check_real, wrong_type
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ def resolve_options(
     runs: int | None = None,
     block_size: int | None = None,
     ridge: float | str | None = None,
+    standardise: bool = False,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def resolve_options(
         runs: likewise.
         block_size: likewise.
         ridge: likewise.
+        standardise: likewise.
         dtype: likewise.
         seed: likewise.
 
@@ -61,12 +63,16 @@ def resolve_options(
     check_choice("method", "cg_scores", method, METHODS)
     name = str(dtype).removeprefix("torch.")
     check_choice("dtype", "cg_scores", name, _DTYPES)
+    if not isinstance(standardise, bool):
+        raise wrong_type("standardise", "cg_scores", "True or False", standardise)
     n = sum(counts)
     if method == "auto":
         method = "exact" if n <= EXACT_UP_TO else "local"
     if ridge is None:
         ridge = 0.0 if method == "stochastic" or len(counts) == 1 else "auto"
     common: dict[str, Any] = {"ridge": _ridge(ridge), "dtype": name}
+    if standardise:  # recorded only then: files from before there was this option stay good
+        common["standardise"] = True
     if method == "exact":
         return {"method": method, **common}
     seed = check_integer("seed", "cg_scores", seed, minimum=0)

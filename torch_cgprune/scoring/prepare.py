@@ -42,6 +42,7 @@ def prepared(
     points = data.sketch if len(kept) == len(data.sketch) else data.sketch[kept]
     problem = Problem(
         matrix=data.matrix,
+        scaling=data.scaling,
         copies=copies,
         codes=data.codes,
         plan=planned(data.codes[kept], points, len(data.classes), data.options),

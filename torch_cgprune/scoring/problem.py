@@ -14,7 +14,7 @@ from torch_cgprune.errors import Argument, Message
 from torch_cgprune.scores.posterior import Posterior
 from torch_cgprune.scoring.blocks import Solved, solve_blocks
 from torch_cgprune.scoring.copies import Copies
-from torch_cgprune.scoring.kernel import unit_rows
+from torch_cgprune.scoring.kernel import Scaling, unit_rows
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.plans import Block, Plan
 from torch_cgprune.scoring.sums import Sums
@@ -39,6 +39,7 @@ class Problem:
     dtype: torch.dtype
     device: torch.device
     limits: Limits
+    scaling: Scaling | None = None
     ridge: float = 0.0
     storage: Storage | None = None
     ranks: Ranks = ALONE
@@ -161,7 +162,13 @@ class Problem:
 
     def normalise(self, chosen: Tensor | None) -> Tensor:
         """(b, d) unit rows of the chosen examples."""
-        return unit_rows(self.matrix, dtype=self.dtype, device=self.device, chosen=chosen)
+        return unit_rows(
+            self.matrix,
+            dtype=self.dtype,
+            device=self.device,
+            chosen=chosen,
+            scaling=self.scaling,
+        )
 
 
 def place_tiles(problem: Problem, folder: str | os.PathLike[str] | None) -> Storage | None:

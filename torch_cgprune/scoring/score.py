@@ -29,6 +29,7 @@ def cg_scores(
     runs: int | None = None,
     block_size: int | None = None,
     ridge: float | str | None = None,
+    standardise: bool = False,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
@@ -51,8 +52,8 @@ def cg_scores(
     With NCCL, ``torch.cuda.set_device`` must have given each rank its own GPU.
 
     Args:
-        features: (n, ...) real numbers, tensor or array; trailing axes are flattened, rows scaled
-            to unit norm.
+        features: (n, ...) real numbers, tensor or array, or a data frame, a list of rows, a column
+            of rows; trailing axes are flattened, rows scaled to unit norm.
         labels: n integers or strings, of any number of classes (one is allowed).
         method: ``"exact"``, one factorisation of all n rows for all classes; ``"local"``, blocks of
             neighbours, in time linear in n; ``"stochastic"``, the paper's subsampling (App. A.2).
@@ -68,6 +69,8 @@ def cg_scores(
             labels are told better with some. ``"auto"`` takes the one of seven, from 0.01 to 10, at
             which the given labels are likeliest, each left out; it is in ``metadata["ridge"]``.
             None is ``"auto"``, but 0 for stochastic and for one class alone.
+        standardise: bring the columns to mean 0 and standard deviation 1 first, without those that
+            are constant: for tables whose columns are of different units, as income and year.
         device: where to compute; None takes the features' own device if that is no CPU, else CUDA
             if there is one, else the CPU.
         dtype: ``torch.float32`` or ``torch.float64``.
@@ -105,6 +108,7 @@ def cg_scores(
         runs=runs,
         block_size=block_size,
         ridge=ridge,
+        standardise=standardise,
         device=device,
         dtype=dtype,
         seed=seed,

@@ -10,10 +10,17 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.inputs.fingerprints import fingerprint, row_digests
-from torch_cgprune.inputs.labels import ClassName, Labels, encode_labels, look_like_identifiers
+from torch_cgprune.inputs.labels import (
+    ClassName,
+    Labels,
+    encode_labels,
+    look_like_identifiers,
+    printed_alike,
+)
 from torch_cgprune.inputs.rows import as_matrix
+from torch_cgprune.scoring.columns import scaling_of
 from torch_cgprune.scoring.copies import Copies
-from torch_cgprune.scoring.kernel import unit_rows
+from torch_cgprune.scoring.kernel import Scaling, unit_rows
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import resolve_options
 from torch_cgprune.scoring.plans import by_sketch
@@ -33,6 +40,7 @@ class Survey:
 
     Attributes:
         matrix: (n, d) features.
+        scaling: of their columns; None leaves them as they are.
         codes: (n,) int64 class codes, into ``classes``.
         classes: k class names.
         options: as :func:`~torch_cgprune.scoring.options.resolve_options` returns them.
@@ -44,6 +52,7 @@ class Survey:
     """
 
     matrix: Tensor
+    scaling: Scaling | None
     codes: Tensor
     classes: tuple[ClassName, ...]
     options: dict[str, Any]
@@ -60,7 +69,8 @@ class Survey:
 
         """
         ranks.check_same(self.job, "features, labels and options")
-        for tensor in (self.unit_digests, self.sketch):  # other processors may round otherwise
+        # Other processors may round otherwise.
+        for tensor in (self.unit_digests, self.sketch, *(self.scaling or ())):
             ranks.broadcast(tensor, 0)
 
     def metadata(self, copies: Copies) -> dict[str, Any]:
@@ -88,21 +98,34 @@ def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> S
     matrix = as_matrix(features)
     codes, classes = encode_labels(labels)
     _check_data(matrix, codes, requested.get("ridge"))
-    if look_like_identifiers(len(codes), len(classes)):
-        warn_caller(
-            f"The {len(codes)} labels are of {len(classes)} classes: are these identifiers "
-            "of the examples? A score compares examples of one class with others."
-        )
+    _warn_of_classes(len(codes), classes)
     options = resolve_options(codes.bincount().tolist(), **requested)
     sketched = (
         by_sketch(options["method"])
         or options["ridge"] == "auto"
         or not limits.keeps_predictions(len(codes), len(classes))
     )
-    unit_digests, sketch = _read(matrix, options.get("seed", 0) if sketched else None)
+    scaling = scaling_of(matrix, standardise=options.get("standardise", False))
+    unit_digests, sketch = _read(matrix, scaling, options.get("seed", 0) if sketched else None)
     digests = row_digests(matrix)
     job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
-    return Survey(matrix, codes, classes, options, digests, unit_digests, sketch, job)
+    return Survey(matrix, scaling, codes, classes, options, digests, unit_digests, sketch, job)
+
+
+def _warn_of_classes(n: int, classes: tuple[ClassName, ...]) -> None:
+    """Warn of classes that are probably none, or one and the same."""
+    if look_like_identifiers(n, len(classes)):
+        warn_caller(
+            f"The {n} labels are of {len(classes)} classes: are these identifiers of the examples? "
+            "A score compares examples of one class with others."
+        )
+    alike = printed_alike(classes)
+    if alike is not None:
+        warn_caller(
+            "The classes %r and %r print alike, and are scored as two. Are they one? Then strip "
+            "the blanks from the labels.",
+            *alike,
+        )
 
 
 def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> None:
@@ -125,11 +148,14 @@ def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> Non
         )
 
 
-def _read(matrix: Tensor, sketch_seed: int | None) -> tuple[Tensor, Tensor]:
+def _read(
+    matrix: Tensor, scaling: Scaling | None, sketch_seed: int | None
+) -> tuple[Tensor, Tensor]:
     """Read all rows once, in order, as many at a time as fit beside a memory-mapped file.
 
     Args:
         matrix: (n, d) features.
+        scaling: of their columns.
         sketch_seed: of the random projection, None for no sketch.
 
     Returns:
@@ -141,7 +167,7 @@ def _read(matrix: Tensor, sketch_seed: int | None) -> tuple[Tensor, Tensor]:
     projection = torch.randn(matrix.shape[1], width, generator=rng, dtype=torch.float32)
     digests, sketch = [], torch.empty(len(matrix), width, dtype=torch.float32)
     for part in torch.arange(len(matrix)).split(_ROWS):
-        rows = unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part)
+        rows = unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part, scaling=scaling)
         digests.append(row_digests(rows))
         sketch[part] = rows @ projection
     return torch.cat(digests), sketch

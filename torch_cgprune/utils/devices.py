@@ -77,7 +77,8 @@ def memory_left(meminfo: Path, cgroup: Path) -> int | None:
 def own_settings() -> Iterator[None]:
     """Compute in full precision, without gradients, whatever torch's global settings are.
 
-    TF32 or bfloat16 products would cost the scores their digits; what names no device is host data.
+    TF32 or bfloat16 products, by autocast too, would cost the scores their digits; what names no
+    device is host data.
     """
     with _full_precision(), torch.no_grad(), plain_settings():
         yield

@@ -1,0 +1,119 @@
+"""What people have as features: tables of other libraries, lists, pairs, loaders."""
+
+import datasets
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from torch.utils.data import DataLoader, TensorDataset
+
+from torch_cgprune import CGScoredDataset, cg_scores
+from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError
+from torch_cgprune.inputs.rows import as_matrix
+
+X = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
+Y = [i % 2 for i in range(40)]
+FRAME = pd.DataFrame(X, columns=[*"abcde"])
+TABLE = datasets.Dataset.from_dict({"emb": X.tolist(), "kind": Y, "text": ["a"] * 40})
+
+
+class Polars:
+    """As a frame of polars looks from outside."""
+
+    columns = ("a", "b", "c", "d", "e")
+
+    def to_numpy(self):
+        return X
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, key):
+        raise AssertionError("an item was read")
+
+
+TABLES = {
+    "frame": FRAME,
+    "frame of mixed numbers": FRAME.astype({"a": "float64", "b": "Float32"}),
+    "polars": Polars(),
+    "series of rows": pd.Series([*X]),
+    "lists": X.tolist(),
+    "tuples": tuple(map(tuple, X.tolist())),
+    "column": TABLE["emb"],
+    "formatted column": TABLE.with_format("torch")["emb"],
+    "mask that hides nothing": np.ma.array(X, mask=False),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_taken_as_they_are(name):
+    table, items = TABLES[name], [*zip(X, Y, strict=True)]
+    np.testing.assert_array_equal(as_matrix(table).float().numpy(), X)
+    expected = cg_scores(X, Y, progress=False).values  # noqa: PD011
+    wrapped = CGScoredDataset(items, features=table, progress=False)
+    for got in (cg_scores(table, Y, progress=False), wrapped.scores):
+        torch.testing.assert_close(got.values, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_lists_of_tensors_and_of_arrays():
+    for rows in ([*X], [*torch.from_numpy(X)], X.reshape(40, 5, 1).tolist()):
+        np.testing.assert_array_equal(as_matrix(rows).float().numpy(), X)
+
+
+def test_mixed_numbers_of_a_frame():
+    mixed = pd.DataFrame({"a": [0.5, 1.5], "b": [True, False]})
+    assert as_matrix(mixed).tolist() == [[0.5, 1.0], [1.5, 0.0]]
+
+
+LOADER = DataLoader(TensorDataset(torch.from_numpy(X), torch.tensor(Y)))
+
+
+@pytest.mark.parametrize(
+    ("features", "error", "match"),
+    [
+        (sparse.csr_array(X), ArgumentTypeError, r"sparse csr_array; pass features.toarray\(\)"),
+        (torch.from_numpy(X).to_sparse(), ArgumentTypeError, r"pass features.to_dense\(\)"),
+        (FRAME.assign(city="Rome"), ArgumentTypeError, r"in the columns \['city'\]; encode"),
+        (pd.Series(["a", "b"]), TypeError, "must be real numbers"),
+        ([[1.0, 2.0], [3.0]], ArgumentValueError, r"one length. .*\(2,\), and \(1,\) for row 1"),
+        ((X, np.array(Y)), ArgumentTypeError, r"as cg_scores\(X, y\)"),
+        (LOADER, ArgumentTypeError, r"CGScoredDataset\(loader.dataset\)"),
+        (LOADER.dataset, ArgumentTypeError, r"for a dataset use CGScoredDataset"),
+        (TABLE["text"], ArgumentTypeError, r"CGScoredDataset\(dataset, features='text'"),
+        ([(torch.ones(3), 1)], ArgumentTypeError, r"for a dataset use CGScoredDataset"),
+        (np.ma.masked_equal(X, X[3, 1]), ArgumentValueError, "1 of the 40 rows .* first row 3"),
+    ],
+)
+def test_what_is_no_table_gets_one_cure(features, error, match):
+    with pytest.raises(error, match=match) as caught:
+        cg_scores(features, Y, progress=False)
+    if isinstance(caught.value, ArgumentTypeError | ArgumentValueError):
+        assert caught.value.parameter == "features"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "match"),
+    [
+        (LOADER, r"Got DataLoader; pass its dataset, as loader.dataset"),
+        ((X, np.array(Y)), r"Got tuple; of rows X and labels y pass list\(zip\(X, y\)\)"),
+        ((torch.from_numpy(X), Y), r"Got tuple; of rows X and labels y pass list"),
+        (sparse.csr_array(X), r"pass list\(zip\(X.toarray\(\), y\)\)"),
+        (FRAME, r"Got DataFrame; pass list\(zip\(frame\[COLUMNS\].to_numpy\(\), frame\[LABEL\]"),
+    ],
+)
+def test_what_is_no_dataset_gets_one_cure(dataset, match):
+    with pytest.raises(ArgumentTypeError, match=match):
+        CGScoredDataset(dataset, progress=False)
+
+
+def test_the_cure_for_pairs_and_frames_works():
+    expected = cg_scores(X, Y, progress=False)
+    for x, y in ((X, Y), (FRAME[[*"abcde"]].to_numpy(), FRAME.index % 2)):
+        got = CGScoredDataset([*zip(x, y, strict=True)], progress=False).scores
+        assert torch.equal(got.terms, expected.terms)
+
+
+def test_a_sparse_matrix_is_refused_as_features_of_a_dataset_too():
+    with pytest.raises(ArgumentTypeError, match="sparse"):
+        CGScoredDataset([*zip(X, Y, strict=True)], features=sparse.csr_array(X), progress=False)
