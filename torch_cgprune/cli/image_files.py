@@ -1,4 +1,4 @@
-"""Folders and lists of image files as datasets, and which of the files cannot be read."""
+"""Image files: how they are read, lists of them as datasets, and which cannot be read."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
-from torchvision.datasets import ImageFolder, VisionDataset
+from torchvision.datasets import VisionDataset
 from tqdm.auto import tqdm
 
 from torch_cgprune.errors import UnreadableImageError
+from torch_cgprune.inputs.pixels import as_scored
 
-# What the parts of a dataset are called: a folder of these is one level too high.
-_PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
 _THREADS = 8
 
 
 def load_image(path: str) -> Image.Image:
-    """Return the image in a file as RGB, as torchvision's ``ImageFolder`` loads it.
+    """Return the image in a file: as RGB, on white; deep ones in mode F, not clipped to RGB.
+
+    Of an animation that is the first frame.
 
     Raises:
         UnreadableImageError: truncated, or no image.
@@ -29,10 +31,17 @@ def load_image(path: str) -> Image.Image:
     """
     try:
         with open(path, "rb") as file:  # noqa: PTH123 (else Pillow may leave it open)
-            return Image.open(file).convert("RGB")
+            return as_scored(Image.open(file))
+    except UserWarning:  # where warnings are errors, this is none of the file's
+        raise
     except Exception as error:  # Pillow raises anything, from OSError to SyntaxError
         reason = "it is no image" if isinstance(error, UnidentifiedImageError) else error
         raise UnreadableImageError(f"The image {path!r} cannot be read: {reason}.") from error
+
+
+def in_three_channels(image: Image.Image) -> Any:
+    """Return a deep image as (h, w, 3) numbers, so that it goes with RGB images; others as is."""
+    return np.asarray(image)[..., None].repeat(3, -1) if image.mode == "F" else image
 
 
 class ListedImages(VisionDataset):  # type: ignore[misc]
@@ -95,48 +104,6 @@ def _rows(path: Path) -> list[tuple[str, str]]:
     if not found:
         raise ValueError(f"The list {str(path)!r} is empty: there is nothing to score.")
     return found
-
-
-def open_folder(root: str | os.PathLike[str]) -> ImageFolder:
-    """Open ``root/<class>/*`` as an ``ImageFolder``; classes without an image are left out.
-
-    Raises:
-        ValueError: no folders in it, no images in them, or parts such as train and test.
-
-    """
-    root = Path(root)
-    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
-    if not folders:
-        raise ValueError(
-            f"The folder {str(root)!r} must hold one folder of images per class. It holds none."
-        )
-    if {*map(str.lower, folders)} <= _PARTS:
-        one = next((name for name in folders if name.lower().startswith("train")), folders[0])
-        raise ValueError(
-            f"The folder {str(root)!r} holds {', '.join(folders)}, not one folder per class. Name "
-            f"one of them instead, as {str(root / one)!r}."
-        )
-    dataset = ImageFolder(os.fspath(root), loader=load_image, allow_empty=True)
-    if not len(dataset):
-        raise ValueError(
-            f"The folder {str(root)!r} must hold images (jpg, png, webp, ..) in its class folders. "
-            f"There are {len(folders)} folders, and no image in them."
-        )
-    return dataset
-
-
-def empty_classes(dataset: ImageFolder) -> list[str]:
-    """Return the classes of a folder that have no image.
-
-    Raises:
-        PermissionError: one of them cannot be looked into.
-
-    """
-    present = {*dataset.targets}
-    empty = [name for code, name in enumerate(dataset.classes) if code not in present]
-    for name in empty:
-        next(Path(dataset.root, name).iterdir(), None)  # it may be one that must not be read
-    return empty
 
 
 def unreadable(dataset: Any, *, progress: bool = True) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,11 @@ import numpy as np
 from torch.utils.data import Subset
 from torchvision import datasets, transforms
 
-from torch_cgprune.cli.image_files import ListedImages, empty_classes, open_folder, unreadable
+from torch_cgprune.cli.class_folders import open_folder
+from torch_cgprune.cli.image_files import ListedImages, in_three_channels, unreadable
 from torch_cgprune.inputs.names import find_names
 from torch_cgprune.utils.arrays import is_whole_number
 from torch_cgprune.utils.files import open_matrix, read_safetensors
-
-_log = logging.getLogger(__name__)
 
 KNOWN = {
     "cifar10": datasets.CIFAR10,
@@ -96,18 +94,22 @@ def open_source(
         dataset,
         None if features is None else open_matrix(features),
         load_labels(labels) if labels else None,
-        transforms.Resize((resize, resize)) if resize else None,
+        _transform(resize, files=not is_known),
         skipped,
     )
+
+
+def _transform(resize: int | None, *, files: bool) -> Callable[[Any], Any] | None:
+    steps: list[Callable[[Any], Any]] = [transforms.Resize((resize, resize))] if resize else []
+    if files:
+        steps.append(in_three_channels)
+    return transforms.Compose(steps) if steps[1:] else next(iter(steps), None)
 
 
 def _files(path: Path) -> Any:
     """Open a folder of images, or a list of them."""
     if path.is_dir():
-        dataset = open_folder(path)
-        for empty in empty_classes(dataset):
-            _log.warning("The class folder %r has no image: it is left out.", empty)
-        return dataset
+        return open_folder(path)
     if path.is_file() and path.suffix == ".csv":
         return ListedImages(path)
     raise FileNotFoundError(

@@ -11,6 +11,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from torch_cgprune.errors import ArgumentValueError, Message
+from torch_cgprune.inputs.pixels import as_scored, is_deep
 from torch_cgprune.inputs.views import is_array
 from torch_cgprune.utils.arrays import as_tensor
 
@@ -19,9 +20,14 @@ EQUALISE = Message(
     "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
 )
 
+# What white is in the types that images have; other integers may count anything.
+_GREATEST = {torch.uint8: 255, torch.uint16: 65535}
+
 
 def as_matrix(features: Any) -> Tensor:
-    """Return (n, ...) numbers as an (n, d) tensor; bytes become [0, 1], other dtypes stay.
+    """Return (n, ...) numbers as an (n, d) tensor; bytes become [0, 1], as 16 bits do.
+
+    Other dtypes stay.
 
     Raises:
         TypeError: no real numeric tensor or array.
@@ -60,7 +66,7 @@ def channels_first(image: Any, index: int) -> Tensor:
 
 
 def numbers(image: Any, index: int) -> Tensor:
-    """Return an image's numbers in the shape it has, bytes as [0, 1].
+    """Return an image's numbers in the shape it has, bytes and integers of PIL's as [0, 1].
 
     Args:
         image: a PIL image, array or tensor.
@@ -71,7 +77,9 @@ def numbers(image: Any, index: int) -> Tensor:
 
     """
     if isinstance(image, Image):
-        image = np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
+        # Numbers are brightness then: no places in a palette, nothing clipped.
+        named = is_deep(image) or image.mode in ("P", "PA")
+        image = np.array(as_scored(image) if named else image)
     if isinstance(image, np.ndarray):
         image = as_tensor(image)
     if isinstance(image, Mapping):
@@ -88,7 +96,8 @@ def numbers(image: Any, index: int) -> Tensor:
 
 
 def _unit_range(image: Tensor) -> Tensor:
-    return image.float().div_(255) if image.dtype == torch.uint8 else image
+    greatest = _GREATEST.get(image.dtype)
+    return image if greatest is None else image.float().div_(greatest)
 
 
 def stack_images(images: Sequence[Tensor]) -> Tensor:
