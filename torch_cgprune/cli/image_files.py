@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from tqdm.auto import tqdm
 
 from torch_cgprune.errors import UnreadableImageError
 from torch_cgprune.inputs.pixels import as_scored
+from torch_cgprune.utils.tables import read_table
 
 _THREADS = 8
 
@@ -46,6 +46,8 @@ def in_three_channels(image: Image.Image) -> Any:
 
 class ListedImages(VisionDataset):  # type: ignore[misc]
     """The image files that a CSV file lists, with their labels: ``path`` and ``label`` columns.
+
+    Blanks around a label are none of it.
 
     Args:
         path: of the CSV file; relative paths in it start at its folder.
@@ -87,20 +89,18 @@ class ListedImages(VisionDataset):  # type: ignore[misc]
 
 def _rows(path: Path) -> list[tuple[str, str]]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        rows = csv.DictReader(file)
-        columns = [*(rows.fieldnames or [])]
+        columns, rows = read_table(file, str(path), {"path", "label"})
         if not {"path", "label"} <= {*columns}:
             raise ValueError(
                 f"The list {str(path)!r} must have the columns 'path' and 'label' in its first "
                 f"line. Got {columns} instead."
             )
         found = []
-        for row in rows:
-            if not row["path"] or not row["label"]:
-                raise ValueError(
-                    f"The list {str(path)!r} has no path or no label in line {rows.line_num}."
-                )
-            found.append((row["path"], row["label"]))
+        for line, row in rows:
+            label = row["label"].strip()
+            if not row["path"] or not label:
+                raise ValueError(f"The list {str(path)!r} has no path or no label in line {line}.")
+            found.append((row["path"], label))
     if not found:
         raise ValueError(f"The list {str(path)!r} is empty: there is nothing to score.")
     return found

@@ -20,6 +20,12 @@ from torch_cgprune.errors import CacheError
 # The cure where a file is no file of scores: it may be anything.
 DELETE = "Name another file. Delete it only if it held scores: they are then computed again."
 
+# The end of what is said of an array that would run code where it is read.
+OBJECTS = (
+    "holds Python objects, which are not read: make it an array of numbers or texts, as by "
+    "np.stack(rows) or np.array(labels, dtype=str), and save it again."
+)
+
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Fail now, not after minutes of scoring, if ``path`` could not be written.
@@ -151,7 +157,7 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
 
     """
     path = Path(path)
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         tensors, _ = read_safetensors(path, kind="feature")
         if "features" not in tensors and len(tensors) != 1:
             raise CacheError(
@@ -159,7 +165,7 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
                 f"{sorted(tensors)} instead."
             )
         return tensors.get("features", next(iter(tensors.values())))
-    if path.suffix != ".npy":
+    if path.suffix.lower() != ".npy":
         raise ValueError(
             f"The 'features' file must be .npy or .safetensors. Got {str(path)!r} instead."
         )
@@ -168,6 +174,8 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
     except FileNotFoundError as error:
         raise FileNotFoundError(f"There is no feature file {str(path)!r}.") from error
     except (ValueError, EOFError) as error:
+        if "Python objects" in str(error):
+            raise CacheError(f"The file {str(path)!r} {OBJECTS}") from error
         raise CacheError(
             f"The file {str(path)!r} is truncated or no .npy file ({error})."
         ) from error
