@@ -132,6 +132,15 @@ def test_scoring_again_finds_the_scores(arrays, scored, capsys, monkeypatch):
     assert scored.read_bytes() == before
 
 
+def test_scores_are_written_as_what_they_are(arrays, capsys):
+    for name in ("x.csv", "x.npy", "x"):
+        out = arrays.with_name(name)
+        code, said, err = run(capsys, "score", arrays.with_name("gone.npz"), "-o", out)
+        assert (code, said) == (2, "")
+        assert f"Scores are written as .safetensors. Got '{out}' instead" in err
+        assert not out.exists()
+
+
 def test_an_input_is_never_the_output(arrays, scored, tmp_path, capsys):
     before = {path: path.read_bytes() for path in (arrays, scored)}
     ticked = tmp_path / "ticked.csv"

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from torch_cgprune.cli.image_files import load_image, unreadable
-from torch_cgprune.cli.output import check_output, say, shows_progress
+from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.source import READING, Opened, open_source
 from torch_cgprune.dataset import CGScoredDataset
 from torch_cgprune.errors import ArgumentValueError, UnreadableImageError
@@ -25,6 +25,11 @@ _SCORING = ("method", "ratio", "runs", "block_size", "ridge", "seed")
 def run(args: argparse.Namespace) -> None:
     """Score what the arguments name, or find that it was scored before."""
     check_output(args.output, args.source, args.labels, args.features)
+    if Path(args.output).suffix.lower() != ".safetensors":
+        raise UsageError(
+            f"Scores are written as .safetensors. Got {args.output!r} instead: name it so; lists "
+            "are made of it by select."
+        )
     start = time.perf_counter()
     progress = shows_progress(args)
     reading = {name: getattr(args, name) for name in READING}

@@ -37,6 +37,22 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
     """
     path = Path(path)
+    try:
+        _check_place(path)
+        # Creating a file is the only test that holds for root, network mounts and read-only mounts.
+        probe = _sibling(path)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        if error.errno is None:  # ours
+            raise
+        raise PermissionError(
+            f"The folder of the file {str(path)!r} cannot be written ({error.strerror}). "
+            "Name a file in another folder."
+        ) from error
+
+
+def _check_place(path: Path) -> None:
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"The folder of the file {str(path)!r} does not exist. Create it first."
@@ -45,19 +61,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise IsADirectoryError(
             f"The file {str(path)!r} is a folder. Name a file inside it instead."
         )
-    if path.exists() and not path.is_file():  # a device or a pipe, which must not be replaced
+    if path.exists() and not path.is_file():  # which must not be replaced
         raise PermissionError(f"The file {str(path)!r} is no regular file. Name another one.")
-    # Creating a file is the only test that holds for root, network mounts and read-only mounts.
-    probe = _sibling(path)
-    try:
-        probe.touch(exist_ok=False)
-    except OSError as error:
-        raise PermissionError(
-            f"The folder of the file {str(path)!r} cannot be written ({error.strerror}). "
-            "Name a file in another folder."
-        ) from error
-    finally:
-        probe.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -90,7 +95,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             "another disk; what was there before is untouched."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what has failed matters more
+            temporary.unlink(missing_ok=True)
 
 
 def write_safetensors(
