@@ -128,6 +128,10 @@ class NotPositiveDefiniteError(DetailedError, ArithmeticError):
     """The Gram matrix has no Cholesky factor at the working precision."""
 
 
+class ItemError(DetailedError, RuntimeError):
+    """A dataset fails to give an item; ``row`` is its index, ``__cause__`` the dataset's error."""
+
+
 class UnstableDatasetError(ValueError):
     """A dataset gave two different items for one index."""
 

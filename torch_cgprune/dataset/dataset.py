@@ -84,6 +84,7 @@ class CGScoredDataset(Dataset[Any]):
         CacheError: the cache is truncated or no score file.
         FileNotFoundError, PermissionError: the cache's folder is missing or cannot be written,
             found out before anything is computed.
+        ItemError: the dataset fails to give an item; it names the item, and its file if it has one.
         UnstableDatasetError: the items change from one read to the next.
         MemoryError: more rows together than fit.
         TypeError, ValueError: data that cannot be scored, or a bad option.

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 
 from torch_cgprune.errors import ArgumentValueError, UnstableDatasetError
+from torch_cgprune.inputs.items import FailedInWorker, first_failed, read_item
 from torch_cgprune.inputs.labels import check_carried, same_label
 from torch_cgprune.inputs.rows import as_matrix, channels_first, check_shape, numbers, stack_images
 from torch_cgprune.inputs.views import check_map_style, deterministic_view, is_array
@@ -92,6 +93,7 @@ def read_dataset(
         (n, d) features and the items' n labels, None if they are bare images.
 
     Raises:
+        ItemError: the dataset raised an error, which is its cause, at an item.
         UnstableDatasetError: an item changed between two reads.
         ValueError: images of different sizes, an empty dataset, or labels that are not as expected.
         TypeError: no map-style dataset, or an item that is no image.
@@ -142,7 +144,7 @@ def read_images(
     view = _opened(dataset, transform)
     with _random_state_kept():
         _probe(_Images(view), expected)
-        items = _Images(view if first == 0 else Subset(view, range(first, len(view))))
+        items = _Images(view, first)
         yield from _batches(items, num_workers, progress, batch_size)
 
 
@@ -173,6 +175,8 @@ def _batches(
         for batch in loader:
             if isinstance(batch, ArgumentValueError):
                 raise batch
+            if isinstance(batch, FailedInWorker):
+                batch.raise_here(items.dataset, items.read)
             yield batch
             bar.update(min(batch_size, len(items) - int(bar.n)))
 
@@ -208,14 +212,18 @@ class _Items(Dataset[Any]):
 
     convert: Callable[[Any, int], Tensor] = staticmethod(numbers)
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Any, first: int = 0) -> None:
+        self.dataset, self.first = dataset, first
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.dataset) - self.first
 
     def __getitem__(self, index: int) -> Any:
-        image, label = _fields(self.dataset[index])
+        return read_item(self.dataset, index + self.first, self.read)
+
+    def read(self, item: Any, index: int) -> Any:
+        """Return what is wanted of an item of this index."""
+        image, label = _fields(item)
         return self.convert(image, index), label
 
     @staticmethod
@@ -224,6 +232,8 @@ class _Items(Dataset[Any]):
 
         Of an error that is raised in a worker, the loader passes on the text alone.
         """
+        if failed := first_failed(items):
+            return failed
         images, labels = zip(*items, strict=True)
         try:
             return stack_images(images), list(labels)
@@ -240,13 +250,14 @@ class _Images(_Items):
 class _ItemLabels(_Items):
     """The labels alone."""
 
-    def __getitem__(self, index: int) -> Any:
-        return _fields(self.dataset[index])[1]
+    def read(self, item: Any, index: int) -> Any:  # noqa: ARG002 (as of any item)
+        """Return the label of an item."""
+        return _fields(item)[1]
 
     @staticmethod
     def collate(items: list[Any]) -> Any:
         """Keep a batch as it is."""
-        return items
+        return first_failed(items) or items
 
 
 def _fields(item: Any) -> tuple[Any, Any]:

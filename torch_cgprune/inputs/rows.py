@@ -19,6 +19,11 @@ from torch_cgprune.utils.arrays import as_tensor
 EQUALISE = Message(
     "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
 )
+# The cure where they differ in channels alone.
+CONVERT = Message(
+    "Pass a 'transform' that makes them equal, as lambda image: image.convert('RGB') for PIL "
+    "images, or torchvision.transforms.Grayscale()."
+)
 
 # What white is in the types that images have; other integers may count anything.
 _GREATEST = {torch.uint8: 255, torch.uint16: 65535}
@@ -116,11 +121,23 @@ def check_shape(shape: Sequence[int], expected: Sequence[int], first: int | None
     """Raise an error unless images are of one shape; ``first`` is the first item that differs."""
     if tuple(shape) != tuple(expected):
         where = "" if first is None else f" (from item {first} on)"
+        in_channels = bool(_sides(shape) & _sides(expected))
         raise ArgumentValueError(
-            "The dataset's images differ in shape: %s and %s%s.",
+            "The dataset's images differ in %s: %s and %s%s.",
+            "their channels, as grey ones among colours do" if in_channels else "shape",
             tuple(expected),
             tuple(shape),
             where,
             parameter="transform",
-            cure=EQUALISE,
+            cure=CONVERT if in_channels else EQUALISE,
         )
+
+
+def _sides(shape: Sequence[int]) -> set[tuple[int, ...]]:
+    """Return what height and width may be: of (h, w), (h, w, c) or (c, h, w), c at most 4."""
+    match tuple(shape):
+        case (h, w):
+            return {(h, w)}
+        case (a, b, c):
+            return {sides for sides, channels in (((a, b), c), ((b, c), a)) if channels <= 4}
+    return set()
