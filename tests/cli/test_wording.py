@@ -213,9 +213,21 @@ def test_what_is_logged_is_in_the_words_of_the_shell(capsys):
     np.savez("x.npz", features=x, labels=np.arange(40) // 2 % 2)
     assert main(["score", "x.npz", "-o", "s.safetensors"]) == 0
     assert capsys.readouterr().err.endswith(" centre the features or pass --dtype float64.\n")
-    assert main(["score", "x.npz", "-o", "s.safetensors", "--ridge", "1", "--dtype", "float64"]) == 1
+    assert (
+        main(["score", "x.npz", "-o", "s.safetensors", "--ridge", "1", "--dtype", "float64"]) == 1
+    )
     cure = ". Name another file, or pass --overwrite."
     assert capsys.readouterr().err.endswith(f"{cure}\n")
-    argv = ["score", "x.npz", "-o", "s.safetensors", "--ridge", "1", "--dtype", "float64", "--overwrite"]
+    argv = [
+        "score",
+        "x.npz",
+        "-o",
+        "s.safetensors",
+        "--ridge",
+        "1",
+        "--dtype",
+        "float64",
+        "--overwrite",
+    ]
     assert main(argv) == 0
     assert capsys.readouterr().err.endswith(f"{cure} Computing anew.\n")

@@ -13,6 +13,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from torch_cgprune.cli.image_files import load_image
+from torch_cgprune.inputs.bad_rows import some_of
 
 _log = logging.getLogger(__name__)
 
@@ -129,15 +130,12 @@ def _tell(dataset: ClassFolders, empty: Sequence[str]) -> None:
         next(Path(dataset.root, name).iterdir(), None)  # it may be one that must not be read
         _log.warning("The class folder %r has no image: it is left out.", name)
     if dataset.hidden:
-        _log.warning("Hidden folders and images are left out: %s.", _some([*dataset.hidden]))
+        _log.warning(
+            "Hidden folders and images are left out: %s.", some_of([*map(repr, dataset.hidden)])
+        )
     if dataset.others:
         _log.warning(
             "%d images are left out, whose formats are not read: %s. Convert them.",
             len(dataset.others),
-            _some(dataset.others),
+            some_of([*map(repr, dataset.others)]),
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 5} more" if names[5:] else ""
-    return ", ".join(map(repr, names[:5])) + more

@@ -106,29 +106,32 @@ def _rows(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-def unreadable(dataset: Any, *, progress: bool = True) -> list[int]:
+def unreadable(
+    dataset: Any, is_fine: Callable[[Image.Image], bool] | None = None, *, progress: bool = True
+) -> list[int]:
     """Return the indices of the files that cannot be read; looks at all of them.
 
     Args:
         dataset: with ``samples``, pairs of a path and a label.
+        is_fine: whether an image can be used that has been read; None takes any.
         progress: show a progress bar in files.
 
     """
     paths = [path for path, _ in dataset.samples]
+
+    def readable(path: str) -> bool:
+        try:
+            image = load_image(path)
+        except UnreadableImageError:
+            return False
+        return is_fine is None or is_fine(image)
+
     with ThreadPoolExecutor(_THREADS) as pool:
         checked = tqdm(
-            pool.map(_readable, paths, chunksize=64),
+            pool.map(readable, paths, chunksize=64),
             total=len(paths),
             desc="Checking files",
             unit="file",
             disable=not progress,
         )
         return [index for index, readable in enumerate(checked) if not readable]
-
-
-def _readable(path: str) -> bool:
-    try:
-        load_image(path)
-    except UnreadableImageError:
-        return False
-    return True

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 
 from torch_cgprune.cli.image_files import load_image, unreadable
+from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
-from torch_cgprune.cli.source import READING, Opened, open_source
+from torch_cgprune.cli.source import READING, open_source
 from torch_cgprune.dataset import CGScoredDataset
-from torch_cgprune.errors import ArgumentValueError, UnreadableImageError
-from torch_cgprune.inputs.names import find_names
+from torch_cgprune.errors import UnreadableImageError
+from torch_cgprune.inputs.bad_rows import some_of
 from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
 
@@ -62,19 +63,13 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
         )
     except UnreadableImageError as error:
         raise _all_unreadable(opened, progress=progress) from error
-    except ArgumentValueError as error:
-        names = find_names(opened.dataset)
-        if error.row is None or names is None:
-            raise
-        image = names[error.row]
-        raise ArgumentValueError("The image %r cannot be scored. %s", image, error) from error
 
 
 def _all_unreadable(opened: Opened, *, progress: bool) -> UnreadableImageError:
     """Look for the other files that cannot be read too: there is seldom one alone."""
     bad = unreadable(opened.dataset, progress=progress)
     paths = [opened.dataset.samples[i][0] for i in bad]
-    listed = ", ".join(map(repr, paths[:5])) + (f" and {len(bad) - 5} more" if bad[5:] else "")
+    listed = some_of([*map(repr, paths)])
     return UnreadableImageError(
         f"{len(bad)} of {len(opened.dataset)} images cannot be read: {listed}. {_reason(paths[0])} "
         "Delete or mend them, or pass --skip-unreadable."

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Subset
 from torchvision import datasets, transforms
 
 from torch_cgprune.cli.array_files import ARRAYS, load_labels, open_arrays
 from torch_cgprune.cli.class_folders import open_folder
-from torch_cgprune.cli.image_files import ListedImages, in_three_channels, unreadable
-from torch_cgprune.inputs.names import find_names
+from torch_cgprune.cli.image_files import ListedImages, in_three_channels
+from torch_cgprune.cli.opened import Opened
+from torch_cgprune.cli.skipping import without_bad
 from torch_cgprune.utils.files import open_matrix
 
 KNOWN = {
@@ -24,26 +23,6 @@ KNOWN = {
 }
 # How a source is read, beside its name: kept with the scores, for the report to read it likewise.
 READING = ("labels", "keys", "features", "resize", "skip_unreadable")
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A dataset to score, as ``CGScoredDataset`` takes it.
-
-    Attributes:
-        dataset: map-style; where there are no images, the array of features itself.
-        features: an array of features; None to score the images.
-        labels: n of them; None for the dataset's own.
-        transform: of the images, None as they are.
-        skipped: names of the files that are left out because they cannot be read.
-
-    """
-
-    dataset: Any
-    features: Any = None
-    labels: Any = None
-    transform: Callable[[Any], Any] | None = None
-    skipped: tuple[str, ...] = ()
 
 
 def open_source(
@@ -67,7 +46,8 @@ def open_source(
         keys: what features and labels are called in an ``.npz`` or ``.safetensors`` file.
         features: a file of features to score instead of images.
         resize: the side to scale images to, in pixels.
-        skip_unreadable: leave out files that cannot be read.
+        skip_unreadable: leave out files that cannot be read, and images or rows that are all zeros
+            or hold NaN.
         download: let torchvision fetch what is not there.
         progress: show progress bars.
 
@@ -83,18 +63,15 @@ def open_source(
     _check_options(source, options, is_array=is_array, is_known=is_known)
     if is_array:
         matrix, own = open_arrays(path, keys or ("features", "labels"), labelled=labels is None)
-        return Opened(matrix, matrix, load_labels(labels) if labels else own)
-    dataset = _torchvision(name, root, download=download) if is_known else _files(path)
-    skipped: tuple[str, ...] = ()
-    if skip_unreadable:
-        dataset, skipped = _readable(dataset, progress=progress)
-    return Opened(
-        dataset,
-        None if features is None else open_matrix(features),
-        load_labels(labels) if labels else None,
-        _transform(resize, files=not is_known),
-        skipped,
-    )
+        opened = Opened(matrix, matrix, load_labels(labels) if labels else own)
+    else:
+        opened = Opened(
+            _torchvision(name, root, download=download) if is_known else _files(path),
+            None if features is None else open_matrix(features),
+            load_labels(labels) if labels else None,
+            _transform(resize, files=not is_known),
+        )
+    return without_bad(opened, progress=progress) if skip_unreadable else opened
 
 
 def _transform(resize: int | None, *, files: bool) -> Callable[[Any], Any] | None:
@@ -117,26 +94,14 @@ def _files(path: Path) -> Any:
     )
 
 
-def _readable(dataset: Any, *, progress: bool) -> tuple[Any, tuple[str, ...]]:
-    """Leave out the files that cannot be read; return their names too."""
-    out = unreadable(dataset, progress=progress)
-    if not out:
-        return dataset, ()
-    left = sorted({*range(len(dataset))} - {*out})
-    if not left:
-        raise ValueError(f"None of the {len(dataset)} images in {dataset.root!r} can be read.")
-    names = find_names(dataset) or [path for path, _ in dataset.samples]
-    return Subset(dataset, left), tuple(names[i] for i in out)
-
-
 def _check_options(source: str, options: dict[str, Any], *, is_array: bool, is_known: bool) -> None:
     """Raise ValueError for an option that the source does not take."""
     taken = {
         "images": not is_array,
-        "image files": not (is_array or is_known),
+        "files": not is_known,
         "an .npz or .safetensors file": is_array and not source.lower().endswith(".npy"),
     }
-    kinds = {"keys": "an .npz or .safetensors file", "skip_unreadable": "image files"}
+    kinds = {"keys": "an .npz or .safetensors file", "skip_unreadable": "files"}
     for option, value in options.items():
         kind = kinds.get(option, "images")
         if value is not None and not taken[kind]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from torch_cgprune.errors import ArgumentValueError
+from torch_cgprune.inputs.bad_rows import bad_rows, sort_out
 
 # Rows normalised at a time: bounds the float64 copies to a few MB for images.
 _CHUNK_ROWS = 1024
@@ -40,7 +39,8 @@ def unit_rows(
         (n, d), or (m, d), unit rows, the :math:`x_i` of the paper (section 2).
 
     Raises:
-        ArgumentValueError: a row holds NaN or infinity, or is all zeros; ``row`` is its index.
+        ArgumentValueError: rows hold NaN or infinity, or are all zeros; ``rows`` are their indices,
+            of those read together.
 
     Example:
         >>> unit_rows(torch.tensor([[3, 4], [0, 2]]), dtype=torch.float32, device="cpu")
@@ -57,27 +57,14 @@ def unit_rows(
         chunk = flat[part].to(device=device, dtype=torch.float64)
         # Dividing by the largest entry first keeps the squares from overflow and underflow.
         largest = chunk.abs().amax(dim=1, keepdim=True)
-        _check_rows(largest.squeeze(1), range(n)[start:stop] if chosen is None else chosen[start:])
+        indices = torch.arange(n, device="cpu") if chosen is None else chosen
+        if any(bad := sort_out(largest.squeeze(1), indices[start:stop])):
+            raise bad_rows(*bad)
         chunk = chunk / largest
         rows[start : start + len(chunk)] = chunk / torch.linalg.vector_norm(
             chunk, dim=1, keepdim=True
         )
     return rows
-
-
-def _check_rows(largest: Tensor, indices: Sequence[int] | Tensor) -> None:
-    for bad, what, cure in (
-        (~torch.isfinite(largest), "holds NaN or infinity", "Repair it or leave it out"),
-        (largest == 0, "is all zeros and has no direction", "Leave it out or shift the features"),
-    ):
-        if bad.any():
-            row = int(indices[int(bad.nonzero()[0])])
-            raise ArgumentValueError(
-                f"Row {row} of the 'features' {what}.",
-                parameter="features",
-                row=row,
-                cure=f"{cure} before scoring.",
-            )
 
 
 def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:

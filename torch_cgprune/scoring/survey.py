@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import ArgumentValueError
+from torch_cgprune.inputs.bad_rows import bad_rows, find_bad_rows
 from torch_cgprune.inputs.fingerprints import fingerprint, row_digests
 from torch_cgprune.inputs.labels import ClassName, Labels, encode_labels, look_like_identifiers
 from torch_cgprune.inputs.rows import as_matrix
@@ -99,7 +101,10 @@ def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> S
         or options["ridge"] == "auto"
         or not limits.keeps_predictions(len(codes), len(classes))
     )
-    unit_digests, sketch = _read(matrix, options.get("seed", 0) if sketched else None)
+    try:
+        unit_digests, sketch = _read(matrix, options.get("seed", 0) if sketched else None)
+    except ArgumentValueError as error:  # there is seldom one bad row alone
+        raise bad_rows(*find_bad_rows(matrix)) from error
     digests = row_digests(matrix)
     job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
     return Survey(matrix, codes, classes, options, digests, unit_digests, sketch, job)
