@@ -453,7 +453,7 @@ def test_an_npz_file_with_a_changed_byte_is_refused_or_read_as_it_was(tmp_path):
     assert refused > len(content) // 7 // 2
 
 
-@pytest.mark.parametrize("name", ["text", "empty", "cut", "npz"])
+@pytest.mark.parametrize("name", ["text", "empty", "cut", "npz", "header"])
 def test_npy_files_that_cannot_be_read(tmp_path, name):
     x, _ = arrays()
     path, labels = tmp_path / "train.npy", write(tmp_path / "labels.txt", b"0\n")
@@ -464,6 +464,7 @@ def test_npy_files_that_cannot_be_read(tmp_path, name):
             "text": b"this is a text",
             "empty": b"",
             "cut": content[:300],
+            "header": content[:10] + b"{" + bytes(300),
             "npz": saved(tmp_path / "x.npz", features=x),
         }[name]
     )

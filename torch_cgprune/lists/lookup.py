@@ -159,7 +159,9 @@ def _printable(name: str) -> str:
 def _indices_of_array(path: Path, n: int) -> Tensor:
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # numpy raises anything on a damaged header
         raise ValueError(f"The list {str(path)!r} is no .npy file ({error}).") from error
     indices = real_numbers(array, f"The list {str(path)!r}")
     if not are_indices(indices):

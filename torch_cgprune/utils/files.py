@@ -179,7 +179,9 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
         return np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError as error:
         raise FileNotFoundError(f"There is no feature file {str(path)!r}.") from error
-    except (ValueError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # numpy raises anything on a damaged header
         if "Python objects" in str(error):
             raise CacheError(f"The file {str(path)!r} {OBJECTS}") from error
         raise CacheError(
