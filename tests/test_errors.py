@@ -131,7 +131,7 @@ CASES = {
     "mismatch": (lambda folder, _: stored(folder), (CacheMismatchError, ValueError), {}),
 }
 CURES = {
-    "row": "Leave it out or shift the features before scoring.",
+    "row": "Repair them or leave them out before scoring.",
     "method": "Score with method='exact' or 'local'.",
     "shape": "Pass a 'transform' that makes them equal, as "
     "torchvision.transforms.Resize((32, 32)).",

@@ -7,7 +7,7 @@ A message is made as those of ``logging`` are: of a template and its values. Whe
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,8 @@ class DetailedError(Message, Exception):
     Attributes:
         parameter: name of the argument that is wrong, or that is to be passed instead.
         value: what was given.
-        row: index of the example that is wrong.
+        row: index of the example that is wrong, the first of ``rows``.
+        rows: indices of all that are wrong in this way.
         cure: what to do instead; the message ends with it.
 
     """
@@ -93,10 +94,17 @@ class DetailedError(Message, Exception):
         parameter: str | None = None,
         value: Any = None,
         row: int | None = None,
+        rows: Sequence[int] = (),
         cure: Message | str | None = None,
     ) -> None:
         super().__init__(template, *values)
-        self.parameter, self.value, self.row, self.cure = parameter, value, row, cure
+        self.parameter, self.value, self.cure = parameter, value, cure
+        self.rows = tuple(rows) if row is None else (row,)
+
+    @property
+    def row(self) -> int | None:
+        """Index of the example that is wrong, the first of them."""
+        return self.rows[0] if self.rows else None
 
     def worded(self, word: Callable[[Any], Any]) -> str:
         """Return the text, with ``word(value)`` in place of each value, and of the cure."""
@@ -108,7 +116,7 @@ class DetailedError(Message, Exception):
         try:
             pickle.dumps((self.args, self.__dict__))
         except Exception:  # noqa: BLE001 (a value may be anything, and fail in any way)
-            return type(self), (str(self),), {"parameter": self.parameter, "row": self.row}
+            return type(self), (str(self),), {"parameter": self.parameter, "rows": self.rows}
         return super().__reduce__()
 
 
@@ -145,7 +153,7 @@ class UnreadableImageError(OSError):
 
 
 class UnreadableItemError(DetailedError, RuntimeError):
-    """A dataset fails to give an item; the cause is the dataset's own error."""
+    """A dataset fails to give an item; ``row`` is its index, the cause the dataset's own error."""
 
 
 class DetailedWarning(Message, UserWarning):

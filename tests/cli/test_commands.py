@@ -132,6 +132,15 @@ def test_scoring_again_finds_the_scores(arrays, scored, capsys, monkeypatch):
     assert scored.read_bytes() == before
 
 
+def test_scores_are_written_as_what_they_are(arrays, capsys):
+    for name in ("x.csv", "x.npy", "x"):
+        out = arrays.with_name(name)
+        code, said, err = run(capsys, "score", arrays.with_name("gone.npz"), "-o", out)
+        assert (code, said) == (2, "")
+        assert f"Scores are written as .safetensors. Got '{out}' instead" in err
+        assert not out.exists()
+
+
 def test_an_input_is_never_the_output(arrays, scored, tmp_path, capsys):
     before = {path: path.read_bytes() for path in (arrays, scored)}
     ticked = tmp_path / "ticked.csv"
@@ -457,7 +466,7 @@ def test_unreadable_files_are_all_named_or_skipped(folder, tmp_path, capsys):
     assert not out.exists()
     code, said, _ = run(capsys, "score", images, "-o", out, "--skip-unreadable")
     assert code == 0
-    assert "2 files that cannot be read" in said
+    assert "2 examples not to be read or scored" in said
     assert CGScores.load(out).names == ("ant/0.png", "ant/1.png", "bee/0.png", "bee/1.png")
     page = tmp_path / "r.html"
     assert run(capsys, "report", out, images, "-o", page)[0] == 0
@@ -474,11 +483,57 @@ def test_images_of_different_sizes_need_resize(folder, tmp_path, capsys):
     assert run(capsys, "report", out, images, "-o", tmp_path / "r.html")[0] == 0
 
 
-def test_an_image_that_cannot_be_scored_is_named(folder, tmp_path, capsys):
-    Image.new("RGB", (5, 4)).save(Path(folder.root) / "bee" / "black.png")
-    code, _, err = run(capsys, "score", folder.root, "-o", tmp_path / "s.safetensors")
+def test_images_that_cannot_be_scored_are_all_named_or_skipped(folder, tmp_path, capsys):
+    images, out = Path(folder.root), tmp_path / "s.safetensors"
+    Image.new("RGB", (5, 4)).save(images / "bee" / "black.png")
+    code, _, err = run(capsys, "score", images, "-o", out)
     assert code == 1
     assert "The image 'bee/black.png' cannot be scored. Row 4 of the 'features' is all zero" in err
+    for i in range(6):
+        Image.new("L", (5, 4)).save(images / "ant" / f"dark{i}.png")
+    Image.fromarray(np.full((4, 5), np.nan, dtype=np.float32)).save(images / "bee" / "nan.tif")
+    (images / "bee" / "none.png").touch()
+    code, _, err = run(capsys, "score", images, "-o", out, "--skip-unreadable", "--json")
+    assert code == 0, err
+    assert CGScores.load(out).names == ("ant/0.png", "ant/1.png", "bee/0.png", "bee/1.png")
+    assert run(capsys, "report", out, images, "-o", tmp_path / "r.html")[0] == 0
+    (images / "bee" / "none.png").unlink()
+    code, _, err = run(capsys, "score", images, "-o", tmp_path / "t.safetensors")
+    assert "'ant/dark0.png', 'ant/dark1.png', " in err
+    assert " and 3 more cannot be scored. Row 11 of the 'features' holds NaN or infinity. " in err
+    assert (
+        "7 rows of the 'features' are all zeros and have no direction: 2, 3, 4, 5, 6 and 2" in err
+    )
+    assert err.endswith("Repair or delete them, or pass --skip-unreadable.\n")
+
+
+@pytest.mark.parametrize("where", ["npz", "npy", "features"])
+def test_rows_that_cannot_be_scored_are_all_told_or_skipped(folder, tmp_path, capsys, where):
+    x = np.random.default_rng(0).normal(size=(4 if where == "features" else 20, 3))
+    labels, out = np.arange(len(x)) % 2, tmp_path / "s.safetensors"
+    x[1, 2], x[3] = np.nan, 0
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", labels)
+    np.savez(tmp_path / "x.npz", features=x, labels=labels)
+    argv = {
+        "npz": [tmp_path / "x.npz"],
+        "npy": [tmp_path / "x.npy", "--labels", tmp_path / "y.npy"],
+        "features": [folder.root, "--features", tmp_path / "x.npy"],
+    }[where]
+    code, _, err = run(capsys, "score", *argv, "-o", out)
+    assert code == 1
+    assert "Row 1 of the 'features' holds NaN or infinity. Row 3 of the 'features' is all z" in err
+    code, said, err = run(capsys, "score", *argv, "-o", out, "--skip-unreadable")
+    assert code == 0, err
+    assert "2 examples not to be read or scored" in said
+    assert len(CGScores.load(out)) == len(x) - 2
+    assert run(capsys, "report", out, argv[0], "-o", tmp_path / "r.html")[0] == 0
+
+
+def test_nothing_is_scored_where_nothing_can_be(tmp_path, capsys):
+    np.savez(tmp_path / "x.npz", features=np.zeros((4, 2)), labels=[0, 1, 0, 1])
+    argv = ["score", tmp_path / "x.npz", "-o", tmp_path / "s.safetensors", "--skip-unreadable"]
+    assert run(capsys, *argv)[2].endswith("None of the 4 rows can be read and scored.\n")
 
 
 @pytest.mark.parametrize("change", ["one more", "renamed", "other pixels", "other label"])

@@ -270,7 +270,7 @@ def test_on_a_full_disk_nothing_is_lost(command, scored, images, full_disk, tmp_
         limits["preexec_fn"] = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000,) * 2)
     else:
         (folder / "filler").write_bytes(bytes(150_000))
-    target = folder / "before.csv"
+    target = folder / ("before.safetensors" if command == "score" else "before.csv")
     target.write_text("what was there before")
     argv = {
         "select": ["select", scored, "--keep", "1", "--format", "csv", "-o", target],

@@ -16,9 +16,10 @@ from torchvision import transforms
 from torchvision.datasets.folder import default_loader
 
 from torch_cgprune import CacheMismatchError, CGScoredDataset, cg_scores
+from torch_cgprune.cli.array_files import load_labels
 from torch_cgprune.cli.image_files import load_image, unreadable
 from torch_cgprune.cli.report import check_source
-from torch_cgprune.cli.source import KNOWN, load_labels, open_source
+from torch_cgprune.cli.source import KNOWN, open_source
 from torch_cgprune.errors import UnreadableImageError
 from torch_cgprune.inputs.names import find_names
 
@@ -87,9 +88,9 @@ def test_images_are_resized(images):
 
 
 def test_images_of_all_modes_are_those_of_torchvision(tmp_path):
-    modes = ("L", "RGBA", "P", "RGB", "LA", "1", "CMYK", "I;16")
+    modes = ("L", "RGBA", "P", "RGB", "LA", "1", "CMYK", "YCbCr")
     for seed, mode in enumerate(modes):
-        kind = "tiff" if mode in ("CMYK", "I;16") else "png"
+        kind = "tiff" if mode in ("CMYK", "YCbCr") else "png"
         save_image(tmp_path / str(seed % 2) / f"{seed}.{kind}", seed, mode=mode)
     paths = sorted(tmp_path.glob("*/*"))
     assert {mode_of(path) for path in paths} == {*modes}
@@ -116,6 +117,41 @@ def test_a_csv_file_lists_images_anywhere(tmp_path, head, end):
     scores = opened_equals(opened, pixels_of(*paths), labels)
     assert scores.class_names == ("ant", "ant, big", "bee")
     assert scores.names == tuple(names)
+
+
+@pytest.mark.parametrize("by", [",", ";", "\t"])
+def test_a_list_as_spreadsheets_write_it(tmp_path, by):
+    for seed in range(3):
+        save_image(tmp_path / f"{seed}.png", seed)
+    rows = [" path", "0.png", "1.png", "2.png", "", " "], ["label ", "cat", "cat ", "dog", "", ""]
+    source = tmp_path / "UP.CSV"
+    source.write_text("\r\n".join(map(by.join, zip(*rows, strict=True))) + "\r\n\r\n")
+    opened = open_source(str(source))
+    paths = [tmp_path / f"{seed}.png" for seed in range(3)]
+    scores = opened_equals(opened, pixels_of(*paths), ["cat", "cat", "dog"])
+    assert scores.class_names == ("cat", "dog")
+
+
+@pytest.mark.parametrize("form", ["npy", "npz", "txt"])
+def test_blanks_around_labels_are_none_of_them(tmp_path, form):
+    x, _ = arrays(4)
+    labels = ["cat", "cat ", " dog", "dog"]
+    np.save(tmp_path / "X.NPY", x)
+    (tmp_path / "X.NPY.npy").rename(tmp_path / "X.NPY")
+    np.save(tmp_path / "labels.npy", np.array(labels))
+    (tmp_path / "labels.txt").write_text("\n".join(labels) + "\n\n \n")
+    np.savez(tmp_path / "x.npz", features=x, labels=np.array(labels))
+    if form == "npz":
+        opened = open_source(str(tmp_path / "x.npz"))
+    else:
+        opened = open_source(str(tmp_path / "X.NPY"), labels=str(tmp_path / f"labels.{form}"))
+    opened_equals(opened, x, ["cat", "cat", "dog", "dog"])
+
+
+def test_a_line_without_a_label_is_told(tmp_path):
+    (tmp_path / "labels.txt").write_text("cat\n \ndog\n")
+    with pytest.raises(ValueError, match=r"labels.txt' has no label in line 2"):
+        load_labels(str(tmp_path / "labels.txt"))
 
 
 def test_a_list_in_the_folder_at_hand(tmp_path, monkeypatch):
@@ -335,15 +371,17 @@ def test_folders_that_are_no_dataset_say_so(tmp_path, names, match):
     [
         (b"", r"columns 'path' and 'label' in its first line. Got \[\]"),
         (b"file,class\na.png,x\n", r"Got \['file', 'class'\]"),
-        (b"path;label\na.png;x\n", r"Got \['path;label'\]"),
+        (b"path|label\na.png|x\n", r"Got \['path\|label'\]"),
         (b"path,label\n", "is empty: there is nothing to score"),
         (b"path,label\na.png,x\n,x\n", "no path or no label in line 3"),
         (b"path,label\na.png,\n", "no path or no label in line 2"),
         (b"path,label\na.png\n", "no path or no label in line 2"),
+        (b"path,label\na.png, \n", "no path or no label in line 2"),
+        (b"path,label\n" + b"a" * 200_000, "line 2: this is no table"),
     ],
 )
 def test_lists_that_are_none_say_so(tmp_path, content, match):
-    with pytest.raises(ValueError, match=rf"The list '.*train.csv' .*{match}"):
+    with pytest.raises(ValueError, match=rf"The list '.*train.csv'.*{match}"):
         open_source(str(write(tmp_path / "train.csv", content)))
 
 
@@ -366,7 +404,20 @@ def saved(path, **there):
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["text", "empty", "cut", "pickled", "npy"])
+def test_python_objects_are_called_so(tmp_path):
+    x, y = arrays()
+    np.savez(tmp_path / "x.npz", features=x, labels=np.array(y.tolist(), dtype=object))
+    np.save(tmp_path / "x.npy", np.array([x[0], x[1, :1]], dtype=object))
+    np.save(tmp_path / "y.npy", y.astype(object))
+    for options in ({}, {"labels": str(tmp_path / "y.npy")}):
+        for name in ("x.npz", "x.npy"):
+            with pytest.raises((OSError, ValueError), match=r"holds Python objects.*dtype=str"):
+                open_source(str(tmp_path / name), **options)
+    with pytest.raises(OSError, match=r"y.npy' holds Python objects"):
+        load_labels(str(tmp_path / "y.npy"))
+
+
+@pytest.mark.parametrize("name", ["text", "empty", "cut", "npy"])
 def test_npz_files_that_cannot_be_read(tmp_path, name):
     x, y = arrays()
     path = tmp_path / "train.npz"
@@ -377,7 +428,6 @@ def test_npz_files_that_cannot_be_read(tmp_path, name):
             "text": b"this is a text",
             "empty": b"",
             "cut": content[: len(content) // 2],
-            "pickled": saved(path, features=x, labels=np.array([{}] * 20, dtype=object)),
             "npy": (tmp_path / "x.npy").read_bytes(),
         }[name]
     )
@@ -403,19 +453,18 @@ def test_an_npz_file_with_a_changed_byte_is_refused_or_read_as_it_was(tmp_path):
     assert refused > len(content) // 7 // 2
 
 
-@pytest.mark.parametrize("name", ["text", "empty", "cut", "pickled", "npz"])
+@pytest.mark.parametrize("name", ["text", "empty", "cut", "npz", "header"])
 def test_npy_files_that_cannot_be_read(tmp_path, name):
     x, _ = arrays()
     path, labels = tmp_path / "train.npy", write(tmp_path / "labels.txt", b"0\n")
     np.save(path, x)
     content = path.read_bytes()
-    np.save(path, np.array([{}] * 3, dtype=object))
     path.write_bytes(
         {
             "text": b"this is a text",
             "empty": b"",
             "cut": content[:300],
-            "pickled": path.read_bytes(),
+            "header": content[:10] + b"{" + bytes(300),
             "npz": saved(tmp_path / "x.npz", features=x),
         }[name]
     )
@@ -462,11 +511,28 @@ def test_keys_that_are_not_there_are_told_with_those_that_are(tmp_path, kind):
     else:
         save_file({"x": torch.from_numpy(x), "y": torch.from_numpy(y)}, path)
     with pytest.raises(
-        ValueError, match=r"has no 'features' and no 'labels', but 'x', 'y'. .*with --keys x y\.$"
+        ValueError,
+        match=r"has no 'features' and no 'labels', but 'x', 'y'. .*as --keys F\w+ L\w+\.$",
     ):
         open_source(str(path))
     with pytest.raises(ValueError, match=r"has no 'z', but"):
         open_source(str(path), keys=("x", "z"))
+
+
+@pytest.mark.parametrize("kind", ["npz", "safetensors"])
+def test_keys_are_found_in_another_case_where_there_is_one(tmp_path, kind):
+    x, y = arrays()
+    path = tmp_path / f"TRAIN.{kind.upper()}"
+    there = {"X": x, "y": y, "Y": y + 1, "Labels": y + 2, "LABELS": y + 3}
+    if kind == "npz":
+        with path.open("wb") as file:
+            np.savez(file, **there)
+    else:
+        save_file({name: torch.from_numpy(array) for name, array in there.items()}, path)
+    opened_equals(open_source(str(path), keys=("x", "Y")), x, y + 1)
+    opened_equals(open_source(str(path), keys=("x", "y")), x, y)
+    with pytest.raises(ValueError, match=r"has no 'labels', but .*'Labels'"):
+        open_source(str(path), keys=("x", "labels"))
 
 
 @pytest.mark.parametrize(
@@ -477,8 +543,7 @@ def test_keys_that_are_not_there_are_told_with_those_that_are(tmp_path, kind):
         ("x.npz", {"features": "f.npy"}, r"option --features is for images"),
         ("images", {"keys": ("x", "y")}, r"option --keys is for an .npz or .safetensors"),
         ("x.npy", {"keys": ("x", "y"), "labels": "l.npy"}, r"option --keys is for an .npz"),
-        ("x.npz", {"skip_unreadable": True}, r"option --skip-unreadable is for image files"),
-        ("mnist:.", {"skip_unreadable": True}, r"option --skip-unreadable is for image files"),
+        ("mnist:.", {"skip_unreadable": True}, r"option --skip-unreadable is for files"),
         ("x.npy", {}, r"holds features alone. .*--labels labels.npy, or put both"),
         ("images", {"features": "x.npz"}, r"'features' file must be .npy or .safetensors"),
     ],

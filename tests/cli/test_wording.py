@@ -211,11 +211,23 @@ def test_what_is_logged_is_in_the_words_of_the_shell(capsys):
     x[1] = x[0]
     x[1, 0] += 1e-6
     np.savez("x.npz", features=x, labels=np.arange(40) // 2 % 2)
-    assert main(["score", "x.npz", "-o", "s"]) == 0
+    assert main(["score", "x.npz", "-o", "s.safetensors"]) == 0
     assert capsys.readouterr().err.endswith(" centre the features or pass --dtype float64.\n")
-    assert main(["score", "x.npz", "-o", "s", "--ridge", "1", "--dtype", "float64"]) == 1
+    assert (
+        main(["score", "x.npz", "-o", "s.safetensors", "--ridge", "1", "--dtype", "float64"]) == 1
+    )
     cure = ". Name another file, or pass --overwrite."
     assert capsys.readouterr().err.endswith(f"{cure}\n")
-    argv = ["score", "x.npz", "-o", "s", "--ridge", "1", "--dtype", "float64", "--overwrite"]
+    argv = [
+        "score",
+        "x.npz",
+        "-o",
+        "s.safetensors",
+        "--ridge",
+        "1",
+        "--dtype",
+        "float64",
+        "--overwrite",
+    ]
     assert main(argv) == 0
     assert capsys.readouterr().err.endswith(f"{cure} Computing anew.\n")

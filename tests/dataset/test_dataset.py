@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 import workers
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 from torchvision import transforms
-from torchvision.datasets import FakeData
+from torchvision.datasets import FakeData, ImageFolder
 
 from torch_cgprune import CacheError, CacheMismatchError, CGScoredDataset, CGScores, cg_scores
 
@@ -215,6 +216,13 @@ def test_a_folder_that_takes_no_file_is_found_out_before_the_work(tmp_path, monk
     finally:
         if as_root:
             os.seteuid(0)
+
+
+def test_black_images_are_all_named(folder):
+    for name in ("ant/black.png", "bee/dark.png"):
+        Image.new("RGB", (5, 4)).save(Path(folder.root) / name)
+    with pytest.raises(ValueError, match=r"images 'ant/black.png', 'bee/dark.png' cannot .*: 2, 5"):
+        scored(ImageFolder(folder.root))
 
 
 def test_an_interrupted_scoring_leaves_nothing_behind(tmp_path, monkeypatch):

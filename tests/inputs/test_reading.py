@@ -214,6 +214,24 @@ def test_images_of_as_many_numbers_but_another_shape_are_refused(pixels, before)
         read(Items(turned))
 
 
+@pytest.mark.parametrize("mode", ["L", "RGBA", "LA"])
+def test_a_grey_image_among_colours_is_to_be_converted(mode, pixels):
+    images = [Image.fromarray(image) for image in pixels]
+    images[3] = images[3].convert(mode)
+    with pytest.raises(
+        ValueError, match=r"differ in their channels.*\(5, 4, 3\).*convert\('RGB'\)"
+    ):
+        read(Items([(image, 0) for image in images]))
+    dataset = Items([(image, 0) for image in images])
+    assert len(read(dataset, transform=lambda image: image.convert("RGB"))[0]) == 6
+
+
+def test_a_grey_tensor_among_colours_is_no_other_size():
+    tensors = [torch.ones(3, 9, 9), torch.ones(1, 9, 9)]
+    with pytest.raises(ValueError, match="differ in their channels"):
+        read(Items([(image, 0) for image in tensors]))
+
+
 def test_what_cannot_be_read():
     class Stream(IterableDataset):
         def __iter__(self):

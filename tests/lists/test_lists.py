@@ -151,6 +151,17 @@ def test_a_line_break_in_a_name_needs_another_format():
         listed(torch.tensor([0]), known, "txt")
 
 
+def test_a_list_as_a_spreadsheet_writes_it(tmp_path):
+    known = scores(class_names=["cat", "dog"])
+    path = tmp_path / "UP.CSV"
+    path.write_text("index; path;label;new_label\r\n 1;;dog ; cat\r\n2;;cat;dog\r\n;;;\r\n\r\n")
+    assert read_examples(path, 12, known).tolist() == [1, 2]
+    assert (read_relabels(path, known) != known.labels).nonzero().squeeze(1).tolist() == [1, 2]
+    np.save(tmp_path / "k.npy", [3])
+    (tmp_path / "k.npy").rename(tmp_path / "K.NPY")
+    assert read_examples(tmp_path / "K.NPY", 12).tolist() == [3]
+
+
 def test_new_labels_by_the_names_of_classes(tmp_path):
     known = scores(4, class_names=["cat", "dog"])
     path = tmp_path / "r.csv"

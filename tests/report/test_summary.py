@@ -147,7 +147,7 @@ def test_the_text_has_the_counts_in_it():
         "scored by exact (ridge 3.0, dtype float32), torch-cgprune ",
         f"suspects     {suspects} labels look wrong ({suspects / 60:.1%}) by the rule posterior",
         "copies       2 exact duplicates, 2 examples with a copy of another label",
-        "left out     2 files that cannot be read",
+        "left out     2 examples not to be read or scored",
     ):
         assert line in text
     assert f"median {float(known.values.median()):.4g}" in text

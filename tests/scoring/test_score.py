@@ -14,6 +14,7 @@ from torch_cgprune import (
     WindowSampler,
     cg_scores,
 )
+from torch_cgprune.errors import ArgumentValueError
 from torch_cgprune.scoring import plans, problem
 from torch_cgprune.scoring.kernel import unit_rows
 from torch_cgprune.scoring.limits import Limits
@@ -249,12 +250,6 @@ def test_noise_moves_scores_up_gaussians(rng):
 @pytest.mark.parametrize(
     ("features", "labels", "error", "match"),
     [
-        (
-            [[1.0], [2.0]],
-            [0, 1],
-            TypeError,
-            r"'features' must be a tensor .*CGScoredDataset. Got list",
-        ),
         (torch.ones(3), [0, 1, 0], ValueError, r"one row per example.*\(3,\)"),
         (torch.ones(3, 0), [0, 1, 0], ValueError, r"at least one column.*\(3, 0\)"),
         (torch.ones(0, 3), [], ValueError, r"one row per example"),
@@ -364,6 +359,20 @@ def test_a_class_with_a_single_member_scores(x):
     labels = [0] * 20 + [1] * 19 + [2]
     for method in ("exact", "stochastic"):
         assert torch.isfinite(score(x, labels, method=method).values).all()
+
+
+def test_all_bad_rows_are_told_at_once():
+    x = torch.randn(9000, 2, generator=torch.Generator().manual_seed(0))
+    x[[3, 5000, 8999]] = 0
+    x[[7, 6000], 1] = torch.tensor([float("nan"), float("inf")])
+    with pytest.raises(ArgumentValueError) as caught:
+        cg_scores(x, torch.arange(9000) % 2, progress=False)
+    assert caught.value.rows == (3, 7, 5000, 6000, 8999)
+    assert caught.value.row == 3
+    assert str(caught.value) == (
+        "2 rows of the 'features' hold NaN or infinity: 7, 6000. 3 rows of the 'features' are all "
+        "zeros and have no direction: 3, 5000, 8999. Repair them or leave them out before scoring."
+    )
 
 
 @pytest.mark.parametrize("method", ["exact", "stochastic", "local"])

@@ -95,7 +95,9 @@ def _add_score(command: argparse.ArgumentParser) -> None:
         "--resize", type=_integer(1), metavar="N", help="scale images to N x N pixels"
     )
     data.add_argument(
-        "--skip-unreadable", action="store_true", help="leave out files that cannot be read"
+        "--skip-unreadable",
+        action="store_true",
+        help="leave out files that cannot be read, images and rows of zeros or with NaN",
     )
     data.add_argument("--download", action="store_true", help="let torchvision fetch its dataset")
     data.add_argument(

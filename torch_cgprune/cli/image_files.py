@@ -1,27 +1,29 @@
-"""Folders and lists of image files as datasets, and which of the files cannot be read."""
+"""Image files: how they are read, lists of them as datasets, and which cannot be read."""
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
-from torchvision.datasets import ImageFolder, VisionDataset
+from torchvision.datasets import VisionDataset
 from tqdm.auto import tqdm
 
 from torch_cgprune.errors import UnreadableImageError
+from torch_cgprune.inputs.pixels import as_scored
+from torch_cgprune.utils.tables import read_table
 
-# What the parts of a dataset are called: a folder of these is one level too high.
-_PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
 _THREADS = 8
 
 
 def load_image(path: str) -> Image.Image:
-    """Return the image in a file as RGB, as torchvision's ``ImageFolder`` loads it.
+    """Return the image in a file: as RGB, on white; deep ones in mode F, not clipped to RGB.
+
+    Of an animation that is the first frame.
 
     Raises:
         UnreadableImageError: truncated, or no image.
@@ -29,14 +31,23 @@ def load_image(path: str) -> Image.Image:
     """
     try:
         with open(path, "rb") as file:  # noqa: PTH123 (else Pillow may leave it open)
-            return Image.open(file).convert("RGB")
+            return as_scored(Image.open(file))
+    except UserWarning:  # where warnings are errors, this is none of the file's
+        raise
     except Exception as error:  # Pillow raises anything, from OSError to SyntaxError
         reason = "it is no image" if isinstance(error, UnidentifiedImageError) else error
         raise UnreadableImageError(f"The image {path!r} cannot be read: {reason}.") from error
 
 
+def in_three_channels(image: Image.Image) -> Any:
+    """Return a deep image as (h, w, 3) numbers, so that it goes with RGB images; others as is."""
+    return np.asarray(image)[..., None].repeat(3, -1) if image.mode == "F" else image
+
+
 class ListedImages(VisionDataset):  # type: ignore[misc]
     """The image files that a CSV file lists, with their labels: ``path`` and ``label`` columns.
+
+    Blanks around a label are none of it.
 
     Args:
         path: of the CSV file; relative paths in it start at its folder.
@@ -78,90 +89,49 @@ class ListedImages(VisionDataset):  # type: ignore[misc]
 
 def _rows(path: Path) -> list[tuple[str, str]]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        rows = csv.DictReader(file)
-        columns = [*(rows.fieldnames or [])]
+        columns, rows = read_table(file, str(path), {"path", "label"})
         if not {"path", "label"} <= {*columns}:
             raise ValueError(
                 f"The list {str(path)!r} must have the columns 'path' and 'label' in its first "
                 f"line. Got {columns} instead."
             )
         found = []
-        for row in rows:
-            if not row["path"] or not row["label"]:
-                raise ValueError(
-                    f"The list {str(path)!r} has no path or no label in line {rows.line_num}."
-                )
-            found.append((row["path"], row["label"]))
+        for line, row in rows:
+            label = row["label"].strip()
+            if not row["path"] or not label:
+                raise ValueError(f"The list {str(path)!r} has no path or no label in line {line}.")
+            found.append((row["path"], label))
     if not found:
         raise ValueError(f"The list {str(path)!r} is empty: there is nothing to score.")
     return found
 
 
-def open_folder(root: str | os.PathLike[str]) -> ImageFolder:
-    """Open ``root/<class>/*`` as an ``ImageFolder``; classes without an image are left out.
-
-    Raises:
-        ValueError: no folders in it, no images in them, or parts such as train and test.
-
-    """
-    root = Path(root)
-    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
-    if not folders:
-        raise ValueError(
-            f"The folder {str(root)!r} must hold one folder of images per class. It holds none."
-        )
-    if {*map(str.lower, folders)} <= _PARTS:
-        one = next((name for name in folders if name.lower().startswith("train")), folders[0])
-        raise ValueError(
-            f"The folder {str(root)!r} holds {', '.join(folders)}, not one folder per class. Name "
-            f"one of them instead, as {str(root / one)!r}."
-        )
-    dataset = ImageFolder(os.fspath(root), loader=load_image, allow_empty=True)
-    if not len(dataset):
-        raise ValueError(
-            f"The folder {str(root)!r} must hold images (jpg, png, webp, ..) in its class folders. "
-            f"There are {len(folders)} folders, and no image in them."
-        )
-    return dataset
-
-
-def empty_classes(dataset: ImageFolder) -> list[str]:
-    """Return the classes of a folder that have no image.
-
-    Raises:
-        PermissionError: one of them cannot be looked into.
-
-    """
-    present = {*dataset.targets}
-    empty = [name for code, name in enumerate(dataset.classes) if code not in present]
-    for name in empty:
-        next(Path(dataset.root, name).iterdir(), None)  # it may be one that must not be read
-    return empty
-
-
-def unreadable(dataset: Any, *, progress: bool = True) -> list[int]:
+def unreadable(
+    dataset: Any, is_fine: Callable[[Image.Image], bool] | None = None, *, progress: bool = True
+) -> list[int]:
     """Return the indices of the files that cannot be read; looks at all of them.
 
     Args:
         dataset: with ``samples``, pairs of a path and a label.
+        is_fine: whether an image can be used that has been read; None takes any.
         progress: show a progress bar in files.
 
     """
     paths = [path for path, _ in dataset.samples]
+
+    def readable(path: str) -> bool:
+        try:
+            image = load_image(path)
+        except UnreadableImageError:
+            return False
+        return is_fine is None or is_fine(image)
+
     with ThreadPoolExecutor(_THREADS) as pool:
         checked = tqdm(
-            pool.map(_readable, paths, chunksize=64),
+            pool.map(readable, paths, chunksize=64),
             total=len(paths),
             desc="Checking files",
             unit="file",
             disable=not progress,
         )
         return [index for index, readable in enumerate(checked) if not readable]
-
-
-def _readable(path: str) -> bool:
-    try:
-        load_image(path)
-    except UnreadableImageError:
-        return False
-    return True

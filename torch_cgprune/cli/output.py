@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,20 +37,23 @@ def check_output(path: str, *inputs: str | None) -> None:
         OSError: it cannot be written.
 
     """
+    check_writable(path)
     target = Path(path)
     for given in inputs:
         both = given is not None and target.exists() and Path(given).exists()
         if both and target.samefile(str(given)):
             raise UsageError(f"The output {path!r} is an input too. Name another file with -o.")
-    check_writable(path)
 
 
 def is_stream(path: str | None) -> bool:
     """Return whether an output is standard output, a pipe or a device: nothing to replace."""
     if path is None:
         return True
-    target = Path(path)
-    return target.exists() and not (target.is_file() or target.is_dir())
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:  # there is none, or it must not be looked at: writing tells
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def write(content: bytes, path: str | None) -> None:

@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from torch_cgprune.cli.array_files import load_labels
+from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.output import check_output, say, shows_progress
-from torch_cgprune.cli.source import READING, Opened, load_labels, open_source
+from torch_cgprune.cli.source import READING, open_source
 from torch_cgprune.dataset.source import Source
 from torch_cgprune.errors import CacheMismatchError
 from torch_cgprune.report import write_report

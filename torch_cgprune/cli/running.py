@@ -48,12 +48,13 @@ def run(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _messages_on_stderr(mismatch: str, *, quiet: bool) -> Iterator[None]:
-    """Show warnings of the library, a line each."""
+    """Show warnings of the library, a line each, and each of them once."""
     handler = logging.StreamHandler(sys.stderr)
     handler.format = lambda record: (  # type: ignore[method-assign]
         f"torch-cgprune: warning: {one_line(_message(record), mismatch)}"
     )
     handler.setLevel(logging.CRITICAL if quiet else logging.WARNING)
+    handler.addFilter(_Once())
     _log.addHandler(handler)
     propagate, _log.propagate = _log.propagate, False
     try:
@@ -64,6 +65,21 @@ def _messages_on_stderr(mismatch: str, *, quiet: bool) -> Iterator[None]:
     finally:
         _log.removeHandler(handler)
         _log.propagate = propagate
+
+
+class _Once(logging.Filter):
+    """Lets a message pass the first time: every image may give cause for the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the message is new."""
+        text = record.getMessage()
+        new = text not in self.said
+        self.said.add(text)
+        return new
 
 
 def _message(record: logging.LogRecord) -> Message:

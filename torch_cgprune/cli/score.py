@@ -11,10 +11,12 @@ from typing import Any
 import torch
 
 from torch_cgprune.cli.image_files import load_image, unreadable
-from torch_cgprune.cli.output import check_output, say, shows_progress
-from torch_cgprune.cli.source import READING, Opened, open_source
+from torch_cgprune.cli.opened import Opened
+from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
+from torch_cgprune.cli.source import READING, open_source
 from torch_cgprune.dataset import CGScoredDataset
-from torch_cgprune.errors import ArgumentValueError, UnreadableImageError
+from torch_cgprune.errors import UnreadableImageError
+from torch_cgprune.inputs.bad_rows import some_of
 from torch_cgprune.inputs.loading import workers_for
 from torch_cgprune.inputs.names import find_names
 from torch_cgprune.report.summary import facts, in_words
@@ -26,6 +28,11 @@ _SCORING = ("method", "ratio", "runs", "block_size", "ridge", "standardise", "se
 def run(args: argparse.Namespace) -> None:
     """Score what the arguments name, or find that it was scored before."""
     check_output(args.output, args.source, args.labels, args.features)
+    if Path(args.output).suffix.lower() != ".safetensors":
+        raise UsageError(
+            f"Scores are written as .safetensors. Got {args.output!r} instead: name it so; lists "
+            "are made of it by select."
+        )
     start = time.perf_counter()
     progress = shows_progress(args)
     reading = {name: getattr(args, name) for name in READING}
@@ -58,12 +65,6 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
         )
     except UnreadableImageError as error:
         raise _all_unreadable(opened, progress=progress) from error
-    except ArgumentValueError as error:
-        names = find_names(opened.dataset)
-        if error.row is None or names is None:
-            raise
-        image = names[error.row]
-        raise ArgumentValueError("The image %r cannot be scored. %s", image, error) from error
 
 
 def _workers(opened: Opened, asked: int | None) -> int | None:
@@ -76,7 +77,7 @@ def _all_unreadable(opened: Opened, *, progress: bool) -> UnreadableImageError:
     """Look for the other files that cannot be read too: there is seldom one alone."""
     bad = unreadable(opened.dataset, progress=progress)
     paths = [opened.dataset.samples[i][0] for i in bad]
-    listed = ", ".join(map(repr, paths[:5])) + (f" and {len(bad) - 5} more" if bad[5:] else "")
+    listed = some_of([*map(repr, paths)])
     return UnreadableImageError(
         f"{len(bad)} of {len(opened.dataset)} images cannot be read: {listed}. {_reason(paths[0])} "
         "Delete or mend them, or pass --skip-unreadable."

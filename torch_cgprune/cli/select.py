@@ -59,7 +59,7 @@ def _form(args: argparse.Namespace) -> str:
     if is_stream(args.output):
         by_default = "json" if args.json and args.output is None else "txt"
         return args.format or by_default
-    ending = Path(args.output).suffix.removeprefix(".") or "txt"
+    ending = Path(args.output).suffix.lower().removeprefix(".") or "txt"
     if ending not in FORMATS or args.format not in (None, ending):
         raise UsageError(
             f"The file {args.output!r} must end as its format says, in .txt, .csv, .json or .npy: "

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch.utils.data import Subset
 from torchvision import datasets, transforms
 
-from torch_cgprune.cli.image_files import ListedImages, empty_classes, open_folder, unreadable
-from torch_cgprune.inputs.names import find_names
-from torch_cgprune.utils.arrays import is_whole_number
-from torch_cgprune.utils.files import open_matrix, read_safetensors
-
-_log = logging.getLogger(__name__)
+from torch_cgprune.cli.array_files import ARRAYS, load_labels, open_arrays
+from torch_cgprune.cli.class_folders import open_folder
+from torch_cgprune.cli.image_files import ListedImages, in_three_channels
+from torch_cgprune.cli.opened import Opened
+from torch_cgprune.cli.skipping import without_bad
+from torch_cgprune.utils.files import open_matrix
 
 KNOWN = {
     "cifar10": datasets.CIFAR10,
@@ -27,27 +23,6 @@ KNOWN = {
 }
 # How a source is read, beside its name: kept with the scores, for the report to read it likewise.
 READING = ("labels", "keys", "features", "resize", "skip_unreadable")
-_ARRAYS = (".npz", ".npy", ".safetensors")
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A dataset to score, as ``CGScoredDataset`` takes it.
-
-    Attributes:
-        dataset: map-style; where there are no images, the array of features itself.
-        features: an array of features; None to score the images.
-        labels: n of them; None for the dataset's own.
-        transform: of the images, None as they are.
-        skipped: names of the files that are left out because they cannot be read.
-
-    """
-
-    dataset: Any
-    features: Any = None
-    labels: Any = None
-    transform: Callable[[Any], Any] | None = None
-    skipped: tuple[str, ...] = ()
 
 
 def open_source(
@@ -71,7 +46,8 @@ def open_source(
         keys: what features and labels are called in an ``.npz`` or ``.safetensors`` file.
         features: a file of features to score instead of images.
         resize: the side to scale images to, in pixels.
-        skip_unreadable: leave out files that cannot be read.
+        skip_unreadable: leave out files that cannot be read, and images or rows that are all zeros
+            or hold NaN.
         download: let torchvision fetch what is not there.
         progress: show progress bars.
 
@@ -81,34 +57,35 @@ def open_source(
     """
     name, colon, root = source.partition(":")
     is_known, path = bool(colon) and name in KNOWN, Path(source)
-    is_array = not is_known and path.suffix in _ARRAYS and not path.is_dir()
+    is_array = not is_known and path.suffix.lower() in ARRAYS and not path.is_dir()
     skips = skip_unreadable or None
     options = {"keys": keys, "features": features, "resize": resize, "skip_unreadable": skips}
     _check_options(source, options, is_array=is_array, is_known=is_known)
     if is_array:
-        matrix, own = _arrays(path, keys or ("features", "labels"), labelled=labels is None)
-        return Opened(matrix, matrix, load_labels(labels) if labels else _column(own, path))
-    dataset = _torchvision(name, root, download=download) if is_known else _files(path)
-    skipped: tuple[str, ...] = ()
-    if skip_unreadable:
-        dataset, skipped = _readable(dataset, progress=progress)
-    return Opened(
-        dataset,
-        None if features is None else open_matrix(features),
-        load_labels(labels) if labels else None,
-        transforms.Resize((resize, resize)) if resize else None,
-        skipped,
-    )
+        matrix, own = open_arrays(path, keys or ("features", "labels"), labelled=labels is None)
+        opened = Opened(matrix, matrix, load_labels(labels) if labels else own)
+    else:
+        opened = Opened(
+            _torchvision(name, root, download=download) if is_known else _files(path),
+            None if features is None else open_matrix(features),
+            load_labels(labels) if labels else None,
+            _transform(resize, files=not is_known),
+        )
+    return without_bad(opened, progress=progress) if skip_unreadable else opened
+
+
+def _transform(resize: int | None, *, files: bool) -> Callable[[Any], Any] | None:
+    steps: list[Callable[[Any], Any]] = [transforms.Resize((resize, resize))] if resize else []
+    if files:
+        steps.append(in_three_channels)
+    return transforms.Compose(steps) if steps[1:] else next(iter(steps), None)
 
 
 def _files(path: Path) -> Any:
     """Open a folder of images, or a list of them."""
     if path.is_dir():
-        dataset = open_folder(path)
-        for empty in empty_classes(dataset):
-            _log.warning("The class folder %r has no image: it is left out.", empty)
-        return dataset
-    if path.is_file() and path.suffix == ".csv":
+        return open_folder(path)
+    if path.is_file() and path.suffix.lower() == ".csv":
         return ListedImages(path)
     raise FileNotFoundError(
         f"There is no source {str(path)!r}. Name a folder with one folder of images per class, a "
@@ -117,26 +94,14 @@ def _files(path: Path) -> Any:
     )
 
 
-def _readable(dataset: Any, *, progress: bool) -> tuple[Any, tuple[str, ...]]:
-    """Leave out the files that cannot be read; return their names too."""
-    out = unreadable(dataset, progress=progress)
-    if not out:
-        return dataset, ()
-    left = sorted({*range(len(dataset))} - {*out})
-    if not left:
-        raise ValueError(f"None of the {len(dataset)} images in {dataset.root!r} can be read.")
-    names = find_names(dataset) or [path for path, _ in dataset.samples]
-    return Subset(dataset, left), tuple(names[i] for i in out)
-
-
 def _check_options(source: str, options: dict[str, Any], *, is_array: bool, is_known: bool) -> None:
     """Raise ValueError for an option that the source does not take."""
     taken = {
         "images": not is_array,
-        "image files": not (is_array or is_known),
-        "an .npz or .safetensors file": is_array and not source.endswith(".npy"),
+        "files": not is_known,
+        "an .npz or .safetensors file": is_array and not source.lower().endswith(".npy"),
     }
-    kinds = {"keys": "an .npz or .safetensors file", "skip_unreadable": "image files"}
+    kinds = {"keys": "an .npz or .safetensors file", "skip_unreadable": "files"}
     for option, value in options.items():
         kind = kinds.get(option, "images")
         if value is not None and not taken[kind]:
@@ -156,69 +121,3 @@ def _torchvision(name: str, root: str, *, download: bool) -> Any:
             f"There is no {KNOWN[name].__name__} below {root!r}, or it is damaged. Name the folder "
             "it was downloaded to before, or pass --download."
         ) from error
-
-
-def _arrays(path: Path, keys: tuple[str, str], *, labelled: bool) -> tuple[Any, Any]:
-    """Return features and labels; None for these in an ``.npy`` file, or if not ``labelled``."""
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    if path.suffix == ".npy":
-        return open_matrix(path), None
-    wanted = keys if labelled else keys[:1]
-    if path.suffix == ".safetensors":
-        arrays, _ = read_safetensors(path, kind="feature")
-        _check_keys(path, [*arrays], wanted)
-    else:
-        arrays = _load_npz(path, wanted)
-    return arrays[keys[0]], arrays[keys[1]] if labelled else None
-
-
-def _load_npz(path: Path, keys: Sequence[str]) -> dict[str, Any]:
-    with path.open("rb") as file:
-        try:
-            archive = np.load(file, allow_pickle=False)
-            there = archive.files
-        except Exception as error:  # numpy and zipfile raise anything on damaged files
-            raise _unreadable_npz(path, error) from error
-        _check_keys(path, there, keys)
-        try:
-            return {key: archive[key] for key in keys}
-        except Exception as error:
-            raise _unreadable_npz(path, error) from error
-
-
-def _unreadable_npz(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"The file {str(path)!r} cannot be read as .npz ({error}).")
-
-
-def _check_keys(path: Path, there: Sequence[str], keys: Sequence[str]) -> None:
-    if missing := [key for key in keys if key not in there]:
-        raise ValueError(
-            f"The file {str(path)!r} has no {' and no '.join(map(repr, missing))}, but "
-            f"{', '.join(map(repr, there))}. Say which are features and labels with --keys x y."
-        )
-
-
-def _column(labels: Any, path: Path) -> Any:
-    if labels is None:
-        raise ValueError(
-            f"The file {str(path)!r} holds features alone. Name the file of their labels with "
-            "--labels labels.npy, or put both into an .npz file as 'features' and 'labels'."
-        )
-    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-
-
-def load_labels(file: str) -> Any:
-    """Read labels from an ``.npy`` file, or one a line; whole numbers are read as such."""
-    path = Path(file)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {file!r}.")
-    if path.suffix == ".npy":
-        return _column(np.asarray(open_matrix(path)), path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"The file {file!r} is no UTF-8 text ({error}). Save it as such."
-        ) from error
-    return [int(line) for line in lines] if all(map(is_whole_number, lines)) else lines

@@ -16,8 +16,10 @@ from torch.utils.data import Dataset
 from torch_cgprune.dataset.cache import check_options
 from torch_cgprune.dataset.relabel import likelier, relabelled, warn_of_changes
 from torch_cgprune.dataset.source import Source
-from torch_cgprune.errors import CacheMismatchError
+from torch_cgprune.errors import ArgumentValueError, CacheMismatchError
+from torch_cgprune.inputs.bad_rows import with_names
 from torch_cgprune.inputs.labels import Labels
+from torch_cgprune.inputs.names import find_names
 from torch_cgprune.inputs.views import column_view, deterministic_view
 from torch_cgprune.lists import check_relabels, read_relabels
 from torch_cgprune.scores import CGScores
@@ -213,7 +215,13 @@ def _computed(data: Source, ranks: Ranks, cache: Path | None, options: dict[str,
     """Read and score the data, on all ranks together, and keep the scores in the file."""
     read = data.read_on(ranks)
     checkpoint = None if cache is None else f"{cache}.partial"
-    scores = cg_scores(read.features, read.labels, checkpoint=checkpoint, **options)
+    try:
+        scores = cg_scores(read.features, read.labels, checkpoint=checkpoint, **options)
+    except ArgumentValueError as error:
+        names = find_names(data.dataset)
+        if names is None or not error.rows:
+            raise
+        raise with_names(error, names) from error
     with ranks.together():
         scores = data.mark(scores, read.digests)
         if cache is not None and ranks.rank == 0:

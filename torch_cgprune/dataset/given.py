@@ -82,7 +82,7 @@ def _features(features: Any) -> tuple[Any, Encoder | None, str | None]:
     if isinstance(features, os.PathLike):
         return open_matrix(features), None, None
     if isinstance(features, str):
-        if features.endswith((".npy", ".safetensors")):
+        if features.lower().endswith((".npy", ".safetensors")):
             return open_matrix(features), None, None
         return None, None, features
     is_dataset = hasattr(features, "__getitem__") and hasattr(features, "__len__")

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError, Message
+from torch_cgprune.inputs.pixels import as_scored, is_deep
 from torch_cgprune.inputs.tables import is_column, is_pair, stacked, table_rows
 from torch_cgprune.inputs.views import is_array
 from torch_cgprune.utils.arrays import as_tensor
@@ -20,10 +21,20 @@ from torch_cgprune.utils.arrays import as_tensor
 EQUALISE = Message(
     "Pass a 'transform' that makes them equal, as torchvision.transforms.Resize((32, 32))."
 )
+# The cure where they differ in channels alone.
+CONVERT = Message(
+    "Pass a 'transform' that makes them equal, as lambda image: image.convert('RGB') for PIL "
+    "images, or torchvision.transforms.Grayscale()."
+)
+
+# What white is in the types that images have; other integers may count anything.
+_GREATEST = {torch.uint8: 255, torch.uint16: 65535}
 
 
 def as_matrix(features: Any) -> Tensor:
-    """Return (n, ...) numbers as an (n, d) tensor; bytes become [0, 1], other dtypes stay.
+    """Return (n, ...) numbers as an (n, d) tensor; bytes become [0, 1], as 16 bits do.
+
+    Other dtypes stay.
 
     Args:
         features: a tensor or an array; a data frame, a list of rows, or a column of rows.
@@ -110,7 +121,7 @@ def channels_first(image: Any, index: int) -> Tensor:
 
 
 def numbers(image: Any, index: int) -> Tensor:
-    """Return an image's numbers in the shape it has, bytes as [0, 1].
+    """Return an image's numbers in the shape it has, bytes and integers of PIL's as [0, 1].
 
     Args:
         image: a PIL image, array or tensor.
@@ -121,7 +132,9 @@ def numbers(image: Any, index: int) -> Tensor:
 
     """
     if isinstance(image, Image):
-        image = np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
+        # Numbers are brightness then: no places in a palette, nothing clipped.
+        named = is_deep(image) or image.mode in ("P", "PA")
+        image = np.array(as_scored(image) if named else image)
     if isinstance(image, np.ndarray):
         image = as_tensor(image)
     if isinstance(image, Mapping):
@@ -138,7 +151,8 @@ def numbers(image: Any, index: int) -> Tensor:
 
 
 def _unit_range(image: Tensor) -> Tensor:
-    return image.float().div_(255) if image.dtype == torch.uint8 else image
+    greatest = _GREATEST.get(image.dtype)
+    return image if greatest is None else image.float().div_(greatest)
 
 
 def stack_images(images: Sequence[Tensor]) -> Tensor:
@@ -157,11 +171,23 @@ def check_shape(shape: Sequence[int], expected: Sequence[int], first: int | None
     """Raise an error unless images are of one shape; ``first`` is the first item that differs."""
     if tuple(shape) != tuple(expected):
         where = "" if first is None else f" (from item {first} on)"
+        in_channels = bool(_sides(shape) & _sides(expected))
         raise ArgumentValueError(
-            "The dataset's images differ in shape: %s and %s%s.",
+            "The dataset's images differ in %s: %s and %s%s.",
+            "their channels, as grey ones among colours do" if in_channels else "shape",
             tuple(expected),
             tuple(shape),
             where,
             parameter="transform",
-            cure=EQUALISE,
+            cure=CONVERT if in_channels else EQUALISE,
         )
+
+
+def _sides(shape: Sequence[int]) -> set[tuple[int, ...]]:
+    """Return what height and width may be: of (h, w), (h, w, c) or (c, h, w), c at most 4."""
+    match tuple(shape):
+        case (h, w):
+            return {(h, w)}
+        case (a, b, c):
+            return {sides for sides, channels in (((a, b), c), ((b, c), a)) if channels <= 4}
+    return set()

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError, Message
 from torch_cgprune.scores import CGScores
+from torch_cgprune.utils.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def entries(path: Path) -> Iterator[Entry]:
         ValueError: another kind of file, or no such list.
 
     """
-    reader = _READERS.get(path.suffix or ".txt")
+    reader = _READERS.get(path.suffix.lower() or ".txt")
     if reader is None:
         raise ValueError(
             f"A list of examples must be a .txt, .csv, .json or .npy file. Got {str(path)!r}."
@@ -119,15 +120,14 @@ def _named_or_numbered(line: int, item: object) -> Entry:
 
 
 def _table(file: io.TextIOBase, path: str) -> Iterator[Entry]:
-    rows = csv.DictReader(file)
-    columns = rows.fieldnames or []
+    columns, rows = read_table(file, path, {"index", "path", "label", "new_label"})
     if not {"index", "path"} & {*columns}:
         raise ValueError(
-            f"The list {path!r} must have a column 'index' or 'path'. Got {[*columns]} instead."
+            f"The list {path!r} must have a column 'index' or 'path'. Got {columns} instead."
         )
-    for row in rows:
-        index, name, label = (row.get(column) or "" for column in ("index", "path", "label"))
-        yield Entry(rows.line_num, index, name, label, row.get("new_label"))
+    for line, row in rows:
+        index, name, label = (row.get(column, "") for column in ("index", "path", "label"))
+        yield Entry(line, index.strip(), name, label, row.get("new_label"))
 
 
 def _document(file: io.TextIOBase, path: str) -> Iterator[Entry]:

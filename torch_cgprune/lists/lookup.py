@@ -36,7 +36,7 @@ def read_examples(path: str | os.PathLike[str], n: int, scores: CGScores | None 
 
     """
     path = Path(path)
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         indices = _indices_of_array(path, n)
     else:
         where = _Lookup(path, n, scores)
@@ -54,7 +54,7 @@ def check_relabels(path: str | os.PathLike[str]) -> Path:
 
     """
     path = Path(path)
-    if path.suffix != ".csv":
+    if path.suffix.lower() != ".csv":
         raise ValueError(
             f"The 'relabel' file must be a .csv with a column 'new_label'. Got {str(path)!r}."
         )
@@ -79,23 +79,24 @@ def read_relabels(path: str | os.PathLike[str], scores: CGScores) -> Tensor:
 
     """
     path = check_relabels(path)
-    codes = _places(scores.class_names)
+    codes = _places([name.strip() for name in scores.class_names])
     where, new = _Lookup(path, len(scores), scores), dict[int, int]()
     for entry in entries(path):
         place = f"The list {str(path)!r}, line {entry.line}"
-        if not entry.new_label:
+        new_label = (entry.new_label or "").strip()
+        if not new_label:
             raise ValueError(
                 f"{place}: there is no 'new_label'. Fill in that column with a class, delete the "
                 "line, or leave these examples out with exclude= instead."
             )
-        if entry.new_label not in codes:
+        if new_label not in codes:
             known = ", ".join(map(repr, scores.class_names[:20]))
             raise ValueError(
                 f"{place}: the 'new_label' must be one of the classes {known}"
-                f"{' and so on' if len(codes) > 20 else ''}. Got {entry.new_label!r} instead; "
+                f"{' and so on' if len(codes) > 20 else ''}. Got {new_label!r} instead; "
                 "correct it, or delete the line."
             )
-        index, code = where(entry), codes[entry.new_label]
+        index, code = where(entry), codes[new_label]
         if new.setdefault(index, code) != code:
             raise ValueError(f"{place}: example {index} has another 'new_label' further up.")
     labels = scores.labels.clone()
@@ -117,7 +118,7 @@ class _Lookup:
             raise self._foreign(entry, f"has the index {index}, and there are {self.n} examples")
         if entry.label and self.scores is not None:
             given = self.scores.class_names[int(self.scores.labels[index])]
-            if entry.label not in (given, _printable(given)):
+            if entry.label.strip() not in (given.strip(), _printable(given).strip()):
                 raise self._foreign(
                     entry, f"example {index} is labelled {entry.label!r} there and {given!r} here"
                 )
@@ -158,7 +159,9 @@ def _printable(name: str) -> str:
 def _indices_of_array(path: Path, n: int) -> Tensor:
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # numpy raises anything on a damaged header
         raise ValueError(f"The list {str(path)!r} is no .npy file ({error}).") from error
     indices = real_numbers(array, f"The list {str(path)!r}")
     if not are_indices(indices):

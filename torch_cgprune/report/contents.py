@@ -210,7 +210,7 @@ def sentences(scores: CGScores, found: dict[str, Any], flagged: Tensor, rule: st
     }
     said += [f"{many(n, 'example')} {what}" for what, n in rest.items() if n]
     if found["skipped"]:
-        said.append(f"{many(len(found['skipped']), 'file')} left out: they cannot be read.")
+        said.append(f"{many(len(found['skipped']), 'example')} left out: not to be read or scored.")
     return said
 
 

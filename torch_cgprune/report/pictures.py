@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from torch_cgprune.dataset.dataset import shown_view
+from torch_cgprune.inputs.pixels import in_unit_range, is_deep, on_white
 from torch_cgprune.inputs.views import is_array
 
 # The longer side of a picture, in pixels: enough for a person to say what is on it.
@@ -72,7 +73,9 @@ def as_image(value: Any) -> Image.Image | None:
     Numbers are bytes, or real numbers in [0, 1]; others (normalised images) are scaled to that.
     """
     if isinstance(value, Image.Image):
-        return value.convert("L" if value.mode in ("1", "L") else "RGB")
+        if not is_deep(value):
+            return value.convert("L") if value.mode in ("1", "L") else on_white(value)
+        value = np.asarray(in_unit_range(value))
     if not is_array(value):
         return None
     pixels = value.detach().cpu() if isinstance(value, Tensor) else torch.from_numpy(value.copy())

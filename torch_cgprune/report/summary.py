@@ -27,7 +27,7 @@ def facts(scores: CGScores) -> dict[str, Any]:
         ``lowest``, ``median``, ``highest``; ``suspects``: ``count``, ``share`` in [0, 1], ``rule``;
         ``wrong_labels``: ``estimate``, ``error``, or None where none would be reliable;
         ``duplicates``, later exact copies of the same label; ``conflicts``, copies of another;
-        ``near_copies``; ``skipped``, names of unreadable files; ``per_class``: ``class``,
+        ``near_copies``; ``skipped``, names of what cannot be scored; ``per_class``: ``class``,
         ``examples``, ``mean``, ``deviation``, ``suspects``, ``complexity``, ``bound``.
 
     """
@@ -112,7 +112,9 @@ def _findings(found: dict[str, Any]) -> list[str]:
     conflicts = many(found["conflicts"], "example")
     lines.append(f"copies       {copies}, {conflicts} with a copy of another label")
     if found["skipped"]:
-        lines.append(f"left out     {many(len(found['skipped']), 'file')} that cannot be read")
+        lines.append(
+            f"left out     {many(len(found['skipped']), 'example')} not to be read or scored"
+        )
     return lines
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError
-from torch_cgprune.scoring.kernel import Scaling, check_finite
+from torch_cgprune.inputs.bad_rows import bad_rows, sort_out
+from torch_cgprune.scoring.kernel import Scaling
 from torch_cgprune.utils.warn import warn_caller
 
 # Rows measured at a time, which bounds the float64 copies.
@@ -52,7 +53,9 @@ def measure(matrix: Tensor) -> Columns:
     n = 0
     for part in matrix.split(_ROWS):
         rows = part.to("cpu", torch.float64)
-        check_finite(rows.abs().amax(1), range(n, n + len(rows)))
+        not_finite, _ = sort_out(rows.abs().amax(1), torch.arange(n, n + len(rows), device="cpu"))
+        if not_finite:
+            raise bad_rows(not_finite, [])
         rows = rows - origin
         low, high = low.minimum(rows.amin(0)), high.maximum(rows.amax(0))
         ahead = rows.mean(0) - mean

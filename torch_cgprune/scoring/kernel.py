@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from torch_cgprune.errors import ArgumentValueError
+from torch_cgprune.inputs.bad_rows import bad_rows, sort_out
 
 # Rows normalised at a time: bounds the float64 copies to a few MB for images.
 _CHUNK_ROWS = 1024
@@ -60,8 +59,8 @@ def unit_rows(
         (n, d), or (m, d), unit rows, the :math:`x_i` of the paper (section 2).
 
     Raises:
-        ArgumentValueError: a row holds NaN or infinity, or is all zeros, which the mean of all is
-            after a scaling; ``row`` is its index.
+        ArgumentValueError: rows hold NaN or infinity, or are all zeros, which the mean of all is
+            after a scaling; ``rows`` are their indices, of those read together.
 
     Example:
         >>> unit_rows(torch.tensor([[3, 4], [0, 2]]), dtype=torch.float32, device="cpu")
@@ -80,35 +79,14 @@ def unit_rows(
             chunk = scaling(chunk)
         # Dividing by the largest entry first keeps the squares from overflow and underflow.
         largest = chunk.abs().amax(dim=1, keepdim=True)
-        indices = range(n)[start:stop] if chosen is None else chosen[start:]
-        check_finite(largest.squeeze(1), indices)
-        if scaling is None:
-            zero = "is all zeros and has no direction", "Leave it out or shift the features"
-        else:
-            zero = "is the mean of all rows and has no direction from there", "Leave it out"
-        _check_rows(largest.squeeze(1) == 0, indices, *zero)
+        indices = torch.arange(n, device="cpu") if chosen is None else chosen
+        if any(bad := sort_out(largest.squeeze(1), indices[start:stop])):
+            raise bad_rows(*bad, centred=scaling is not None)
         chunk = chunk / largest
         rows[start : start + len(chunk)] = chunk / torch.linalg.vector_norm(
             chunk, dim=1, keepdim=True
         )
     return rows
-
-
-def check_finite(largest: Tensor, indices: Sequence[int] | Tensor) -> None:
-    """Raise where the largest entry of a row, of (m,), is NaN or infinite; it has that index."""
-    what, cure = "holds NaN or infinity", "Repair it or leave it out"
-    _check_rows(~torch.isfinite(largest), indices, what, cure)
-
-
-def _check_rows(bad: Tensor, indices: Sequence[int] | Tensor, what: str, cure: str) -> None:
-    if bad.any():
-        row = int(indices[int(bad.nonzero()[0])])
-        raise ArgumentValueError(
-            f"Row {row} of the 'features' {what}.",
-            parameter="features",
-            row=row,
-            cure=f"{cure} before scoring.",
-        )
 
 
 def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:

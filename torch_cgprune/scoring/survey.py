@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import ArgumentValueError
+from torch_cgprune.inputs.bad_rows import bad_rows, find_bad_rows
 from torch_cgprune.inputs.fingerprints import fingerprint, row_digests
 from torch_cgprune.inputs.labels import (
     ClassName,
@@ -105,8 +107,17 @@ def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> S
         or options["ridge"] == "auto"
         or not limits.keeps_predictions(len(codes), len(classes))
     )
-    scaling = scaling_of(matrix, standardise=options.get("standardise", False))
-    unit_digests, sketch = _read(matrix, scaling, options.get("seed", 0) if sketched else None)
+    standardise, scaling = options.get("standardise", False), None
+    try:
+        scaling = scaling_of(matrix, standardise=standardise)
+        unit_digests, sketch = _read(matrix, scaling, options.get("seed", 0) if sketched else None)
+    except ArgumentValueError as error:  # there is seldom one bad row alone
+        if not error.rows:
+            raise
+        not_finite, zeros = find_bad_rows(matrix, scaling and scaling.__call__)
+        if standardise and scaling is None:  # zeros are a row like others to what comes then
+            zeros = []
+        raise bad_rows(not_finite, zeros, centred=standardise) from error
     digests = row_digests(matrix)
     job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
     return Survey(matrix, scaling, codes, classes, options, digests, unit_digests, sketch, job)

@@ -17,10 +17,13 @@ def as_tensor(array: Tensor | np.ndarray[Any, Any]) -> Tensor:
     """Return an array as a tensor that shares its memory if it can: torch reads no other order."""
     if isinstance(array, Tensor):
         return array
+    array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    if array.flags.writeable:  # catching warnings makes Python forget which it has shown
+        return torch.from_numpy(array)
     with warnings.catch_warnings():
         # A read-only array is fine: nothing here writes to what it is given.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
+        return torch.from_numpy(array)
 
 
 def real_numbers(values: Any, what: str) -> Tensor:

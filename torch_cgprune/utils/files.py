@@ -20,6 +20,12 @@ from torch_cgprune.errors import CacheError
 # The cure where a file is no file of scores: it may be anything.
 DELETE = "Name another file. Delete it only if it held scores: they are then computed again."
 
+# The end of what is said of an array that would run code where it is read.
+OBJECTS = (
+    "holds Python objects, which are not read: make it an array of numbers or texts, as by "
+    "np.stack(rows) or np.array(labels, dtype=str), and save it again."
+)
+
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Fail now, not after minutes of scoring, if ``path`` could not be written.
@@ -31,6 +37,22 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
     """
     path = Path(path)
+    try:
+        _check_place(path)
+        # Creating a file is the only test that holds for root, network mounts and read-only mounts.
+        probe = _sibling(path)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        if error.errno is None:  # ours
+            raise
+        raise PermissionError(
+            f"The folder of the file {str(path)!r} cannot be written ({error.strerror}). "
+            "Name a file in another folder."
+        ) from error
+
+
+def _check_place(path: Path) -> None:
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"The folder of the file {str(path)!r} does not exist. Create it first."
@@ -39,19 +61,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise IsADirectoryError(
             f"The file {str(path)!r} is a folder. Name a file inside it instead."
         )
-    if path.exists() and not path.is_file():  # a device or a pipe, which must not be replaced
+    if path.exists() and not path.is_file():  # which must not be replaced
         raise PermissionError(f"The file {str(path)!r} is no regular file. Name another one.")
-    # Creating a file is the only test that holds for root, network mounts and read-only mounts.
-    probe = _sibling(path)
-    try:
-        probe.touch(exist_ok=False)
-    except OSError as error:
-        raise PermissionError(
-            f"The folder of the file {str(path)!r} cannot be written ({error.strerror}). "
-            "Name a file in another folder."
-        ) from error
-    finally:
-        probe.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -84,7 +95,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             "another disk; what was there before is untouched."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what has failed matters more
+            temporary.unlink(missing_ok=True)
 
 
 def write_safetensors(
@@ -151,7 +163,7 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
 
     """
     path = Path(path)
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         tensors, _ = read_safetensors(path, kind="feature")
         if "features" not in tensors and len(tensors) != 1:
             raise CacheError(
@@ -159,7 +171,7 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
                 f"{sorted(tensors)} instead."
             )
         return tensors.get("features", next(iter(tensors.values())))
-    if path.suffix != ".npy":
+    if path.suffix.lower() != ".npy":
         raise ValueError(
             f"The 'features' file must be .npy or .safetensors. Got {str(path)!r} instead."
         )
@@ -167,7 +179,11 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
         return np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError as error:
         raise FileNotFoundError(f"There is no feature file {str(path)!r}.") from error
-    except (ValueError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # numpy raises anything on a damaged header
+        if "Python objects" in str(error):
+            raise CacheError(f"The file {str(path)!r} {OBJECTS}") from error
         raise CacheError(
             f"The file {str(path)!r} is truncated or no .npy file ({error})."
         ) from error
