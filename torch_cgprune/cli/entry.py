@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from torch_cgprune.cli.parser import build_parser
+
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,7 +20,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 failed, 2 bad usage (argparse exits with it by itself), 130 interrupted.
 
     """
-    args = build_parser().parse_args(argv)
-    from torch_cgprune.cli.running import run  # noqa: PLC0415 (imports torch: not for a --help)
+    try:
+        args = build_parser().parse_args(argv)
+        from torch_cgprune.cli.running import run  # noqa: PLC0415 (imports torch: not for a --help)
 
-    return run(args)
+        return run(args)
+    except KeyboardInterrupt:
+        print("\ntorch-cgprune: interrupted; finished files are whole", file=sys.stderr)
+        return INTERRUPTED

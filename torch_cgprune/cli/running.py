@@ -16,7 +16,7 @@ from torch_cgprune.cli.output import UsageError
 from torch_cgprune.cli.wording import one_line
 from torch_cgprune.errors import Message
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USAGE = 0, 1, 2
 
 _log = logging.getLogger("torch_cgprune")
 
@@ -28,9 +28,6 @@ def run(args: argparse.Namespace) -> int:
         try:
             args.run(args)
             sys.stdout.flush()
-        except KeyboardInterrupt:
-            print("\ntorch-cgprune: interrupted; finished files are whole", file=sys.stderr)
-            return INTERRUPTED
         except BrokenPipeError:
             # The reader has seen enough, as head does. Python would fail again at its own flush.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
