@@ -219,7 +219,7 @@ def test_bad_files_of_features(tmp_path, data):
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object))
     for name, error, match in (
         ("cut.npy", CacheError, "truncated or no .npy"),
-        ("objects.npy", CacheError, "no .npy file"),
+        ("objects.npy", CacheError, "holds Python objects"),
         ("cut.safetensors", CacheError, "truncated or no safetensors"),
         ("two.safetensors", CacheError, r"one called 'features'. Got \['a', 'b'\]"),
     ):
