@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -204,7 +205,7 @@ class Source:
         scores = self.named(scores)
         if self.encoder is None or digests is None:
             return scores
-        metadata = {**scores.metadata, "encoder": self.encoder.identity or _UNKNOWN}
+        metadata = {**scores.metadata, "encoder": self.identity}
         return dataclasses.replace(scores, digests=digests, metadata=metadata)
 
     def named(self, scores: CGScores) -> CGScores:
@@ -220,8 +221,7 @@ class Source:
     def check(self, scores: CGScores, where: str, *, everything: bool) -> None:
         """Raise CacheMismatchError unless ``scores`` are of these data, encoded as here."""
         check_number(len(scores), len(self), where)
-        identity = None if self.encoder is None else self.encoder.identity or _UNKNOWN
-        check_encoder(scores, identity, where)
+        check_encoder(scores, self.identity, where)
         if everything:
             digests, labels = self._everything()
             check_labels(scores, *encode_labels(labels), where)
@@ -238,9 +238,14 @@ class Source:
             check_some_labels(scores, compared, labels, where)
         check_digests(scores.digests, compared, digests, where)
 
+    @functools.cached_property
+    def identity(self) -> str | None:
+        """The encoder's, or that it is unknown; None without one. Weights take long to hash."""
+        return None if self.encoder is None else self.encoder.identity or _UNKNOWN
+
     def is_recognised(self) -> bool:
         """Return whether scores of these data can be known again: not where an encoder is not."""
-        return self.encoder is None or self.encoder.identity is not None
+        return self.identity != _UNKNOWN
 
     def check_listed(self, scores: CGScores, where: str) -> None:
         """Raise CacheMismatchError unless number, labels and file names are those of ``scores``.

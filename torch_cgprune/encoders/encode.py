@@ -24,7 +24,7 @@ from torch_cgprune.inputs.fingerprints import (
     row_digests,
     sample,
 )
-from torch_cgprune.inputs.reading import Transform, read_images, read_rows
+from torch_cgprune.inputs.reading import Transform, known_labels, read_images, read_rows
 from torch_cgprune.utils.files import check_writable, read_safetensors, write_safetensors
 
 FORMAT = "torch-cgprune features 1"
@@ -99,8 +99,7 @@ def encode_dataset(
             if keeper:
                 keeper.save(Encoded(features[:at], digests[:at]), last=at == n)
     assert features is not None  # noqa: S101
-    known = done is None and labels[0] is not None
-    return Encoded(features, digests), labels if known else None
+    return Encoded(features, digests), known_labels(labels) if done is None else None
 
 
 def _begun(done: Encoded | None, n: int) -> tuple[Tensor | None, Tensor]:

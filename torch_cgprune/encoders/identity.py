@@ -26,17 +26,21 @@ def identify(function: Any, options: list[Any]) -> str | None:
         None where nothing tells it from another: see :func:`unknown`.
 
     """
-    if unknown(function) is not None:
+    leaves = [*reached(function)]
+    if _why_unknown(function, leaves) is not None:
         return None
     known = hashlib.sha256(repr(options).encode())
-    for leaf in reached(function):
+    for leaf in leaves:
         _add(known, leaf)
     return known.hexdigest()
 
 
 def unknown(function: Any) -> str | None:
     """Return why nothing tells a function from another, and the cure; None where something does."""
-    leaves = [*reached(function)]
+    return _why_unknown(function, [*reached(function)])
+
+
+def _why_unknown(function: Any, leaves: list[Leaf]) -> str | None:
     for leaf in leaves:
         kind = leaf.kind if isinstance(leaf, Opaque) else None
         if isinstance(leaf, np.ndarray) and leaf.dtype.hasobject:

@@ -38,7 +38,7 @@ def read_rows(
     items = (Images if images else Items)(deterministic_view(source, transform))
     with _random_state_kept(), plain_settings():
         rows, labels = zip(*(items[i] for i in indices), strict=True)
-    return _flat(stack_images(rows)), _known([*labels])
+    return _flat(stack_images(rows)), known_labels([*labels])
 
 
 def read_labels(
@@ -60,7 +60,7 @@ def read_labels(
     with _random_state_kept():
         for batch in batches(items, chosen, num_workers, progress=progress):
             labels.extend(batch)
-    return _known(labels)
+    return known_labels(labels)
 
 
 def read_dataset(
@@ -110,7 +110,7 @@ def read_dataset(
             features[len(labels) : len(labels) + len(rows)] = rows
             labels.extend(batch_labels)
     assert features is not None  # noqa: S101
-    return features, _known(labels)
+    return features, known_labels(labels)
 
 
 def _flat(images: Tensor) -> Tensor:
@@ -165,7 +165,8 @@ def _random_state_kept() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def _known(labels: list[Any]) -> list[Any] | None:
+def known_labels(labels: list[Any]) -> list[Any] | None:
+    """Return the labels of items, None where not one of them carries any."""
     return None if all(label is None for label in labels) else labels
 
 

@@ -95,34 +95,12 @@ def page_of(
     true_labels: Labels | None,
 ) -> str:
     """Return the page of checked arguments; see :func:`write_report`."""
-    return str(_template().render(_contents(scores, pictures, title, keep, rule, true_labels)))
-
-
-def _template() -> Any:
-    loader = jinja2().FileSystemLoader(Path(__file__).parent / "assets", encoding="utf-8")
-    environment = jinja2().Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    # Compact, and tables in the order they were made in.
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return environment.get_template("page.html")
-
-
-def _contents(
-    scores: CGScores,
-    pictures: Pictures,
-    title: str,
-    keep: float,
-    rule: str | None,
-    true_labels: Labels | None,
-) -> dict[str, Any]:
-    """Return what the template is filled with."""
     found, rule_name = facts(scores), rule or suspicion_rule(scores)
     suspects, flagged = contents.suspects_of(scores, rule)
     groups, all_groups = contents.copies(scores, pictures)
     examples = contents.examples_by_class(scores, flagged, pictures)
     rows = contents.suspect_rows(scores, suspects, pictures)
-    return {
+    filled = {
         "title": title,
         "facts": found,
         "rule": rule_name,
@@ -149,6 +127,17 @@ def _contents(
             "keep": round(100 * keep),
         },
     }
+    return str(_template().render(filled))
+
+
+def _template() -> Any:
+    loader = jinja2().FileSystemLoader(Path(__file__).parent / "assets", encoding="utf-8")
+    environment = jinja2().Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    # Compact, and tables in the order they were made in.
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return environment.get_template("page.html")
 
 
 def _percents(scores: CGScores) -> list[int]:
