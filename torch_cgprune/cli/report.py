@@ -4,16 +4,48 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from torch_cgprune.cli.array_files import load_labels
 from torch_cgprune.cli.opened import Opened
+from torch_cgprune.cli.option_types import add_scores, real
 from torch_cgprune.cli.output import check_output, say, shows_progress
-from torch_cgprune.cli.source import READING, open_source
+from torch_cgprune.cli.reading import noted_reading
+from torch_cgprune.cli.source import open_source
 from torch_cgprune.dataset.source import Source
 from torch_cgprune.errors import CacheMismatchError
+from torch_cgprune.noise import RULES
 from torch_cgprune.report import write_report
 from torch_cgprune.scores import CGScores
+
+EXAMPLES = """example:
+  torch-cgprune report animals.safetensors animals/train -o animals.html"""
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Tell the parser what the command takes."""
+    command.set_defaults(mismatch="Score it again, or name what these scores are of.")
+    add_scores(command)
+    command.add_argument(
+        "source", metavar="SOURCE", nargs="?", help="what was scored, for pictures of its examples"
+    )
+    command.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="of the page (.html)"
+    )
+    command.add_argument(
+        "--keep",
+        type=real("(0, 1]"),
+        default=0.6,
+        metavar="X",
+        help="share that the policies' tables begin with (0.6)",
+    )
+    command.add_argument(
+        "--rule", choices=RULES, help="which labels look wrong (posterior, or partial-sign)"
+    )
+    command.add_argument(
+        "--true-labels",
+        metavar="FILE",
+        help=".npy, or one a line: shows how many of the wrong labels are found",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -37,8 +69,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _opened(args: argparse.Namespace, scores: CGScores) -> Opened:
     """Open the source as it was opened for scoring, and check that it is the same."""
-    noted = scores.metadata.get("source", {})
-    reading: dict[str, Any] = {name: noted[name] for name in READING if name in noted}
+    reading = noted_reading(scores.metadata.get("source", {}))
     opened = open_source(args.source, **reading, progress=shows_progress(args))
     check_source(opened, scores, args.scores)
     return opened

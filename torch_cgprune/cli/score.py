@@ -12,8 +12,10 @@ import torch
 
 from torch_cgprune.cli.image_files import load_image, unreadable
 from torch_cgprune.cli.opened import Opened
+from torch_cgprune.cli.option_types import integer, real, ridge
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
-from torch_cgprune.cli.source import READING, open_source
+from torch_cgprune.cli.reading import SOURCE, add_reading, reading_of
+from torch_cgprune.cli.source import open_source
 from torch_cgprune.dataset import CGScoredDataset
 from torch_cgprune.errors import UnreadableImageError
 from torch_cgprune.inputs.bad_rows import some_of
@@ -21,8 +23,65 @@ from torch_cgprune.inputs.loading import workers_for
 from torch_cgprune.inputs.names import find_names
 from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
+from torch_cgprune.scoring.options import METHODS
 
 _SCORING = ("method", "ratio", "runs", "block_size", "ridge", "standardise", "seed")
+
+
+EXAMPLES = """examples:
+  torch-cgprune score animals/train -o animals.safetensors
+  torch-cgprune score fashion-mnist:data -o fmnist.safetensors --method local
+  torch-cgprune score train.npz --keys x_train y_train -o train.safetensors"""
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Tell the parser what the command takes."""
+    command.set_defaults(mismatch="Name another file, or pass --overwrite.")
+    command.add_argument("source", metavar="SOURCE", help=SOURCE)
+    command.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="of the scores (.safetensors)"
+    )
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace scores of other data or options"
+    )
+    add_reading(command)
+    _add_scoring(command.add_argument_group("the scoring"))
+
+
+def _add_scoring(scoring: Any) -> None:
+    scoring.add_argument(
+        "--method", choices=METHODS, default="auto", help="(auto: exact up to 65,536 examples)"
+    )
+    scoring.add_argument(
+        "--ridge",
+        type=ridge,
+        metavar="X",
+        help="or auto, the likeliest; 0 is the paper's (auto; stochastic: 0)",
+    )
+    scoring.add_argument(
+        "--standardise",
+        action="store_true",
+        help="bring columns of different units to mean 0 and deviation 1",
+    )
+    scoring.add_argument(
+        "--runs", type=integer(1), metavar="N", help="local, stochastic: draws to average"
+    )
+    scoring.add_argument(
+        "--block-size", type=integer(2), metavar="N", help="local: rows per block (2048)"
+    )
+    scoring.add_argument(
+        "--ratio",
+        type=real("(0, inf)"),
+        default=4.0,
+        metavar="X",
+        help="stochastic: others per row of the class (4)",
+    )
+    scoring.add_argument("--seed", type=integer(0), default=0, metavar="N", help="of the draws (0)")
+    scoring.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    scoring.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1 (CUDA if there is one)")
+    scoring.add_argument(
+        "--storage", metavar="FOLDER", help="for what of the matrix finds no room in memory"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -35,7 +94,7 @@ def run(args: argparse.Namespace) -> None:
         )
     start = time.perf_counter()
     progress = shows_progress(args)
-    reading = {name: getattr(args, name) for name in READING}
+    reading = reading_of(args)
     opened = open_source(args.source, **reading, download=args.download, progress=progress)
     scored = _scored(opened, args, progress=progress)
     scores = _noted(scored.scores, reading, opened, args)

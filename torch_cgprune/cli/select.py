@@ -8,12 +8,71 @@ from typing import Any
 
 from torch import Tensor
 
+from torch_cgprune.cli.option_types import add_scores, integer, real
 from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, write
 from torch_cgprune.lists import FORMATS, listed
-from torch_cgprune.policies.by_name import POLICIES
+from torch_cgprune.noise import RULES
+from torch_cgprune.policies.by_name import POLICIES, WINDOW
 from torch_cgprune.report.summary import table
 from torch_cgprune.samplers import PrunedSampler, WindowSampler
+from torch_cgprune.samplers.arguments import PRUNING
 from torch_cgprune.scores import CGScores
+
+EXAMPLES = """policies:
+  low-first     drops the most regular examples first; wrong labels stay
+  high-first    drops the most irregular ones first
+  window        keeps --keep of them above the --start that scores lower
+  stratified    keeps some of every score but the highest, for small shares
+  soft          draws, irregular ones more likely (the first epoch's draw)
+  random        the control
+  noise-filter  drops what looks wrong, by a rule:
+    posterior     it is probably wrong, and another class likelier (the default)
+    centred-sign  its class is less likely than on average
+    adjusted      likewise, for much or one-sided noise
+    margin        another class is likelier
+    confident     another class passes its own examples' average probability
+    cleanlab      cleanlab says so
+    partial-sign  the paper's; all that stochastic scores have
+
+examples:
+  torch-cgprune select animals.safetensors --keep 0.6 -o kept.txt
+  torch-cgprune select animals.safetensors --policy noise-filter --dry-run
+  torch-cgprune select animals.safetensors --keep 0.6 --exclude suspects -o kept.txt
+  torch-cgprune select animals.safetensors --keep 0.6 --exclude relabel.csv -o kept.txt
+  torch-cgprune select animals.safetensors --keep 0.1 --policy stratified | head"""
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Tell the parser what the command takes."""
+    add_scores(command)
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="of the list (standard output)", default=None
+    )
+    command.add_argument("--format", choices=FORMATS, help="of the list (by FILE's ending, or txt)")
+    command.add_argument(
+        "--dry-run", action="store_true", help="show what is kept of each class, and write nothing"
+    )
+    policy = command.add_argument_group("the policy")
+    policy.add_argument(
+        "--policy", choices=(*PRUNING, WINDOW), default="low-first", help="see below"
+    )
+    policy.add_argument("--keep", type=real("(0, 1]"), metavar="X", help="share of the examples")
+    policy.add_argument(
+        "--start", type=real("[0, 1)"), metavar="X", help="window: share that scores lower"
+    )
+    policy.add_argument("--rule", choices=RULES, help="noise-filter: see below")
+    policy.add_argument(
+        "--fraction", type=real("(0, 1)"), metavar="X", help="noise-filter: share to drop"
+    )
+    policy.add_argument(
+        "--exclude", metavar="FILE", help="a list of examples to leave out first, or: suspects"
+    )
+    policy.add_argument(
+        "--balanced",
+        action=argparse.BooleanOptionalAction,
+        help="inside every class (yes, but for noise-filter)",
+    )
+    policy.add_argument("--seed", type=integer(0), default=0, metavar="N", help="of a draw (0)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -21,8 +21,6 @@ KNOWN = {
     "fashion-mnist": datasets.FashionMNIST,
     "mnist": datasets.MNIST,
 }
-# How a source is read, beside its name: kept with the scores, for the report to read it likewise.
-READING = ("labels", "keys", "features", "resize", "skip_unreadable")
 
 
 def open_source(

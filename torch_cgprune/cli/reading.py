@@ -1,0 +1,60 @@
+"""The options that say how a source is read: every command that reads one takes these."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from torch_cgprune.cli.option_types import integer
+from torch_cgprune.cli.source import KNOWN
+
+SOURCE = (
+    "a folder with one folder of images per class; a .csv file with the columns path and label; an "
+    ".npz, .npy or .safetensors file of features and labels; or NAME:ROOT, the training part of a "
+    f"torchvision dataset below a folder, NAME being {', '.join(KNOWN)}"
+)
+
+# How a source is read, beside its name: kept with the scores, for the report to read it likewise.
+_READING = ("labels", "keys", "features", "resize", "skip_unreadable")
+
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """Tell the parser of a command how its source is read."""
+    options = command.add_argument_group("the data")
+    options.add_argument("--labels", metavar="FILE", help=".npy, or one a line: instead of its own")
+    options.add_argument(
+        "--keys",
+        nargs=2,
+        metavar=("FEATURES", "LABELS"),
+        help="what they are called in the file (features labels)",
+    )
+    options.add_argument(
+        "--features", metavar="FILE", help=".npy or .safetensors: scored instead of the images"
+    )
+    options.add_argument(
+        "--resize", type=integer(1), metavar="N", help="scale images to N x N pixels"
+    )
+    options.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="leave out files that cannot be read, images and rows of zeros or with NaN",
+    )
+    options.add_argument(
+        "--download", action="store_true", help="let torchvision fetch its dataset"
+    )
+    options.add_argument(
+        "--num-workers",
+        type=integer(0),
+        metavar="N",
+        help="processes (image files: by size)",
+    )
+
+
+def reading_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Return how the source is read, as ``open_source`` takes it."""
+    return {name: getattr(args, name) for name in _READING}
+
+
+def noted_reading(noted: dict[str, Any]) -> dict[str, Any]:
+    """Return how a source was read, from what was noted beside its scores."""
+    return {name: noted[name] for name in _READING if name in noted}
