@@ -108,6 +108,25 @@ def test_an_image_that_cannot_be_read_is_told_alike_from_a_worker(num_workers):
     assert said(caught.value) == f"The image '{path}' cannot be read: it is no image."
 
 
+@pytest.mark.parametrize(
+    ("labels", "cure"),
+    [
+        (np.array([b"a", b"b"]), "save them as texts, not as bytes."),
+        (np.array([0.0, 1.0]), "these are whole: save them as integers."),
+        (torch.tensor([0.0, 1.0]), "these are whole: save them as integers."),
+        (torch.tensor([0, 1]).bfloat16(), "these are whole: save them as integers."),
+        (np.array([0.5, 1.0]), "targets of a regression: save classes made of them."),
+        (np.eye(2), "save the number of the class of each, which is the place of the one."),
+        (np.ones((2, 3)), "(multi-hot rows), save one at a time."),
+        (np.array([1, np.nan]), "Label them, or leave these examples out."),
+        (np.array(["a", ""]), "Label them, or leave these examples out."),
+        (np.array(["2020", "2021"], dtype="datetime64[Y]"), "save them as texts."),
+    ],
+)
+def test_labels_that_are_none_are_to_be_saved_otherwise(labels, cure):
+    assert fails(cg_scores, np.eye(2), labels, progress=False).endswith(cure)
+
+
 def test_a_matrix_too_large_for_memory_has_three_options(monkeypatch):
     for module in (devices, problem):
         monkeypatch.setattr(module, "available_on", lambda _: 10**6)

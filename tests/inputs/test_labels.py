@@ -3,8 +3,10 @@ import enum
 import datasets
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
+from scipy import sparse
 from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset
 from torchvision.datasets import FakeData
 
@@ -77,6 +79,16 @@ def test_dense_and_sparse_integers_as_numpy_has_them(values, dtype):
         (torch.tensor([0.5, 1]).half(), TypeError, r"targets of a regression.*numpy.digitize"),
         ([2**64, 1], TypeError, r"exceed 64 bits: pass labels=\[str\(label\)"),
         ([-1, 2**63], TypeError, r"exceed 64 bits"),
+        ([[1], [0]], TypeError, r"rows of one: pass labels=\[label for \(label,\) in labels\]"),
+        (torch.tensor(3), ValueError, r"shape \(\) instead"),
+        (np.array(3), ValueError, r"shape \(\) instead"),
+        ("ab", TypeError, r"a list, an array or a tensor.* Got str; pass one for each"),
+        (3, TypeError, r"Got int; pass one for each"),
+        (None, TypeError, r"Got NoneType; pass one for each"),
+        ((label for label in "ab"), TypeError, r"Got generator; pass list\(labels\)"),
+        ({0, 1}, TypeError, r"Got set; a set has no order"),
+        (sparse.csr_matrix([[0], [1]]), TypeError, r"pass labels.toarray\(\).ravel\(\)"),
+        (torch.tensor([0, 1]).to_sparse(), TypeError, r"pass labels.to_dense\(\)"),
         ([{"boxes": []}], TypeError, r"targets of a detection"),
         (pd.DataFrame({"kind": [0, 1]}), TypeError, r"DataFrame; pass .*frame\['kind'\]"),
     ],
@@ -91,6 +103,9 @@ def test_labels_that_are_none(labels, error, match):
     [
         [0, 1, None, None],
         ["a", "b", None, float("nan")],
+        ["a", "b", "", " \t"],
+        np.array(["a", "b", "", ""]),
+        pa.array(["a", "b", None, ""]),
         [0, 1, np.ma.masked, 2, np.ma.masked],
         np.ma.array([0, 1, 2, 3], mask=[False, False, True, True]),
         np.array([0, 1, np.nan, np.nan]),
@@ -119,6 +134,8 @@ def test_labels_of_other_libraries():
         pd.Series([3, 1], dtype="Int64", index=[7, 7]),
         datasets.Dataset.from_dict({"y": [3, 1]})["y"],
         datasets.Dataset.from_dict({"y": [3, 1]}).with_format("torch")["y"],
+        datasets.Dataset.from_dict({"y": [3, 1]}).with_format("arrow")["y"],
+        pa.array([3, 1]),
         [2**63 - 1, 1],
     ):
         assert encode_labels(labels)[0].tolist() == [1, 0]

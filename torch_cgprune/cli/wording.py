@@ -9,10 +9,26 @@ import torch
 
 from torch_cgprune.cli.parser import options
 from torch_cgprune.errors import Argument, Message, Parameter
+from torch_cgprune.inputs import label_cures
 from torch_cgprune.inputs.bad_rows import LEAVE_OUT
 from torch_cgprune.inputs.fingerprints import RECOMPUTE
 from torch_cgprune.inputs.rows import EQUALISE
 from torch_cgprune.noise.guards import LOOK
+
+# The shell's words for what to do about labels, which come from a file.
+_WHOLE = "these are whole: save them as integers."
+_LABELS = {
+    label_cures.DECODE: "save them as texts, not as bytes.",
+    label_cures.AS_TEXTS: "save them as texts.",
+    label_cures.TOO_LONG: "these exceed 64 bits: save them as texts.",
+    label_cures.WHOLE_TENSOR: _WHOLE,
+    label_cures.WHOLE_ARRAY: _WHOLE,
+    label_cures.WHOLE: _WHOLE,
+    label_cures.REGRESSION: "real numbers are targets of a regression: save classes made of them.",
+    label_cures.ONE_HOT: "save the number of the class of each, which is the place of the one.",
+    label_cures.MULTI_HOT: "of several classes an example (multi-hot rows), save one at a time.",
+    label_cures.LABEL: "Label them, or leave these examples out.",
+}
 
 
 def one_line(message: object, mismatch: str) -> str:
@@ -42,6 +58,7 @@ class _Shell:
             EQUALISE.template: "Pass --resize N, as --resize 32.",
             LEAVE_OUT.template: "Repair or delete them, or pass --skip-unreadable.",
             LOOK.template: "--dry-run",
+            **{cure.template: own for cure, own in _LABELS.items()},
         }
         self.options = options()
         self.options["width"] = self.options["keep"]  # of a window

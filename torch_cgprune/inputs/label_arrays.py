@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError, DetailedError
-from torch_cgprune.inputs.tables import is_column, labels_in
+from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError, DetailedError, Message
+from torch_cgprune.inputs.label_cures import (
+    AS_TEXTS,
+    DECODE,
+    LABEL,
+    MULTI_HOT,
+    ONE_HOT,
+    REGRESSION,
+    TOO_LONG,
+    WHOLE,
+    WHOLE_ARRAY,
+    WHOLE_TENSOR,
+)
+from torch_cgprune.inputs.tables import is_absent, is_column, is_sparse, labels_in
 from torch_cgprune.utils.arrays import plain
 
 # Rows looked at to tell what a matrix of labels is.
@@ -21,7 +35,7 @@ def label_array(labels: Any) -> np.ndarray[Any, Any]:
     """Return n labels as an (n,) array of integers, bools or strings.
 
     Raises:
-        ArgumentTypeError: labels that are neither all integers nor all strings; it has the cure.
+        ArgumentTypeError: no sequence, or neither all integers nor all strings; it has the cure.
         ArgumentValueError: none at all, not one per example, or some that are missing.
 
     """
@@ -35,7 +49,7 @@ def label_array(labels: Any) -> np.ndarray[Any, Any]:
         )
     if array.dtype == object:
         array = _typed(array)
-    if array.dtype.kind not in "biuU":
+    if array.dtype.kind not in "biuU" or _has_blank(array):
         raise _no_classes(labels, array)
     return array
 
@@ -56,6 +70,30 @@ def _check_kind(labels: Any) -> None:
             parameter="labels",
             cure=f"pass one of its columns, as labels=frame[{[*labels.columns][-1]!r}].",
         )
+    instead = _instead(labels)
+    if instead is not None:
+        raise ArgumentTypeError(
+            "The 'labels' must be a list, an array or a tensor, with one integer or string per "
+            "example. Got %s;",
+            type(labels).__name__,
+            parameter="labels",
+            value=labels,
+            cure=instead,
+        )
+
+
+def _instead(labels: Any) -> str | None:
+    """Return what to pass instead of what is no sequence of labels; None of one."""
+    if is_sparse(labels):
+        return "pass labels.toarray().ravel()."
+    if isinstance(labels, Tensor):
+        return None if labels.layout == torch.strided else "pass labels.to_dense()."
+    if isinstance(labels, AbstractSet):
+        return "a set has no order: pass them in that of the examples."
+    if isinstance(labels, Iterator):
+        return "pass list(labels)."
+    is_text = isinstance(labels, str | bytes)
+    return "pass one for each example." if is_text or not hasattr(labels, "__len__") else None
 
 
 def _as_array(labels: Any) -> np.ndarray[Any, Any]:
@@ -83,6 +121,10 @@ def _without(array: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> np.ndar
     return objects
 
 
+def _has_blank(array: np.ndarray[Any, Any]) -> bool:
+    return array.dtype.kind == "U" and not all(map(str.strip, array.tolist()))
+
+
 def _typed(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return objects that are all integers or all strings as an array of these."""
     if all(isinstance(label, str) for label in array):
@@ -97,13 +139,13 @@ def _typed(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _no_vector(array: np.ndarray[Any, Any]) -> DetailedError:
     """Return the error that labels are not one per example, with what these are and the cure."""
-    what, cure = "", "pass one class an example."
+    what, cure = "", Message("pass one class an example.")
     if array.ndim == 2 and array.shape[1] == 1:
-        cure = "pass labels.squeeze(1)."
+        cure = Message("pass labels.squeeze(1).")
     elif _is_one_hot(array):
-        what, cure = " of one-hot rows", "pass labels.argmax(1)."
+        what, cure = " of one-hot rows", ONE_HOT
     elif array.ndim == 2:
-        cure = "of several classes an example (multi-hot rows), score one at a time: labels[:, c]."
+        cure = MULTI_HOT
     return ArgumentValueError(
         "The 'labels' must be one integer or string per example. Got shape %s%s instead;",
         tuple(array.shape),
@@ -114,9 +156,9 @@ def _no_vector(array: np.ndarray[Any, Any]) -> DetailedError:
 
 
 def _is_one_hot(rows: np.ndarray[Any, Any]) -> bool:
-    some = rows[:_SOME]
-    if some.ndim != 2 or some.dtype.kind not in "biuf":
+    if rows.ndim != 2 or rows.dtype.kind not in "biuf":
         return False
+    some = rows[:_SOME]
     return bool(((some == 0).sum(1) == some.shape[1] - 1).all() and (some == 1).any(1).all())
 
 
@@ -127,20 +169,20 @@ def _no_classes(labels: Any, array: np.ndarray[Any, Any]) -> DetailedError:
     if absent.any() and not _are_fractions(known):
         first = int(absent.nonzero()[0][0])
         return ArgumentValueError(
-            "%d of the %d 'labels' are missing (None, NaN, masked, or -1 in a ClassLabel), first "
-            "that of example %d.",
+            "%d of the %d 'labels' are missing (None, NaN, empty, masked, or -1 in a ClassLabel), "
+            "first that of example %d.",
             int(absent.sum()),
             len(array),
             first,
             parameter="labels",
             row=first,
-            cure="Leave such examples out (of a dataset, by a Subset), or label them.",
+            cure=LABEL,
         )
     return ArgumentTypeError(
         "The 'labels' must be all integers or all strings. Got %s instead;",
         _kinds(labels, array),
         parameter="labels",
-        cure=f"{_cure(labels, known)}.",
+        cure=_cure(labels, known),
     )
 
 
@@ -150,9 +192,7 @@ def _absent(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _is_absent(label: Any) -> bool:
-    if isinstance(label, numbers.Real):
-        return bool(label != label)  # noqa: PLR0124 (NaN alone is not itself)
-    return label is None or type(label).__name__ in ("NAType", "NaTType")  # as pandas has them
+    return not label.strip() if isinstance(label, str) else is_absent(label)
 
 
 def _are_numbers(array: np.ndarray[Any, Any]) -> bool:
@@ -163,7 +203,7 @@ def _are_fractions(known: np.ndarray[Any, Any]) -> bool:
     return _are_numbers(known) and not all(float(label).is_integer() for label in known)
 
 
-def _cure(labels: Any, known: np.ndarray[Any, Any]) -> str:
+def _cure(labels: Any, known: np.ndarray[Any, Any]) -> Message:
     """Return what to do about labels that are none, by what those that are not missing look like.
 
     Args:
@@ -173,43 +213,42 @@ def _cure(labels: Any, known: np.ndarray[Any, Any]) -> str:
     """
     first = known[0]
     if isinstance(first, bytes):
-        return "pass labels=[label.decode() for label in labels]"
+        return DECODE
     if isinstance(first, Mapping):  # as a detection has them
-        return "these are targets of a detection: pass labels=[...], one class an image"
+        return Message("these are targets of a detection: pass labels=[...], one class an image.")
     if isinstance(first, Sequence | Tensor | np.ndarray) and not isinstance(first, str):
         return _cure_of_rows(known)
     if _are_numbers(known):
         return _cure_of_numbers(labels, known)
-    return "pass labels=[str(label) for label in labels]"
+    return AS_TEXTS
 
 
-def _cure_of_numbers(labels: Any, known: np.ndarray[Any, Any]) -> str:
+def _cure_of_numbers(labels: Any, known: np.ndarray[Any, Any]) -> Message:
     """Return what to do about real numbers as labels."""
     if known.dtype == object and all(isinstance(label, numbers.Integral) for label in known):
-        return "these exceed 64 bits: pass labels=[str(label) for label in labels]"
+        return TOO_LONG
     if _are_fractions(known):
-        return (
-            "real numbers are targets of a regression: pass classes, such as "
-            "numpy.digitize(values, bins)"
-        )
+        return REGRESSION
     if isinstance(labels, Tensor):
-        return "these are whole: pass labels.long()"
-    if isinstance(labels, np.ndarray):
-        return "these are whole: pass labels.astype(int)"
-    return "these are whole: pass labels=[int(label) for label in labels]"
+        return WHOLE_TENSOR
+    return WHOLE_ARRAY if isinstance(labels, np.ndarray) else WHOLE
 
 
-def _cure_of_rows(known: np.ndarray[Any, Any]) -> str:
+def _cure_of_rows(known: np.ndarray[Any, Any]) -> Message:
     """Return what to do about examples that have several labels each."""
     try:
         rows = np.stack([np.asarray(_plain_row(row)) for row in known[:_SOME]])
     except ValueError:  # of different lengths
         rows = np.empty(0)
+    if rows.ndim == 2 and rows.shape[1] == 1:
+        return Message("these are in rows of one: pass labels=[label for (label,) in labels].")
     if _is_one_hot(rows):
-        return "these are one-hot rows: pass labels=[int(numpy.argmax(row)) for row in labels]"
-    return (
+        return Message(
+            "these are one-hot rows: pass labels=[int(numpy.argmax(row)) for row in labels]."
+        )
+    return Message(
         "an example has several: name the field of the class with labels=2 (or another "
-        "number), or pass labels=[...], one class an example"
+        "number), or pass labels=[...], one class an example."
     )
 
 
@@ -218,7 +257,8 @@ def _plain_row(row: Any) -> Any:
     return row.detach().cpu().float() if isinstance(row, Tensor) else row
 
 
-def _kinds(labels: Any, array: np.ndarray[Any, Any]) -> str:
+def _kinds(labels: Any, array: np.ndarray[Any, Any]) -> Any:
+    """Return the dtype of labels, or the types of objects; the shell words a dtype anew."""
     if array.dtype != object:
-        return str(getattr(labels, "dtype", array.dtype))
+        return getattr(labels, "dtype", array.dtype)
     return " and ".join(sorted({type(label).__name__ for label in array}))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError
+from torch_cgprune.utils.arrays import plain
 
 
 def is_table(dataset: Any) -> bool:
@@ -41,7 +42,14 @@ def labels_in(values: Iterable[Any], feature: Any) -> list[Any]:
     """Return the labels in a column, None where a ``ClassLabel`` has -1: it says there is none."""
     if names_in(feature) is None:
         return [*values]
-    return [None if value == -1 else value for value in values]
+    return [None if value == -1 else value for value in map(plain, values)]
+
+
+def is_absent(value: Any) -> bool:
+    """Return whether this stands where there is no value: None, NaN, or what pandas has for it."""
+    if isinstance(value, numbers.Real):
+        return bool(value != value)  # noqa: PLR0124 (NaN alone is not itself)
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def is_frame(table: Any) -> bool:
@@ -55,13 +63,16 @@ def is_sparse(matrix: Any) -> bool:
 
 
 def is_pair(arrays: Any) -> bool:
-    """Return whether these are n rows and their n labels, in a tuple."""
-    if not isinstance(arrays, tuple) or len(arrays) != 2:
+    """Return whether these are n rows and their n labels, in a tuple or a list."""
+    if not isinstance(arrays, tuple | list) or len(arrays) != 2:
         return False
-    rows, labels = (tuple(getattr(array, "shape", ())) for array in arrays)
-    if isinstance(arrays[1], list):
-        labels = (len(arrays[1]),)
-    return len(rows) > 1 and len(labels) == 1 and rows[:1] == labels
+    rows, labels = arrays
+    if isinstance(rows, list) and rows and all(map(is_list, rows)):
+        shape: tuple[int, ...] = (len(rows), len(rows[0]))
+    else:
+        shape = tuple(getattr(rows, "shape", ()))
+    one_each = (len(labels),) if isinstance(labels, list) else tuple(getattr(labels, "shape", ()))
+    return len(shape) > 1 and len(one_each) == 1 and shape[:1] == one_each
 
 
 def table_rows(table: Any) -> Any:
@@ -90,7 +101,7 @@ def table_rows(table: Any) -> Any:
             rows = table.source.with_format("numpy").select_columns([table.column_name])
             return stacked(rows[:][table.column_name])
         return stacked(table[:])
-    if isinstance(table, list | tuple) and len(table) and all(map(_is_list, table)):
+    if isinstance(table, list | tuple) and len(table) and all(map(is_list, table)):
         return stacked(table)
     return None
 
@@ -119,23 +130,25 @@ def stacked(rows: Sequence[Any]) -> Any:
     return torch.stack([*rows]) if tensors else np.stack([np.asarray(row) for row in rows])
 
 
-def _is_list(row: Any) -> bool:
+def is_list(row: Any) -> bool:
     """Return whether this is a list of numbers, or of such lists: no pair of image and label."""
     if not isinstance(row, list | tuple) or len(row) == 0:
         return False
     if all(isinstance(number, numbers.Real | np.bool_) for number in row):
         return True
-    return all(map(_is_list, row))
+    return all(map(is_list, row))
 
 
 def _is_row(row: Any) -> bool:
-    return isinstance(row, Tensor | np.ndarray) or _is_list(row)
+    return isinstance(row, Tensor | np.ndarray) or is_list(row)
 
 
 def _numbers(array: np.ndarray[Any, Any], columns: Iterable[Any]) -> Any:
     """Return objects as the numbers or rows of numbers that they are."""
     if array.ndim == 1 and len(array) and all(map(_is_row, array)):
         return stacked([*array])
+    absent = np.array([is_absent(value) for value in array.flat], dtype=bool).reshape(array.shape)
+    array = np.where(absent, np.nan, array)
     wrong = [
         name
         for name, column in zip(columns, array.T, strict=False)

@@ -17,6 +17,8 @@ def as_tensor(array: Tensor | np.ndarray[Any, Any]) -> Tensor:
     """Return an array as a tensor that shares its memory if it can: torch reads no other order."""
     if isinstance(array, Tensor):
         return array
+    if array.dtype.kind == "f" and array.itemsize > 8:
+        array = array.astype(np.float64)
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     if array.flags.writeable:  # catching warnings makes Python forget which it has shown
         return torch.from_numpy(array)
@@ -50,15 +52,15 @@ def real_numbers(values: Any, what: str) -> Tensor:
     if array.dtype.kind == "u":
         fits = array.size == 0 or array.max() <= np.iinfo(np.int64).max
         array = array.astype(np.int64 if fits else np.float64)
-    if array.dtype.kind == "f" and array.itemsize > 8:
-        array = array.astype(np.float64)
     if array.dtype.kind not in "bif":
         raise TypeError(f"{what} must be real numbers. Got dtype {array.dtype} instead.")
     return as_tensor(array)
 
 
 def plain(label: Any) -> Any:
-    """Turn a tensor, an array or a numpy scalar of one element into the int or str it holds."""
+    """Turn a tensor, an array or a scalar of one element into the int or str it holds."""
+    if hasattr(label, "as_py"):  # a scalar of pyarrow
+        return label.as_py()
     if isinstance(label, Tensor | np.ndarray | np.generic):
         return (
             label.item()
