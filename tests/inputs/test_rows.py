@@ -1,5 +1,7 @@
 """What people have as features: tables of other libraries, lists, pairs, loaders."""
 
+from pathlib import Path
+
 import datasets
 import numpy as np
 import pandas as pd
@@ -66,6 +68,18 @@ def test_mixed_numbers_of_a_frame():
     assert as_matrix(mixed).tolist() == [[0.5, 1.0], [1.5, 0.0]]
 
 
+def test_gaps_of_a_frame_are_rows_that_cannot_be_scored():
+    gaps = pd.DataFrame(X).astype("Float64")
+    gaps.iloc[[3, 7], 0] = pd.NA
+    with pytest.raises(ArgumentValueError, match=r"2 rows .* infinity: 3, 7") as caught:
+        cg_scores(gaps, Y, progress=False)
+    assert caught.value.rows == (3, 7)
+
+
+def test_numbers_of_more_than_64_bits_are_taken():
+    np.testing.assert_array_equal(as_matrix(X.astype(np.longdouble)).numpy(), X)
+
+
 LOADER = DataLoader(TensorDataset(torch.from_numpy(X), torch.tensor(Y)))
 
 
@@ -78,6 +92,12 @@ LOADER = DataLoader(TensorDataset(torch.from_numpy(X), torch.tensor(Y)))
         (pd.Series(["a", "b"]), TypeError, "must be real numbers"),
         ([[1.0, 2.0], [3.0]], ArgumentValueError, r"one length. .*\(2,\), and \(1,\) for row 1"),
         ((X, np.array(Y)), ArgumentTypeError, r"as cg_scores\(X, y\)"),
+        ((X.tolist(), Y), ArgumentTypeError, r"as cg_scores\(X, y\)"),
+        ([X, np.array(Y)], ArgumentTypeError, r"as cg_scores\(X, y\)"),
+        ("x.npy", ArgumentTypeError, r"Got str instead; read the file first, as by numpy.load"),
+        (Path("x.npy"), ArgumentTypeError, r"read the file first, as by numpy.load"),
+        ([[1.0, None]] * 40, ArgumentTypeError, r"rows a list of numbers, none of them missing"),
+        ([["a", 2.0]] * 40, ArgumentTypeError, r"rows a list of numbers, none of them missing"),
         (LOADER, ArgumentTypeError, r"CGScoredDataset\(loader.dataset\)"),
         (LOADER.dataset, ArgumentTypeError, r"for a dataset use CGScoredDataset"),
         (TABLE["text"], ArgumentTypeError, r"CGScoredDataset\(dataset, features='text'"),
@@ -97,6 +117,9 @@ def test_what_is_no_table_gets_one_cure(features, error, match):
     [
         (LOADER, r"Got DataLoader; pass its dataset, as loader.dataset"),
         ((X, np.array(Y)), r"Got tuple; of rows X and labels y pass list\(zip\(X, y\)\)"),
+        ((X.tolist(), Y), r"Got tuple; of rows X and labels y pass list\(zip\(X, y\)\)"),
+        ("images", r"Got str; open what it names first, as by torchvision.datasets.ImageFolder"),
+        (Path("images"), r"open what it names first"),
         ((torch.from_numpy(X), Y), r"Got tuple; of rows X and labels y pass list"),
         (sparse.csr_array(X), r"pass list\(zip\(X.toarray\(\), y\)\)"),
         (FRAME, r"Got DataFrame; pass list\(zip\(frame\[COLUMNS\].to_numpy\(\), frame\[LABEL\]"),
@@ -109,7 +132,7 @@ def test_what_is_no_dataset_gets_one_cure(dataset, match):
 
 def test_the_cure_for_pairs_and_frames_works():
     expected = cg_scores(X, Y, progress=False)
-    for x, y in ((X, Y), (FRAME[[*"abcde"]].to_numpy(), FRAME.index % 2)):
+    for x, y in ((X, Y), (X.tolist(), Y), (FRAME[[*"abcde"]].to_numpy(), FRAME.index % 2)):
         got = CGScoredDataset([*zip(x, y, strict=True)], progress=False).scores
         assert torch.equal(got.terms, expected.terms)
 

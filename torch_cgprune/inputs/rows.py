@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError, Message
 from torch_cgprune.inputs.pixels import as_scored, is_deep
-from torch_cgprune.inputs.tables import is_column, is_pair, stacked, table_rows
+from torch_cgprune.inputs.tables import is_column, is_list, is_pair, stacked, table_rows
 from torch_cgprune.inputs.views import is_array
 from torch_cgprune.utils.arrays import as_tensor
 
@@ -69,25 +71,41 @@ def as_matrix(features: Any) -> Tensor:
 
 def _rows_of(features: Any) -> Any:
     """Return what is no array as one; raise an error with the cure where it is none."""
-    rows = table_rows(features)
+    pair = is_pair(features)
+    rows = None if pair else table_rows(features)
     if rows is not None:
         return rows
-    if isinstance(features, list) and features and all(map(is_array, features)):
+    if not pair and isinstance(features, list) and features and all(map(is_array, features)):
         return stacked(features)
     cure = "for a dataset use CGScoredDataset."
-    if is_pair(features):
+    if isinstance(features, str | os.PathLike):
+        cure = "read the file first, as by numpy.load."
+    elif pair:
         cure = "pass the rows and the labels one by one, as cg_scores(X, y)."
     elif isinstance(features, DataLoader):
         cure = "score its dataset: CGScoredDataset(loader.dataset)."
     elif is_column(features):
         name = features.column_name
         cure = f"pass CGScoredDataset(dataset, features={name!r}, labels='COLUMN')."
+    elif _are_lists_of_cells(features):
+        cure = "make each of its rows a list of numbers, none of them missing."
     raise ArgumentTypeError(
         "The 'features' must be a tensor, an array, or a table of numbers. Got %s instead;",
         type(features).__name__,
         parameter="features",
         cure=cure,
     )
+
+
+def _are_lists_of_cells(rows: Any) -> bool:
+    """Return whether these are rows as a table has them, of numbers, texts and gaps."""
+    if (
+        not isinstance(rows, list | tuple)
+        or len(rows) == 0
+        or not isinstance(rows[0], list | tuple)
+    ):
+        return False
+    return all(isinstance(cell, Real | str) or cell is None for cell in rows[0])
 
 
 def _check_mask(features: Any) -> None:
@@ -135,8 +153,15 @@ def numbers(image: Any, index: int) -> Tensor:
         # Numbers are brightness then: no places in a palette, nothing clipped.
         named = is_deep(image) or image.mode in ("P", "PA")
         image = np.array(as_scored(image) if named else image)
+    if is_list(image):
+        image = np.asarray(image)
     if isinstance(image, np.ndarray):
         image = as_tensor(image)
+    if isinstance(image, Mapping) and {*image} == {"bytes", "path"}:
+        raise TypeError(
+            f"Item {index} of the dataset is an image that is not decoded. Decode it, as by "
+            "dataset.cast_column('image', datasets.Image())."
+        )
     if isinstance(image, Mapping):
         raise TypeError(
             f"Item {index} of the dataset is a mapping with {sorted(image)}. Name two of its "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -267,6 +268,8 @@ def check_map_style(dataset: Any) -> None:
 
 def _instead(dataset: Any) -> str | None:
     """Return what to pass instead of what has items and is no dataset; None of all else."""
+    if isinstance(dataset, str | bytes | os.PathLike):
+        return "open what it names first, as by torchvision.datasets.ImageFolder."
     if isinstance(dataset, DataLoader):
         return "pass its dataset, as loader.dataset."
     if is_pair(dataset):
