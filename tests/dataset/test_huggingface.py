@@ -89,6 +89,33 @@ def test_classes_are_called_as_the_column_names_them(tmp_path):
     assert wrap(flat_table()).scores.class_names == ("class 0", "class 1", "class 2")
 
 
+@pytest.mark.parametrize("form", [None, "numpy", "torch"])
+def test_a_column_of_labels_brings_the_names(form):
+    kinds = table().with_format(form)["kind"]
+    names = ("ant", "bee", "cow")
+    assert cg_scores(PIXELS, kinds, progress=False).class_names == names
+    pixels = [*zip(PIXELS, LABELS, strict=True)]
+    assert CGScoredDataset(pixels, labels=kinds, progress=False).scores.class_names == names
+    numbers = flat_table().add_column("code", LABELS)["code"]
+    assert cg_scores(PIXELS, numbers, progress=False).class_names == ("0", "1", "2")
+
+
+def test_the_names_of_a_column_stay_with_the_scores(tmp_path):
+    pixels = [*zip(PIXELS, LABELS, strict=True)]
+    for _ in range(2):
+        train = CGScoredDataset(
+            pixels, labels=table()["kind"], cache=tmp_path / "scores", progress=False
+        )
+        assert train.scores.class_names == ("ant", "bee", "cow")
+
+
+def test_images_that_are_not_decoded_are_told_as_such():
+    undecoded = table().cast_column("picture", datasets.Image(decode=False))
+    items = [(row["picture"], row["kind"]) for row in undecoded]
+    with pytest.raises(TypeError, match=r"Item 0 .* not decoded. Decode it, .*cast_column"):
+        CGScoredDataset(items, progress=False)
+
+
 def test_an_example_without_a_label_is_none_of_a_class():
     unlabelled = table().map(lambda row: {"kind": -1 if row["n"] in (5, 9) else row["kind"]})
     with pytest.raises(

@@ -34,11 +34,12 @@ from torch_cgprune.inputs.labels import (
     encode_labels,
     find_labels,
 )
-from torch_cgprune.inputs.names import find_class_names, find_names
+from torch_cgprune.inputs.names import find_class_names, find_names, names_of_column
 from torch_cgprune.inputs.reading import read_dataset, read_images, read_labels, read_rows
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.inputs.views import is_array, without_reading
 from torch_cgprune.scores import CGScores
+from torch_cgprune.utils.checks import check_integer
 from torch_cgprune.utils.ranks import Ranks
 
 # What scores have as the identity of an encoder that nothing tells from another.
@@ -95,6 +96,8 @@ class Source:
         cache: str | os.PathLike[str] | None = None,
         on_mismatch: str = "error",
     ) -> None:
+        if num_workers is not None:
+            check_integer("num_workers", "CGScoredDataset", num_workers, minimum=0)
         given = told_apart(dataset, features, labels)
         self.dataset, self.source, self.image = given.dataset, given.source, given.image
         self.encoder = given.encoder and _completed(given.encoder, device, cache)
@@ -108,8 +111,8 @@ class Source:
         if self.carried is not None:
             check_classes(self.carried)
         if self.labels is not None:
-            self._check_length("labels", self.labels, "label")
             encode_labels(self.labels)  # bad ones fail before anything is read
+            self._check_length("labels", self.labels, "label")
 
     def _check_length(self, name: str, given: Any, what: str) -> None:
         if len(given) != len(self.dataset):
@@ -211,7 +214,9 @@ class Source:
     def named(self, scores: CGScores) -> CGScores:
         """Let scores know what the dataset calls its examples and classes today."""
         given = self.labels is not self.carried
-        class_names = find_class_names(self.dataset, scores.classes, given=given)
+        class_names = names_of_column(self.labels, scores.classes) or find_class_names(
+            self.dataset, scores.classes, given=given
+        )
         metadata = {**scores.metadata}
         if class_names is not None:
             metadata["class_names"] = class_names

@@ -10,6 +10,7 @@ from torch.utils.data import ConcatDataset, Subset
 from torchvision.datasets import DatasetFolder
 
 from torch_cgprune.inputs.labels import ClassName
+from torch_cgprune.inputs.tables import is_column, names_in
 from torch_cgprune.inputs.views import is_plain, per_item
 
 
@@ -58,9 +59,20 @@ def find_class_names(
     listed = getattr(dataset, "classes", None)
     if not isinstance(listed, list | tuple) or not all(isinstance(name, str) for name in listed):
         return None
-    codes = [c for c in classes if isinstance(c, int) and 0 <= c < len(listed)]
     changed = given or getattr(dataset, "target_transform", None) is not None
-    if len(codes) < len(classes) or (changed and len(codes) < len(listed)):
+    return None if changed and len(classes) < len(listed) else _called(listed, classes)
+
+
+def names_of_column(labels: Any, classes: Sequence[ClassName]) -> list[str] | None:
+    """Return what a column of ``datasets`` calls its k classes; None of other labels."""
+    names = names_in(labels.features) if is_column(labels) else None
+    return None if names is None else _called(names, classes)
+
+
+def _called(listed: Sequence[str], classes: Sequence[ClassName]) -> list[str] | None:
+    """Return the names of classes by their numbers; None where they are no such numbers."""
+    codes = [c for c in classes if isinstance(c, int) and 0 <= c < len(listed)]
+    if len(codes) < len(classes):
         return None
     # Two classes of one name, as the cranes of ImageNet, are told by their numbers.
     return [listed[c] if listed.count(listed[c]) == 1 else f"{listed[c]} ({c})" for c in codes]

@@ -19,6 +19,7 @@ from torch_cgprune.inputs.labels import (
     look_like_identifiers,
     printed_alike,
 )
+from torch_cgprune.inputs.names import names_of_column
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.scoring.columns import scaling_of
 from torch_cgprune.scoring.copies import Copies
@@ -50,6 +51,7 @@ class Survey:
         unit_digests: (n,) int64 hashes of the unit rows in float32, equal for copies, scaled too.
         sketch: (n, 64) random projection of the unit rows; (n, 0) where nobody needs it.
         job: options and fingerprint, as JSON values: what the scores depend on.
+        class_names: k of them, where labels say what their numbers stand for.
 
     """
 
@@ -62,6 +64,7 @@ class Survey:
     unit_digests: Tensor
     sketch: Tensor
     job: dict[str, Any]
+    class_names: list[str] | None
 
     def share(self, ranks: Ranks) -> None:
         """Let all ranks go on from the same.
@@ -77,8 +80,10 @@ class Survey:
 
     def metadata(self, copies: Copies) -> dict[str, Any]:
         """Return the metadata of the scores, as JSON values."""
+        named = {} if self.class_names is None else {"class_names": self.class_names}
         return {
             **self.job,
+            **named,
             "library_version": version("torch-cgprune"),
             "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
         }
@@ -120,7 +125,18 @@ def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> S
         raise bad_rows(not_finite, zeros, centred=standardise) from error
     digests = row_digests(matrix)
     job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
-    return Survey(matrix, scaling, codes, classes, options, digests, unit_digests, sketch, job)
+    return Survey(
+        matrix,
+        scaling,
+        codes,
+        classes,
+        options,
+        digests,
+        unit_digests,
+        sketch,
+        job,
+        names_of_column(labels, classes),
+    )
 
 
 def _warn_of_classes(n: int, classes: tuple[ClassName, ...]) -> None:
