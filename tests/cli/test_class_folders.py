@@ -99,7 +99,7 @@ def test_hidden_folders_and_files_are_left_out_and_said(tmp_path, caplog):
     root = tmp_path / ".cache" / "images"
     for name in ("a/0.png", "b/deep/0.png", "b/1.png"):
         save(root / name)
-    hidden = (".git", ".ipynb_checkpoints", "__MACOSX", "a/.ipynb_checkpoints", "b/deep/.old")
+    hidden = (".git", "@eaDir", "__MACOSX", "a/.ipynb_checkpoints", "b/deep/.old")
     for name in hidden:
         save(root / name / "0.png")
         save(root / name / "1.png")
@@ -116,6 +116,7 @@ def test_hidden_folders_and_files_are_left_out_and_said(tmp_path, caplog):
     [
         (["train/a/0.png", "test/a/0.png", "logs/"], "test, train", "train"),
         (["train/a/0.png", ".git/0.png"], "train", "train"),
+        (["Train/a/0.png", "eval/a/0.png", "validate/a/0.png"], "Train, eval, validate", "Train"),
         (["images/a/0.png", "images/b/0.png"], "images", "images"),
         (["images/a/0.png", "images/b/0.png", "labels/0.txt"], "images", "images"),
     ],

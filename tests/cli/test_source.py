@@ -2,9 +2,11 @@
 
 import dataclasses
 import gzip
+import io
 import pickle
 import shutil
 import socket
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -393,10 +395,30 @@ def test_a_source_that_is_none_gets_the_choice(tmp_path, monkeypatch, source):
         open_source(source)
 
 
+@pytest.mark.parametrize("name", ["y.npz", "y.safetensors"])
+def test_labels_in_a_file_of_several_arrays(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=rf"is .npy, or a text .*{name}' instead: save the labels"):
+        load_labels(str(tmp_path / name))
+
+
+def test_whole_numbers_of_more_than_64_bits_are_texts(tmp_path):
+    (tmp_path / "y.txt").write_text(f"{2**70}\n1\n")
+    assert load_labels(str(tmp_path / "y.txt")) == [str(2**70), "1"]
+
+
 @pytest.mark.parametrize("name", ["gone.npz", "gone.npy", "gone.safetensors"])
 def test_a_file_that_is_missing(tmp_path, name):
     with pytest.raises(FileNotFoundError, match=rf"There is no file '.*{name}'"):
         open_source(str(tmp_path / name), labels=str(tmp_path / "labels.txt"))
+
+
+def zipped(*names):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, "a text")
+    return content.getvalue()
 
 
 def saved(path, **there):
@@ -417,7 +439,7 @@ def test_python_objects_are_called_so(tmp_path):
         load_labels(str(tmp_path / "y.npy"))
 
 
-@pytest.mark.parametrize("name", ["text", "empty", "cut", "npy"])
+@pytest.mark.parametrize("name", ["text", "pickle", "empty", "cut", "npy", "zip", "zip of npy"])
 def test_npz_files_that_cannot_be_read(tmp_path, name):
     x, y = arrays()
     path = tmp_path / "train.npz"
@@ -426,13 +448,17 @@ def test_npz_files_that_cannot_be_read(tmp_path, name):
     path.write_bytes(
         {
             "text": b"this is a text",
+            "pickle": pickle.dumps([1, 2]),
+            "zip": zipped("features", "labels"),
+            "zip of npy": zipped("features.npy", "labels.npy"),
             "empty": b"",
             "cut": content[: len(content) // 2],
             "npy": (tmp_path / "x.npy").read_bytes(),
         }[name]
     )
-    with pytest.raises(ValueError, match=r"The file '.*train.npz' cannot be read as .npz"):
+    with pytest.raises(ValueError, match=r"'.*train.npz' is truncated or no .npz file") as caught:
         open_source(str(path))
+    assert "pickle" not in str(caught.value)  # numpy would rather have it loaded unsafely
 
 
 def test_an_npz_file_with_a_changed_byte_is_refused_or_read_as_it_was(tmp_path):
@@ -498,7 +524,7 @@ def test_features_that_are_missing_are_not_called_scores(images, tmp_path):
 
 def test_pickles_are_not_opened(tmp_path):
     path = write(tmp_path / "train.npz", pickle.dumps({"features": [1], "labels": [0]}))
-    with pytest.raises(ValueError, match=r"cannot be read as .npz"):
+    with pytest.raises(ValueError, match=r"truncated or no .npz file"):
         open_source(str(path))
 
 

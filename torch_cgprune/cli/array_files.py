@@ -11,6 +11,8 @@ import numpy as np
 from torch_cgprune.utils.arrays import is_whole_number
 from torch_cgprune.utils.files import OBJECTS, open_matrix, read_safetensors
 
+# Whole numbers of fewer digits have 64 bits at most.
+_DIGITS = 19
 ARRAYS = (".npz", ".npy", ".safetensors")
 
 
@@ -56,15 +58,20 @@ def _read_npz(path: Path, keys: Sequence[str]) -> list[Any]:
             raise _unreadable_npz(path, error) from error
         names = _found(path, there, keys)
         try:
-            return [archive[name] for name in names]
+            arrays = [archive[name] for name in names]
         except Exception as error:
             raise _unreadable_npz(path, error) from error
+    if not all(isinstance(array, np.ndarray) for array in arrays):  # files of another kind, zipped
+        raise _unreadable_npz(path)
+    return arrays
 
 
-def _unreadable_npz(path: Path, error: Exception) -> ValueError:
+def _unreadable_npz(path: Path, error: Exception | None = None) -> ValueError:
     if "Object arrays" in str(error):
         return ValueError(f"The file {str(path)!r} {OBJECTS}")
-    return ValueError(f"The file {str(path)!r} cannot be read as .npz ({error}).")
+    return ValueError(
+        f"The file {str(path)!r} is truncated or no .npz file. Write it anew, as by numpy.savez."
+    )
 
 
 def _found(path: Path, there: Sequence[str], keys: Sequence[str]) -> list[str]:
@@ -107,6 +114,11 @@ def load_labels(file: str) -> Any:
         raise FileNotFoundError(f"There is no file {file!r}.")
     if path.suffix.lower() == ".npy":
         return _column(np.asarray(open_matrix(path)), path)
+    if path.suffix.lower() in ARRAYS:
+        raise ValueError(
+            f"A file of labels is .npy, or a text with one a line. Got {file!r} instead: save the "
+            "labels in it as .npy."
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -116,4 +128,5 @@ def load_labels(file: str) -> Any:
     lines = [line.strip() for line in text.rstrip().splitlines()]
     if "" in lines:
         raise ValueError(f"The file {file!r} has no label in line {lines.index('') + 1}.")
-    return [int(line) for line in lines] if all(map(is_whole_number, lines)) else lines
+    whole = all(is_whole_number(line) and len(line) < _DIGITS for line in lines)
+    return [int(line) for line in lines] if whole else lines

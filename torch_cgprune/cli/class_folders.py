@@ -18,7 +18,20 @@ from torch_cgprune.inputs.bad_rows import some_of
 _log = logging.getLogger(__name__)
 
 # What the parts of a dataset are called: a folder of these is one level too high.
-_PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
+_PARTS = {
+    "train",
+    "training",
+    "test",
+    "testing",
+    "val",
+    "valid",
+    "validation",
+    "validate",
+    "eval",
+    "dev",
+}
+# What systems put beside folders, without a dot.
+_OF_SYSTEMS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}
 _READ = (*IMG_EXTENSIONS, ".gif")
 
 
@@ -70,7 +83,7 @@ class ClassFolders(ImageFolder):  # type: ignore[misc]
 
 
 def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+    return name.startswith(".") or name in _OF_SYSTEMS
 
 
 def _is_image(name: Path) -> bool:
