@@ -1,10 +1,12 @@
 """Items that a dataset fails to give: told by index and file, from worker processes too."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset, Subset, get_worker_info
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import ToTensor
 
@@ -62,6 +64,34 @@ def test_so_do_labels_and_images_for_encoders(num_workers):
         read_labels(dataset, num_workers=num_workers)
     with pytest.raises(UnreadableItemError, match=f"^Item {BAD} of"):
         [*read_images(dataset, first=20, num_workers=num_workers, progress=False)]
+
+
+class Deadly(Failing):
+    """Its items end the worker that reads them, as one does that runs out of memory."""
+
+    def __getitem__(self, index):
+        if index == BAD and get_worker_info() is not None:
+            os._exit(3)
+        return torch.full((2, 3, 3), index + 1.0), index % 2
+
+
+def test_a_worker_that_dies_is_told_as_such():
+    with pytest.raises(
+        UnreadableItemError, match=r"^A worker process ended .*Pass num_workers=0"
+    ) as caught:
+        read(Deadly(None), num_workers=1)
+    assert caught.value.row is None
+
+
+def test_an_item_of_nothing_is_no_image():
+    with pytest.raises(TypeError, match=r"^Item 0 .*must start with a PIL image.*Got tuple"):
+        read([(), ()])
+
+
+@pytest.mark.parametrize("number", [-1, 1.5, "2", True])
+def test_a_number_of_workers_is_an_integer(number):
+    with pytest.raises((TypeError, ValueError), match=r"'num_workers' .*at least 0. Got"):
+        CGScoredDataset(Failing(None), num_workers=number)
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])

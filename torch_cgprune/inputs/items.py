@@ -108,5 +108,5 @@ def same_marks(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
 
 def _fields(item: Any) -> tuple[Any, Any]:
     """Split an item into image and plain label; None where it has no label."""
-    image, *rest = item if isinstance(item, tuple | list) else (item,)
+    image, *rest = item if isinstance(item, tuple | list) and len(item) else (item,)
     return image, plain(rest[0]) if rest else None

@@ -12,7 +12,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from torch_cgprune.errors import DetailedError, UnstableDatasetError
+from torch_cgprune.errors import (
+    Argument,
+    DetailedError,
+    Message,
+    UnreadableItemError,
+    UnstableDatasetError,
+)
 from torch_cgprune.inputs.items import Items, same_marks
 from torch_cgprune.utils.devices import plain_settings
 
@@ -99,10 +105,23 @@ def _pulled(loader: DataLoader[Any]) -> Generator[Any, None, None]:
         reading = iter(loader)
     while True:
         with plain_settings():
-            batch = next(reading, None)
+            batch = _next(reading)
         if batch is None:
             return
         yield batch
+
+
+def _next(reading: Iterator[Any]) -> Any:
+    try:
+        return next(reading, None)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise UnreadableItemError(
+            "A worker process ended while it read items: %s.",
+            error,
+            cure=Message("Pass %s: where they are read in this one, the cause shows.", _NONE),
+        ) from error
 
 
 def _compare(items: Items, marks: dict[int, Any]) -> None:
@@ -117,6 +136,7 @@ def _compare(items: Items, marks: dict[int, Any]) -> None:
             )
 
 
+_NONE = Argument("num_workers", "0")
 _ALONE = (
     "Pass num_workers=0, or open files in __getitem__, in each process its own, where none is open."
 )
