@@ -262,6 +262,11 @@ def test_nothing_heavy_is_imported_before_it_is_needed(needless):
     assert said.stderr.strip() == ""
 
 
+def test_an_interruption_is_heard_from_early_on():
+    program = "import sys\nimport torch_cgprune.cli\nsys.exit('argparse' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_the_root_has_its_names_and_its_packages():
     program = (
         "import torch_cgprune as t\n"

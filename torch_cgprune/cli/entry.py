@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from torch_cgprune.cli.parser import build_parser
-
 INTERRUPTED = 130
 
 
@@ -21,6 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     """
     try:
+        # Imported here, where an interruption is heard.
+        from torch_cgprune.cli.parser import build_parser  # noqa: PLC0415
+
         args = build_parser().parse_args(argv)
         from torch_cgprune.cli.running import run  # noqa: PLC0415 (imports torch: not for a --help)
 
