@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError
-from torch_cgprune.utils.arrays import plain
 
 
 def is_table(dataset: Any) -> bool:
@@ -42,7 +41,7 @@ def labels_in(values: Iterable[Any], feature: Any) -> list[Any]:
     """Return the labels in a column, None where a ``ClassLabel`` has -1: it says there is none."""
     if names_in(feature) is None:
         return [*values]
-    return [None if value == -1 else value for value in map(plain, values)]
+    return [None if value == -1 else value for value in values]
 
 
 def is_absent(value: Any) -> bool:
