@@ -6,6 +6,8 @@ import pytest
 import torch
 from PIL import Image
 from torch.utils.data import ConcatDataset, DataLoader, Subset
+from torchvision.datasets import FakeData
+from torchvision.transforms import ToTensor
 
 from torch_cgprune import CGScoredDataset, PrunedSampler, cg_scores
 
@@ -96,6 +98,9 @@ def test_a_column_of_labels_brings_the_names(form):
     assert cg_scores(PIXELS, kinds, progress=False).class_names == names
     pixels = [*zip(PIXELS, LABELS, strict=True)]
     assert CGScoredDataset(pixels, labels=kinds, progress=False).scores.class_names == names
+    named = FakeData(40, (3, 6, 6), transform=ToTensor())
+    named.classes = ["other", "names", "here"]  # those of its own labels
+    assert CGScoredDataset(named, labels=kinds, progress=False).scores.class_names == names
     numbers = flat_table().add_column("code", LABELS)["code"]
     assert cg_scores(PIXELS, numbers, progress=False).class_names == ("0", "1", "2")
 
