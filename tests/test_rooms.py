@@ -39,6 +39,7 @@ PUBLIC = {
         "WindowSampler",
         "cg_scores",
         "estimate_noise_rate",
+        "load_image",
         "noise_report",
     ],
     "dataset": ["CGScoredDataset"],

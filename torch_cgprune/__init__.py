@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # for who reads or checks the code; a name is imported when i
         UnreadableItemError,
         UnstableDatasetError,
     )
+    from torch_cgprune.inputs.image_loader import load_image
     from torch_cgprune.noise import NoiseRate, NoiseReport, estimate_noise_rate, noise_report
     from torch_cgprune.policies import LinearSchedule
     from torch_cgprune.samplers import (
@@ -54,6 +55,7 @@ __all__ = [
     "WindowSampler",
     "cg_scores",
     "estimate_noise_rate",
+    "load_image",
     "noise_report",
 ]
 
@@ -77,6 +79,7 @@ _HOMES = {
     "WindowSampler": "samplers",
     "cg_scores": "scoring",
     "estimate_noise_rate": "noise",
+    "load_image": "inputs.image_loader",
     "noise_report": "noise",
 }
 

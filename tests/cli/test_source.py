@@ -19,10 +19,11 @@ from torchvision.datasets.folder import default_loader
 
 from torch_cgprune import CacheMismatchError, CGScoredDataset, cg_scores
 from torch_cgprune.cli.array_files import load_labels
-from torch_cgprune.cli.image_files import load_image, unreadable
+from torch_cgprune.cli.image_files import unreadable
 from torch_cgprune.cli.report import check_source
 from torch_cgprune.cli.source import KNOWN, open_source
 from torch_cgprune.errors import UnreadableImageError
+from torch_cgprune.inputs.image_loader import load_image
 from torch_cgprune.inputs.names import find_names
 
 PACKED = Path("/usr/share/datasets/fashion-mnist")

@@ -13,10 +13,10 @@ from torchvision.datasets import ImageFolder
 
 from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler, cg_scores
 from torch_cgprune.cli import main
-from torch_cgprune.cli.image_files import load_image
 from torch_cgprune.cli.parser import build_parser, options
 from torch_cgprune.cli.wording import one_line
 from torch_cgprune.errors import Argument, Message, Parameter, UnreadableImageError
+from torch_cgprune.inputs.image_loader import load_image
 from torch_cgprune.inputs.reading import read_dataset
 from torch_cgprune.lists import listed
 from torch_cgprune.scoring import problem

@@ -1,10 +1,15 @@
 """Images of deep modes and with transparency, from real files."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import Subset
+from torchvision.datasets import ImageFolder
 
+from torch_cgprune import load_image
 from torch_cgprune.inputs.pixels import as_scored, in_unit_range, on_white
 from torch_cgprune.inputs.reading import read_dataset
 from torch_cgprune.report.pictures import as_image
@@ -92,3 +97,36 @@ def test_a_palette_with_transparency_in_a_dataset():
     with pytest.warns(UserWarning, match="scored on white"):
         rows, _ = read_dataset([(content_in_alpha("P"), 0)], progress=False)
     assert rows.reshape(2, 4, 3)[0, :, 0].tolist() == [0, 0, 1, 1]
+
+
+def _folder(tmp_path, image, **options):
+    for name in ("ant", "bee"):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            image(i).save(tmp_path / name / f"{i}.png")
+    return ImageFolder(tmp_path, **options)
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (lambda i: Image.new("I;16", (4, 4), 9000 + i), "clips the 16 bits of '.*0.png'"),
+        (lambda i: Image.new("RGBA", (4, 4), (9, i, 0, 99)), "drops the transparency of"),
+        (lambda i: Image.new("LA", (4, 4), (9 + i, 0)), "drops the transparency of"),
+    ],
+)
+def test_what_the_loader_of_torchvision_loses_is_said(tmp_path, image, said):
+    folder = _folder(tmp_path, image)
+    with pytest.warns(UserWarning, match=said):
+        read_dataset(Subset(folder, [0, 2, 4]), progress=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Images have transparent")
+        kept, _ = read_dataset(ImageFolder(tmp_path, loader=load_image), progress=False)
+    assert len(kept.unique()) > 1 or image(0).mode == "LA"
+
+
+def test_opaque_images_and_other_loaders_lose_nothing(tmp_path):
+    folder = _folder(tmp_path, lambda i: Image.new("RGBA", (4, 4), (9, i, 0, 255)))
+    read_dataset(folder, progress=False)  # warnings are errors
+    folder = ImageFolder(tmp_path, loader=lambda path: Image.open(path).convert("RGB"))
+    read_dataset(folder, progress=False)

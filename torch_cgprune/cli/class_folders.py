@@ -12,8 +12,8 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from torch_cgprune.cli.image_files import load_image
 from torch_cgprune.inputs.bad_rows import some_of
+from torch_cgprune.inputs.image_loader import load_image
 
 _log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Image files: how they are read, lists of them as datasets, and which cannot be read."""
+"""Image files: lists of them as datasets, and which cannot be read."""
 
 from __future__ import annotations
 
@@ -9,34 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torchvision.datasets import VisionDataset
 from tqdm.auto import tqdm
 
 from torch_cgprune.errors import UnreadableImageError
-from torch_cgprune.inputs.pixels import as_scored
+from torch_cgprune.inputs.image_loader import load_image
 from torch_cgprune.utils.tables import read_table
 
 _THREADS = 8
-
-
-def load_image(path: str) -> Image.Image:
-    """Return the image in a file: as RGB, on white; deep ones in mode F, not clipped to RGB.
-
-    Of an animation that is the first frame.
-
-    Raises:
-        UnreadableImageError: truncated, or no image.
-
-    """
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 (else Pillow may leave it open)
-            return as_scored(Image.open(file))
-    except UserWarning:  # where warnings are errors, this is none of the file's
-        raise
-    except Exception as error:  # Pillow raises anything, from OSError to SyntaxError
-        reason = "it is no image" if isinstance(error, UnidentifiedImageError) else error
-        raise UnreadableImageError(f"The image {path!r} cannot be read: {reason}.") from error
 
 
 def in_three_channels(image: Image.Image) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from torch_cgprune.cli.image_files import load_image, unreadable
+from torch_cgprune.cli.image_files import unreadable
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.option_types import integer, real, ridge
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
@@ -19,6 +19,7 @@ from torch_cgprune.cli.source import open_source
 from torch_cgprune.dataset import CGScoredDataset
 from torch_cgprune.errors import UnreadableImageError
 from torch_cgprune.inputs.bad_rows import some_of
+from torch_cgprune.inputs.image_loader import load_image
 from torch_cgprune.inputs.loading import workers_for
 from torch_cgprune.inputs.names import find_names
 from torch_cgprune.report.summary import facts, in_words

@@ -21,6 +21,13 @@ def is_transparent(image: Image.Image) -> bool:
     return image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
 
 
+def has_transparent_parts(image: Image.Image) -> bool:
+    """Return whether something shines through an image: not where its alpha is full everywhere."""
+    if not is_transparent(image):
+        return False
+    return any(image.convert("RGBA").getchannel("A").histogram()[:255])
+
+
 def in_unit_range(image: Image.Image) -> Image.Image:
     """Return a deep image in mode F, integers scaled to [0, 1] by the range of their type.
 
@@ -47,7 +54,7 @@ def as_scored(image: Image.Image) -> Image.Image:
     """Return a deep image as :func:`in_unit_range` does, any other :func:`on_white`, and say so."""
     if is_deep(image):
         return in_unit_range(image)
-    if is_transparent(image) and any(image.convert("RGBA").getchannel("A").histogram()[:255]):
+    if has_transparent_parts(image):
         warn_caller("Images have transparent parts: they are scored on white.")
     return on_white(image)
 

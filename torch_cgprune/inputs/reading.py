@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.errors import UnstableDatasetError
+from torch_cgprune.inputs.image_loader import warn_of_losses
 from torch_cgprune.inputs.items import Images, ItemLabels, Items, same_marks
 from torch_cgprune.inputs.labels import check_carried
 from torch_cgprune.inputs.loading import BATCH, batches, spread
@@ -150,6 +151,7 @@ def _opened(dataset: Any, transform: Transform) -> Any:
     check_map_style(dataset)
     if len(dataset) == 0:
         raise ValueError("The dataset is empty: there is nothing to score.")
+    warn_of_losses(dataset, spread(len(dataset), _PROBES))
     return deterministic_view(dataset, transform)
 
 

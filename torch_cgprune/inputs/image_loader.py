@@ -1,0 +1,78 @@
+"""Files of images: how they are read, and what is lost where torchvision reads them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+from torchvision.datasets import DatasetFolder
+from torchvision.datasets.folder import default_loader
+
+from torch_cgprune.errors import UnreadableImageError
+from torch_cgprune.inputs.pixels import as_scored, has_transparent_parts, is_deep
+from torch_cgprune.inputs.views import is_plain, per_item
+from torch_cgprune.utils.warn import warn_caller
+
+
+def load_image(path: str) -> Image.Image:
+    """Return the image in a file: as RGB, on white; deep ones in mode F, not clipped to RGB.
+
+    Of an animation that is the first frame. As ``ImageFolder(root, loader=load_image)`` it takes
+    the place of torchvision's own, which clips deep images to white and drops what is transparent.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        UnreadableImageError: truncated, or no image.
+
+    """
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 (else Pillow may leave it open)
+            return as_scored(Image.open(file))
+    except UserWarning:  # where warnings are errors, this is none of the file's
+        raise
+    except Exception as error:  # Pillow raises anything, from OSError to SyntaxError
+        reason = "it is no image" if isinstance(error, UnidentifiedImageError) else error
+        raise UnreadableImageError(f"The image {path!r} cannot be read: {reason}.") from error
+
+
+def warn_of_losses(dataset: Any, indices: Sequence[int]) -> None:
+    """Warn where torchvision's own loader loses what some of the images hold.
+
+    Args:
+        dataset: whose items are read; only an ``ImageFolder`` and its like, also inside ``Subset``
+            and ``ConcatDataset``, are looked at.
+        indices: of the images to look at; none is kept.
+
+    """
+    paths = per_item(dataset, _opened_by_torchvision)
+    for path in () if paths is None else [paths[i] for i in indices]:
+        if path is not None and (lost := _lost(path)):
+            warn_caller(
+                "torchvision's loader %s of %r, perhaps of others too: so they are scored and seen "
+                "in training. Pass loader=torch_cgprune.load_image to the dataset: it scales deep "
+                "images and puts transparent ones on white.",
+                lost,
+                path,
+            )
+            return
+
+
+def _opened_by_torchvision(dataset: Any) -> list[str | None]:
+    if is_plain(dataset, DatasetFolder) and dataset.loader is default_loader:
+        return [os.fspath(path) for path, _ in dataset.samples]
+    return [None] * len(dataset)
+
+
+def _lost(path: str) -> str | None:
+    """Return what the loader does to an image; None for nothing, and where none can be read."""
+    try:
+        with Image.open(path) as image:
+            if is_deep(image):
+                return "clips the 16 bits"
+            return "drops the transparency" if has_transparent_parts(image) else None
+    except Exception:  # noqa: BLE001 (Pillow raises anything; it is told where the image is read)
+        return None
