@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from torch_cgprune.cli import info, report, score, select, suspects
+from torch_cgprune.cli import apply, info, report, score, select, suspects
 
 # Each module has ``add_options``, ``run`` and ``EXAMPLES``.
 _COMMANDS = {
     "score": score,
     "select": select,
     "suspects": suspects,
+    "apply": apply,
     "report": report,
     "info": info,
 }

@@ -17,6 +17,7 @@ class Opened:
         labels: n of them; None for the dataset's own.
         transform: of the images, None as they are.
         skipped: names of the files and rows that are left out: they cannot be read or scored.
+        left: indices, in the source, of the examples that are there; None for all.
 
     """
 
@@ -25,3 +26,4 @@ class Opened:
     labels: Any = None
     transform: Callable[[Any], Any] | None = None
     skipped: tuple[str, ...] = ()
+    left: tuple[int, ...] | None = None

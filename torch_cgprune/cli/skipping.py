@@ -63,6 +63,7 @@ def _left(opened: Opened, left: list[int], bad: list[int]) -> Opened:
         features=rows,
         labels=labels,
         skipped=tuple(names[i] for i in bad if i < len(names)),
+        left=tuple(left),
     )
 
 
