@@ -17,6 +17,7 @@ from PIL import Image
 from torch_cgprune import CGScores
 from torch_cgprune.cli import main
 from torch_cgprune.cli.opened import Opened
+from torch_cgprune.cli.skipping import without_bad
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.inputs.names import find_names
 from torch_cgprune.lists import FORMATS, listed
@@ -355,8 +356,12 @@ def test_rows_of_features_become_a_table(tmp_path, capsys, monkeypatch):
     """Of whatever is opened as rows, with one row left out as it cannot be scored."""
     (tmp_path / "x.csv").write_text("a,b,label\n1,2,x\n0,0,x\n\n3,1,y\n1.50,1,y\n")
     features = np.array([[1.0, 2], [0, 0], [3, 1], [1.5, 1]])
-    opened = Opened(features, features, ["x", "x", "y", "y"])
-    monkeypatch.setattr("torch_cgprune.cli.apply.open_source", lambda *_, **__: opened)
+    opened = Opened(features, features, ["x", "x", "y", "y"], rows=range(4))
+
+    def open_it(_, *, skip_unreadable, **__):
+        return without_bad(opened, progress=False) if skip_unreadable else opened
+
+    monkeypatch.setattr("torch_cgprune.cli.apply.open_source", open_it)
     (tmp_path / "kept.csv").write_text("index,label\n0,x\n2,y\n")
     (tmp_path / "relabel.csv").write_text("index,new_label\n2,x\n")
     argv = [tmp_path / "kept.csv", tmp_path / "x.csv", "-o", tmp_path / "clean.csv"]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+from torch.utils.data import Subset
 
 from torch_cgprune.cli.array_files import ARRAYS
 from torch_cgprune.cli.class_folders import ClassFolders, is_read
-from torch_cgprune.cli.image_files import ListedImages
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.reading import add_reading, noted_reading, reading_of
@@ -73,21 +73,35 @@ class _Chosen:
     """What is kept of a source.
 
     Attributes:
-        opened: the source, all of it.
-        rows: m indices of what is kept, in the source.
-        examples: those that the list is of: all that were scored.
-        kept: (m,) indices of what is kept, in these.
+        opened: the source, as it was scored.
+        reading: how it was opened.
+        examples: what is known of its n examples.
+        kept: (m,) indices of what is kept.
         labels: (n,) their class codes, new ones included.
         numbered: a list that tells examples by numbers, which nothing was compared with.
 
     """
 
     opened: Opened
-    rows: list[int]
+    reading: dict[str, Any]
     examples: Known
     kept: Tensor
     labels: Tensor
     numbered: str | None
+
+    @property
+    def dataset(self) -> Any:
+        """The whole of what was opened."""
+        dataset = self.opened.dataset
+        return dataset.dataset if isinstance(dataset, Subset) else dataset
+
+    @property
+    def rows(self) -> list[int]:
+        """The m places of what is kept, in the whole source."""
+        dataset = self.opened.dataset
+        rows = dataset.indices if isinstance(dataset, Subset) else range(len(dataset))
+        rows = rows if self.opened.rows is None else self.opened.rows
+        return [rows[i] for i in self.kept.tolist()]
 
     @property
     def names(self) -> list[str]:
@@ -156,21 +170,18 @@ def _chosen(args: argparse.Namespace) -> _Chosen:
     if scores is not None:
         given = {name: value for name, value in reading.items() if value}
         reading = noted_reading(scores.metadata.get("source", {})) | given
-    skips = reading.pop("skip_unreadable", False)
     opened = open_source(args.source, **reading, progress=shows_progress(args))
-    there = without_bad(opened, progress=shows_progress(args)) if skips else opened
     if scores is not None:
-        _check_scores(there, scores, args.scores)
-    examples: Known = _examples(there) if scores is None else scores
+        _check_scores(opened, scores, args.scores)
+    examples: Known = _examples(opened) if scores is None else scores
     kept = read_examples(args.kept, len(examples), examples)
     if not len(kept):
         raise ValueError(f"The list {args.kept!r} keeps nothing.")
     labels = read_relabels(args.relabel, examples) if args.relabel else examples.labels
     numbered = None if scores is not None else _numbered(args, examples)
-    if numbered and not skips:
-        _check_order(numbered, there, progress=shows_progress(args))
-    left = range(len(opened.dataset)) if there.left is None else there.left
-    return _Chosen(opened, [left[i] for i in kept.tolist()], examples, kept, labels, numbered)
+    if numbered and not args.skip_unreadable:
+        _check_order(numbered, opened, progress=shows_progress(args))
+    return _Chosen(opened, reading, examples, kept, labels, numbered)
 
 
 def _examples(opened: Opened) -> Examples:
@@ -211,8 +222,8 @@ def _check_order(numbered: str, opened: Opened, *, progress: bool) -> None:
 
 def _to_folder(chosen: _Chosen, args: argparse.Namespace) -> str:
     """Copy or link files, and say how many."""
-    dataset, folder = chosen.opened.dataset, Path(args.output)
-    if not isinstance(dataset, ClassFolders | ListedImages):
+    dataset, folder = chosen.dataset, Path(args.output)
+    if not (isinstance(dataset, ClassFolders) or getattr(dataset, "samples_are_files", False)):
         raise _no_files(args)
     files = place(_kept_files(chosen))
     _check_read_again(files)
@@ -230,7 +241,7 @@ def _to_folder(chosen: _Chosen, args: argparse.Namespace) -> str:
 
 def _kept_files(chosen: _Chosen) -> Iterator[Kept]:
     """Yield the files that are kept, with their labels and the names below these."""
-    dataset = chosen.opened.dataset
+    dataset = chosen.dataset
     for row, label in zip(chosen.rows, chosen.names, strict=True):
         path = dataset.samples[row][0]
         if isinstance(dataset, ClassFolders):
@@ -252,13 +263,13 @@ def _check_read_again(files: list[Placed]) -> None:
 
 def _to_table(chosen: _Chosen, args: argparse.Namespace) -> str:
     """Write the rows that are kept, and say how many."""
+    lists_files = getattr(chosen.dataset, "samples_are_files", False)
     new = zip(chosen.rows, chosen.names, chosen.relabelled.tolist(), strict=True)
     rows = Rows(
         kept=chosen.rows,
-        n=len(chosen.opened.dataset),
         labels={row: name for row, name, changed in new if changed},
-        column="label",
-        paths="path" if isinstance(chosen.opened.dataset, ListedImages) else None,
+        column=chosen.reading.get("label_column") or "label",
+        paths=(chosen.reading.get("path_column") or "path") if lists_files else None,
     )
     if not args.dry_run:
         rewrite(Path(args.source), Path(args.output), rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 from torch_cgprune.utils.extras import parquet
 from torch_cgprune.utils.files import replacing
 from torch_cgprune.utils.parquet import read_parquet
-from torch_cgprune.utils.tables import records, separator_of
+from torch_cgprune.utils.tables import is_blank, records, separator_of
 
 # How the names of tables end.
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
@@ -31,7 +31,6 @@ class Rows:
 
     Attributes:
         kept: ascending numbers of rows, from 0; blank ones are not counted.
-        n: rows there are, as the table was read.
         labels: new labels, by the numbers of rows.
         column: the column that these go into.
         paths: a column of paths, which start at the table's folder; None for none.
@@ -39,7 +38,6 @@ class Rows:
     """
 
     kept: Sequence[int]
-    n: int
     labels: Mapping[int, str]
     column: str
     paths: str | None = None
@@ -50,7 +48,7 @@ def rewrite(source: Path, target: Path, rows: Rows) -> None:
 
     Raises:
         FileExistsError: the target is there.
-        ValueError: another number of rows, or no column for labels.
+        ValueError: no such rows, no column for labels, or no such labels in a typed one.
         OSError: the target cannot be written.
 
     """
@@ -88,7 +86,7 @@ def _lines(text: str, path: str, rows: Rows, way: str) -> Iterator[str]:
     separator = separator_of(text, path, wanted)
     (_, header, names), *others = records(text, separator, path)
     names = [name.strip() for name in names]
-    others = [record for record in others if any(cell.strip() for cell in record[2])]
+    others = [record for record in others if not is_blank(record[2])]
     _check_table(path, names, len(others), rows)
     yield mark + header
     for number in rows.kept:
@@ -112,8 +110,8 @@ def _joined(cells: list[str], separator: str, whole: str) -> str:
 
 
 def _check_table(path: str, names: Sequence[str], n: int, rows: Rows) -> None:
-    if n != rows.n:
-        raise ValueError(f"The table {path!r} has {n} rows, and {rows.n} were read of it.")
+    if rows.kept[-1] >= n:
+        raise ValueError(f"The table {path!r} has {n} rows, and no row {rows.kept[-1]}.")
     if rows.labels and rows.column not in names:
         raise ValueError(
             f"The table {path!r} has no column {rows.column!r} for new labels. It has "
@@ -127,6 +125,11 @@ def _write_parquet(source: Path, target: Path, rows: Rows) -> None:
     if rows.labels:
         given = table[rows.column].to_pylist()
         values = {str(value): value for value in given}
+        if missing := {*rows.labels.values()} - {*values}:
+            raise ValueError(
+                f"The column {rows.column!r} of {str(source)!r} has no {min(missing)!r}, but "
+                f"values as {given[0]!r}: write labels as texts, or change them yourself."
+            )
         for row, label in rows.labels.items():
             given[row] = values[label]
         place = table.column_names.index(rows.column)

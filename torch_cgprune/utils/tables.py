@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 _SEPARATORS = ",;\t"
@@ -80,11 +80,16 @@ def records(text: str, separator: str, path: str) -> Iterator[tuple[int, str, li
         raise ValueError(f"{place}: this is no table ({error}).") from error
 
 
+def is_blank(cells: Iterable[str]) -> bool:
+    """Return whether there is nothing in a row: such ones are not counted."""
+    return not any(cell.strip() for cell in cells)
+
+
 def _rows(
     lines: Iterator[tuple[int, list[str]]], columns: list[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
     next(lines, None)
     for number, cells in lines:
-        if any(cell.strip() for cell in cells):
+        if not is_blank(cells):
             missing = [""] * (len(columns) - len(cells))
             yield number, dict(zip(columns, cells + missing, strict=False))
