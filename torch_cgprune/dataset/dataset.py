@@ -237,6 +237,7 @@ def _computed(data: Source, ranks: Ranks, cache: Path | None, options: dict[str,
     with ranks.together():
         scores = data.mark(scores, read.digests)
         if cache is not None and ranks.rank == 0:
+            scores.judged(progress=options["progress"])  # saved with them
             scores.save(cache)
     return scores
 
