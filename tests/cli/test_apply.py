@@ -139,6 +139,21 @@ def test_new_labels_move_files_and_names_that_are_taken_are_numbered(
     assert {f"{CLASSES[1]}/{taken}{end}.png" for end in ("", "-2", "-3")} <= {*names}
 
 
+def test_a_list_of_new_labels_that_cannot_be(source, scores, tmp_path, capsys):
+    kept, relabel = tmp_path / "kept.txt", tmp_path / "relabel.csv"
+    kept.write_bytes(listed(KEPT, scores, "txt"))
+    argv = [kept, source, "-o", tmp_path / "clean", "--relabel", relabel]
+    assert "There is no list" in refused(capsys, *argv)
+    for row, message in {
+        "0,ant/-o.png,ant,": "or leave these examples out with --exclude instead",
+        "0,ant/-o.png,ant,wolf": "must be one of the classes 'ant'",
+        "0,ant/gone.png,ant,cät": "'ant/gone.png' is none of the examples",
+    }.items():
+        relabel.write_text(f"index,path,label,new_label\n{row}\n")
+        assert message in refused(capsys, *argv)
+    assert not (tmp_path / "clean").exists()
+
+
 def a_list(path, rows):
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

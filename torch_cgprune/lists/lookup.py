@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import Argument, ArgumentValueError
 from torch_cgprune.lists.formats import Entry, entries
 from torch_cgprune.utils.arrays import are_indices, check_range, is_whole_number, real_numbers
 
@@ -122,9 +123,12 @@ def read_relabels(path: str | os.PathLike[str], scores: Known) -> Tensor:
         place = f"The list {str(path)!r}, line {entry.line}"
         new_label = (entry.new_label or "").strip()
         if not new_label:
-            raise ValueError(
-                f"{place}: there is no 'new_label'. Fill in that column with a class, delete the "
-                "line, or leave these examples out with exclude= instead."
+            raise ArgumentValueError(
+                "%s: there is no 'new_label'. Fill in that column with a class, delete the line, "
+                "or leave these examples out with %s instead.",
+                place,
+                Argument("exclude"),
+                parameter="exclude",
             )
         if new_label not in codes:
             known = ", ".join(map(repr, scores.class_names[:20]))
