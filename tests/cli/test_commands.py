@@ -603,7 +603,7 @@ def test_without_the_extra_the_cure_is_named(scored, tmp_path, capsys, monkeypat
 
 def test_every_command_has_an_example_in_its_help(capsys):
     commands = build_parser()._subparsers._group_actions[0].choices
-    assert {*commands} == {"score", "select", "report", "info"}
+    assert {*commands} == {"score", "select", "suspects", "apply", "report", "info"}
     for name in commands:
         with pytest.raises(SystemExit) as stop:
             main([name, "--help"])

@@ -9,6 +9,7 @@ from noisy_data import noisy_digits
 
 from torch_cgprune import CGScores, PrunedSampler, noise_report
 from torch_cgprune.cli import main
+from torch_cgprune.lists import read_examples
 from torch_cgprune.noise.rules import _RULES
 
 
@@ -101,3 +102,19 @@ def test_a_rule_that_drops_too_much_is_told_with_the_cure(scored, capsys, monkey
     assert err.startswith(f"torch-cgprune: warning: --exclude suspects leaves out {share} of all ")
     assert err.endswith("or pass --policy noise-filter with another --rule or a --fraction.\n")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["txt", "npy"])
+def test_what_is_dropped_is_the_rest(scored, tmp_path, capsys, form):
+    lists = {name: tmp_path / f"{name}.{form}" for name in ("kept", "dropped")}
+    for name, path in lists.items():
+        options = ["--dropped"] * (name == "dropped") + ["-o", path]
+        said, _ = select(capsys, scored[0], "--keep", 0.6, *options)
+        assert said.splitlines()[-1].split()[:3] == ["all", "1797", "1078"]  # of what is kept
+    kept, dropped = (read_examples(path, 1797).tolist() for path in lists.values())
+    assert sorted(kept + dropped) == [*range(1797)]
+    assert kept == PrunedSampler(CGScores.load(scored[0]), keep=0.6).selection.tolist()
+
+
+def test_nothing_dropped_is_an_empty_list(scored, capsys):
+    assert select(capsys, scored[0], "--keep", 1, "--dropped") == ("", "")

@@ -361,3 +361,23 @@ def test_a_tensor_dataset_is_scored_as_its_tensor(dtype, device, tmp_path, monke
     assert (len(reads) > 4200) == (dtype == torch.int32)  # which reading turns into float32
     pairs = [*zip(x.cpu(), y.tolist(), strict=True)]
     assert not scored(pairs, verify="full", **options).computed
+
+
+def test_a_dataset_in_words(tmp_path, monkeypatch):
+    (tmp_path / "new.csv").write_text("index,new_label\n0,1\n")
+    rng = torch.Generator().manual_seed(0)
+    images = TensorDataset(torch.randn(12, 4, generator=rng), torch.arange(12) % 3)
+    train = CGScoredDataset(images, progress=False)
+    with monkeypatch.context() as patch:  # what takes seconds is not done for it
+        patch.setattr("torch_cgprune.scores.scores.judge", None)
+        assert repr(train) == "CGScoredDataset(TensorDataset, 12 examples, 3 classes)"
+    count = int(train.scores.suspects.sum())
+    assert (
+        repr(train) == f"CGScoredDataset(TensorDataset, 12 examples, 3 classes, {count} suspects)"
+    )
+    changed = CGScoredDataset(images, relabel=tmp_path / "new.csv", progress=False)
+    assert repr(changed) == "CGScoredDataset(TensorDataset, 12 examples, 3 classes, 1 relabelled)"
+    made = CGScoredDataset.__new__(CGScoredDataset)
+    assert repr(made) == "<CGScoredDataset without scores>"
+    one = CGScoredDataset(images, method="stochastic", progress=False)
+    assert " suspects)" in repr(one)

@@ -1,7 +1,7 @@
 """Train with Lightning: `run_lightning.py FOLDER KIND WORKERS STOP RESUME`.
 
-KIND is "agnostic", "distributed", or "scheduled": distributed, with a share that grows and as many
-samples in every epoch.
+KIND is "agnostic", "distributed", "scheduled" (distributed, with a share that grows and as many
+samples in every epoch), or "subset" for a loader without a sampler of ours.
 
 Every rank records the examples of every batch, by epoch. The run is killed after STOP batches
 (epoch: at the end of the first; -: never), with a checkpoint; RESUME is the one to go on from (-:
@@ -18,7 +18,7 @@ from contract import GROWING, PAIR
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from processes import leave_group, write_record
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 from torch_cgprune import DistributedPrunedSampler, PrunedSampler
@@ -33,6 +33,9 @@ class Data(LightningDataModule):
 
     def train_dataloader(self):
         ranks = {"num_replicas": self.trainer.world_size, "rank": self.trainer.global_rank}
+        if self.kind == "subset":
+            subset = PrunedSampler(PAIR, keep=0.61).subset(TensorDataset(torch.arange(100)))
+            return DataLoader(subset, batch_size=8, shuffle=True, num_workers=self.workers)
         if self.kind == "agnostic":
             sampler = PrunedSampler(PAIR, keep=0.61)
         elif self.kind == "distributed":

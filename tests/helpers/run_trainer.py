@@ -1,8 +1,8 @@
 """Train with the Trainer of transformers: `run_trainer.py FOLDER STEPS RESUME KIND`.
 
 Every rank records the examples of every step. STEPS ends the run (and saves there); RESUME is the
-checkpoint to go on from (-: none). KIND is "constant", or "scheduled" for a share that grows and as
-many samples in every epoch.
+checkpoint to go on from (-: none). KIND is "constant", "scheduled" for a share that grows and as
+many samples in every epoch, or "subset" for a Trainer as it is.
 """
 
 import sys
@@ -63,7 +63,9 @@ if __name__ == "__main__":
         disable_tqdm=True,
     )
     model = Model()
-    trainer = (Pruned if kind == "constant" else Scheduled)(model, arguments, train_dataset=train)
+    given = PrunedSampler(train, keep=0.61).subset(train) if kind == "subset" else train
+    kinds = {"constant": Pruned, "scheduled": Scheduled, "subset": Trainer}
+    trainer = kinds[kind](model, arguments, train_dataset=given)
     trainer.train(resume_from_checkpoint=None if resume == "-" else resume)
     selected = PrunedSampler(train, keep=0.61).selection.tolist()
     write_record(folder, trainer.args.process_index, {"seen": model.seen, "selected": selected})

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import threading
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -343,3 +344,42 @@ def test_sixty_thousand_images_stay_below_ten_megabytes(tmp_path):
     assert (tmp_path / "r.html").stat().st_size < 10e6
     assert len(page.data["suspects"]) == 20_000
     assert "Listed are the worst 20,000" in page.text
+
+
+class OneAtATime(Dataset):
+    """Items that notice who reads them, and whether others do at the same time."""
+
+    def __init__(self, images):
+        self.images, self.threads = images, set()
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        self.threads.add(threading.get_ident())
+        return self.images[index], 0
+
+
+@pytest.mark.parametrize("num_workers", [None, 0, 2])
+def test_items_are_read_in_as_many_threads_as_asked_for(tmp_path, num_workers):
+    images = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    scores = cg_scores(images, torch.arange(40) % 2, progress=False)
+    dataset = OneAtATime(images)
+    write_report(scores, tmp_path / "x.html", dataset, num_workers=num_workers, progress=False)
+    here = threading.get_ident()
+    assert (dataset.threads == {here}) == (num_workers == 0)
+    assert (here in dataset.threads) == (num_workers == 0)
+    assert (tmp_path / "x.html").read_text().count("data:image/webp") > 10
+    with pytest.raises(ValueError, match="'num_workers' parameter of write_report"):
+        write_report(scores, tmp_path / "x.html", dataset, num_workers=-1)
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_its_long_steps_have_bars(tmp_path, capsys, monkeypatch, shown):
+    monkeypatch.setattr("torch_cgprune.utils.progress._DELAY", 0)
+    images = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    scores = cg_scores(images, torch.arange(40) % 2, progress=False)
+    write_report(scores, tmp_path / "x.html", images, progress=shown)
+    said = capsys.readouterr().err
+    assert ("Drawing plots: 100%" in said and "Drawing pictures: " in said) == shown
+    assert shown or not said

@@ -99,7 +99,7 @@ def test_who_gathers_nobody_is_quiet(noisy, clean):
 
 
 def test_nothing_is_fitted_for_who_needs_no_suspects(noisy, monkeypatch, tmp_path):
-    def judge(*_):
+    def judge(*_, **__):
         raise AssertionError("somebody asked for suspects")
 
     monkeypatch.setattr(scores_module, "judge", judge)
@@ -129,7 +129,9 @@ def test_stochastic_scores_have_no_suspects_to_tell():
 
 def test_the_posterior_is_fitted_once(noisy, monkeypatch):
     fitted, judge = [], scores_module.judge
-    monkeypatch.setattr(scores_module, "judge", lambda *data: fitted.append(1) or judge(*data))
+    monkeypatch.setattr(
+        scores_module, "judge", lambda *data, **how: fitted.append(1) or judge(*data, **how)
+    )
     fresh = dataclasses.replace(noisy, judgement=None)
     for make in GATHERING.values():
         assert len(said(lambda make=make: make(fresh))[0]) == 1

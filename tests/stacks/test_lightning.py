@@ -22,7 +22,7 @@ def examples(ranks, epoch):
     return sorted(i for seen in ranks for batch in seen[epoch] for i in batch)
 
 
-@pytest.mark.parametrize("kind", ["agnostic", "distributed"])
+@pytest.mark.parametrize("kind", ["agnostic", "distributed", "subset"])
 @pytest.mark.parametrize("processes", [None, 2])
 def test_every_selected_example_once_an_epoch(processes, kind, tmp_path):
     ranks, said = train(tmp_path, processes, kind)

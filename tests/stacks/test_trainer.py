@@ -12,9 +12,10 @@ def train(folder, processes, steps=-1, resume="-", kind="constant"):
     return ranks
 
 
+@pytest.mark.parametrize("kind", ["constant", "subset"])
 @pytest.mark.parametrize("processes", [None, 2])
-def test_every_epoch_is_the_selection(processes, tmp_path):
-    ranks = train(tmp_path, processes)
+def test_every_epoch_is_the_selection(processes, kind, tmp_path):
+    ranks = train(tmp_path, processes, kind=kind)
     steps = 16 // (processes or 1)  # of 61 examples, by fours
     for rank in ranks:
         assert len(rank["seen"]) == 2 * steps

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from torch_cgprune.cli import info, report, score, select
+from torch_cgprune.cli import apply, info, report, score, select, suspects
 
 # Each module has ``add_options``, ``run`` and ``EXAMPLES``.
-_COMMANDS = {"score": score, "select": select, "report": report, "info": info}
+_COMMANDS = {
+    "score": score,
+    "select": select,
+    "suspects": suspects,
+    "apply": apply,
+    "report": report,
+    "info": info,
+}
 
 
 def add_arguments(command: argparse.ArgumentParser, name: str) -> None:

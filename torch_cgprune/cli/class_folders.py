@@ -76,10 +76,15 @@ class ClassFolders(ImageFolder):  # type: ignore[misc]
             if out != name or _is_image(name):
                 self.hidden[str(out)] = None
             return False
-        read = name.suffix.lower() in _READ
+        read = is_read(name)
         if not read and _is_image(name):
             self.others.append(str(name))
         return read
+
+
+def is_read(name: Path) -> bool:
+    """Return whether an image of this name, below a folder of classes, is read."""
+    return name.suffix.lower() in _READ and not any(map(_is_hidden, name.parts))
 
 
 def _is_hidden(name: str) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 _DOES = {
     "score": "score a dataset",
     "select": "list what to keep",
+    "suspects": "list the labels that look wrong",
+    "apply": "write a dataset of what a list keeps",
     "report": "write an HTML page",
     "info": "show what is in scores",
 }

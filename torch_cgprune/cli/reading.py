@@ -18,8 +18,8 @@ SOURCE = (
 _READING = ("labels", "keys", "features", "resize", "skip_unreadable")
 
 
-def add_reading(command: argparse.ArgumentParser) -> None:
-    """Tell the parser of a command how its source is read."""
+def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None:
+    """Tell the parser of a command how its source is read; not all look at every item."""
     options = command.add_argument_group("the data")
     options.add_argument("--labels", metavar="FILE", help=".npy, or one a line: instead of its own")
     options.add_argument(
@@ -39,6 +39,8 @@ def add_reading(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out files that cannot be read, images and rows of zeros or with NaN",
     )
+    if not items:
+        return
     options.add_argument(
         "--download", action="store_true", help="let torchvision fetch its dataset"
     )

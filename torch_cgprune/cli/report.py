@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch_cgprune.cli.array_files import load_labels
 from torch_cgprune.cli.opened import Opened
-from torch_cgprune.cli.option_types import add_scores, real
+from torch_cgprune.cli.option_types import add_scores, integer, real
 from torch_cgprune.cli.output import check_output, say, shows_progress
 from torch_cgprune.cli.reading import noted_reading
 from torch_cgprune.cli.source import open_source
@@ -46,6 +46,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=".npy, or one a line: shows how many of the wrong labels are found",
     )
+    command.add_argument(
+        "--num-workers", type=integer(0), metavar="N", help="threads that read pictures (4)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -59,6 +62,8 @@ def run(args: argparse.Namespace) -> None:
         None if opened is None else opened.dataset,
         keep=args.keep,
         rule=args.rule,
+        num_workers=args.num_workers,
+        progress=shows_progress(args),
         true_labels=None if args.true_labels is None else load_labels(args.true_labels),
         **({"title": f"What is in {args.source}"} if args.source else {}),
     )

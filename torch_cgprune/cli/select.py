@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from torch_cgprune.cli.listing import add_listing, form_of
 from torch_cgprune.cli.option_types import add_scores, integer, real
 from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, write
-from torch_cgprune.lists import FORMATS, listed
+from torch_cgprune.lists import listed
 from torch_cgprune.noise import RULES
 from torch_cgprune.policies.by_name import POLICIES, WINDOW
 from torch_cgprune.report.summary import table
@@ -39,16 +40,17 @@ examples:
   torch-cgprune select animals.safetensors --policy noise-filter --dry-run
   torch-cgprune select animals.safetensors --keep 0.6 --exclude suspects -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.6 --exclude relabel.csv -o kept.txt
+  torch-cgprune select animals.safetensors --keep 0.6 --dropped -o dropped.txt
   torch-cgprune select animals.safetensors --keep 0.1 --policy stratified | head"""
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Tell the parser what the command takes."""
     add_scores(command)
+    add_listing(command, instead="standard output")
     command.add_argument(
-        "-o", "--output", metavar="FILE", help="of the list (standard output)", default=None
+        "--dropped", action="store_true", help="list what is not kept, in place of what is"
     )
-    command.add_argument("--format", choices=FORMATS, help="of the list (by FILE's ending, or txt)")
     command.add_argument(
         "--dry-run", action="store_true", help="show what is kept of each class, and write nothing"
     )
@@ -77,13 +79,14 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write or print what a policy keeps, or show it class by class."""
-    form = _form(args)
+    form = form_of(args)
     if not is_stream(args.output):
         check_output(args.output, args.scores, args.exclude)
     scores = CGScores.load(args.scores)
     kept = _kept(scores, args)
     if not args.dry_run:
-        write(listed(kept, scores, form), args.output)
+        written = _others(kept, len(scores)) if args.dropped else kept
+        write(listed(written, scores, form), args.output)
     if args.dry_run or not is_stream(args.output):
         found = _by_class(scores, kept)
         say(args, _in_words(found), {"policy": args.policy, "output": args.output, **found})
@@ -100,6 +103,13 @@ def _kept(scores: CGScores, args: argparse.Namespace) -> Tensor:
     return PrunedSampler(scores, args.keep, args.policy, exclude=args.exclude, **options).selection
 
 
+def _others(kept: Tensor, n: int) -> Tensor:
+    """Return the indices of n that are not kept."""
+    dropped = torch.ones(n, dtype=torch.bool)
+    dropped[kept] = False
+    return dropped.nonzero().flatten()
+
+
 def _check(args: argparse.Namespace) -> None:
     """Raise UsageError for options that a policy lacks or does not take."""
     policy = POLICIES.get(args.policy)  # None for the noise filter, which finds its own share
@@ -111,20 +121,6 @@ def _check(args: argparse.Namespace) -> None:
     for name in ("rule", "fraction"):
         if getattr(args, name) is not None and policy is not None:
             raise UsageError(f"The option --{name} is for --policy noise-filter.")
-
-
-def _form(args: argparse.Namespace) -> str:
-    """Return the format that is asked for, by an option or by the file's ending."""
-    if is_stream(args.output):
-        by_default = "json" if args.json and args.output is None else "txt"
-        return args.format or by_default
-    ending = Path(args.output).suffix.lower().removeprefix(".") or "txt"
-    if ending not in FORMATS or args.format not in (None, ending):
-        raise UsageError(
-            f"The file {args.output!r} must end as its format says, in .txt, .csv, .json or .npy: "
-            "a list is read back by its ending."
-        )
-    return ending
 
 
 def _by_class(scores: CGScores, kept: Tensor) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def _left(opened: Opened, left: list[int], bad: list[int]) -> Opened:
         dataset=dataset,
         features=rows,
         labels=labels,
+        rows=None if opened.rows is None else [opened.rows[i] for i in left],
         skipped=tuple(names[i] for i in bad if i < len(names)),
     )
 

@@ -165,6 +165,18 @@ class CGScoredDataset(Dataset[Any]):
         """(n,) bool, the examples with another label than was given; None without ``relabel``."""
         return None if self._labels is None else self._labels != self.scores.labels
 
+    def __repr__(self) -> str:
+        if "_labels" not in self.__dict__:  # while it is made, or copied
+            return f"<{type(self).__name__} without scores>"
+        scores = self.scores
+        words = [type(self.dataset).__name__, f"{len(scores)} examples"]
+        words.append(f"{len(scores.classes)} classes")
+        if scores.judgement is not None or scores.own is None:  # else it takes seconds to judge
+            words.append(f"{int(scores.suspects.sum())} suspects")
+        if self.relabelled is not None:
+            words.append(f"{int(self.relabelled.sum())} relabelled")
+        return f"{type(self).__name__}({', '.join(words)})"
+
     def __len__(self) -> int:
         return len(self.dataset)
 
@@ -225,6 +237,7 @@ def _computed(data: Source, ranks: Ranks, cache: Path | None, options: dict[str,
     with ranks.together():
         scores = data.mark(scores, read.digests)
         if cache is not None and ranks.rank == 0:
+            scores.judged(progress=options["progress"])  # saved with them
             scores.save(cache)
     return scores
 

@@ -40,10 +40,13 @@ from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.inputs.views import is_array, without_reading
 from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.checks import check_integer
+from torch_cgprune.utils.progress import in_parts
 from torch_cgprune.utils.ranks import Ranks
 
 # What scores have as the identity of an encoder that nothing tells from another.
 _UNKNOWN = "unknown"
+# Rows hashed at a time.
+_ROWS = 4096
 
 _log = logging.getLogger(__name__)
 
@@ -195,7 +198,9 @@ class Source:
         """Return the content hashes and labels of all examples, without encoding any."""
         if self.encoder is None:
             read = self.read()
-            return row_digests(as_matrix(read.features)), read.labels
+            matrix, shown = as_matrix(read.features), self.how["progress"]
+            parts = in_parts(len(matrix), _ROWS, "Comparing rows", show=shown)
+            return torch.cat([row_digests(matrix[part]) for part in parts]), read.labels
         digests: list[Tensor] = []
         labels: list[Any] = []
         for images, names in read_images(self.source, transform=self.transform, **self.how):

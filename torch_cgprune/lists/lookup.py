@@ -6,18 +6,56 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from torch_cgprune.errors import Argument, ArgumentValueError
 from torch_cgprune.lists.formats import Entry, entries
-from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.arrays import are_indices, check_range, is_whole_number, real_numbers
 
 
-def read_examples(path: str | os.PathLike[str], n: int, scores: CGScores | None = None) -> Tensor:
+class Known(Protocol):
+    """What a list is checked against: the examples of scores, or of a source itself."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """N file names; None where examples are no files."""
+
+    @property
+    def labels(self) -> Tensor:
+        """(n,) int64 class codes."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the k classes are called."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """The n examples of a source, without scores; see :class:`Known`."""
+
+    names: tuple[str, ...] | None
+    labels: Tensor
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def counts_on_order(path: str | os.PathLike[str], examples: Known) -> bool:
+    """Return whether a list tells examples by their numbers, not all by their names."""
+    path, names = Path(path), {*_places(examples.names or ())}
+    return path.suffix.lower() == ".npy" or any(e.name not in names for e in entries(path))
+
+
+def read_examples(path: str | os.PathLike[str], n: int, scores: Known | None = None) -> Tensor:
     """Return the examples that a file lists.
 
     Where examples are files, names decide, so that a list stays right when files are added.
@@ -63,7 +101,7 @@ def check_relabels(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def read_relabels(path: str | os.PathLike[str], scores: CGScores) -> Tensor:
+def read_relabels(path: str | os.PathLike[str], scores: Known) -> Tensor:
     """Return the labels of all examples, those of a CSV file in place of the given ones.
 
     Args:
@@ -85,9 +123,12 @@ def read_relabels(path: str | os.PathLike[str], scores: CGScores) -> Tensor:
         place = f"The list {str(path)!r}, line {entry.line}"
         new_label = (entry.new_label or "").strip()
         if not new_label:
-            raise ValueError(
-                f"{place}: there is no 'new_label'. Fill in that column with a class, delete the "
-                "line, or leave these examples out with exclude= instead."
+            raise ArgumentValueError(
+                "%s: there is no 'new_label'. Fill in that column with a class, delete the line, "
+                "or leave these examples out with %s instead.",
+                place,
+                Argument("exclude"),
+                parameter="exclude",
             )
         if new_label not in codes:
             known = ", ".join(map(repr, scores.class_names[:20]))
@@ -107,10 +148,9 @@ def read_relabels(path: str | os.PathLike[str], scores: CGScores) -> Tensor:
 class _Lookup:
     """From an entry of a list to the index of its example, checked against the data."""
 
-    def __init__(self, path: Path, n: int, scores: CGScores | None) -> None:
+    def __init__(self, path: Path, n: int, scores: Known | None) -> None:
         self.path, self.n, self.scores = path, n, scores
-        names = () if scores is None or scores.names is None else scores.names
-        self.by_name = _places(names)
+        self.by_name = _places(() if scores is None else scores.names or ())
 
     def __call__(self, entry: Entry) -> int:
         index = self._index(entry)

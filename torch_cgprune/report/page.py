@@ -13,14 +13,15 @@ import torch
 from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.report import contents, plots
 from torch_cgprune.report.extras import jinja2
-from torch_cgprune.report.pictures import Pictures
+from torch_cgprune.report.pictures import THREADS, Pictures
 from torch_cgprune.report.policy_table import policy_table
 from torch_cgprune.report.summary import facts, wrong_labels
 from torch_cgprune.report.svg import draw
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.scores import suspicion_rule
-from torch_cgprune.utils.checks import check_real
+from torch_cgprune.utils.checks import check_integer, check_real
 from torch_cgprune.utils.files import check_writable, replacing
+from torch_cgprune.utils.progress import progress_bar
 
 # Of 10 MB that the page may have: the rest is for tables, plots and names.
 PICTURES_UP_TO = 6_000_000
@@ -37,6 +38,8 @@ def write_report(
     keep: float = 0.6,
     rule: str | None = None,
     true_labels: Labels | None = None,
+    num_workers: int | None = None,
+    progress: bool = True,
 ) -> None:
     """Write a page on which a person sees what is in the data, and which labels look wrong.
 
@@ -54,6 +57,9 @@ def write_report(
         keep: share, in (0, 1], with which the table of policies begins.
         rule: which labels look wrong; see :func:`torch_cgprune.noise.evidence`.
         true_labels: n labels, where they are known: adds how many wrong ones are found.
+        num_workers: threads that read items for the pictures, None for 4; 0 reads them one by one,
+            for a dataset whose items share an open file.
+        progress: show progress bars.
 
     Raises:
         ImportError: the extra ``report`` is not installed.
@@ -80,8 +86,12 @@ def write_report(
         raise ValueError(
             f"The 'dataset' must have one item per score. Got {len(dataset)} for {len(scores)}."
         )
-    pictures = Pictures(dataset, PICTURES_UP_TO)
-    content = page_of(scores, pictures, title, keep, rule, true_labels).encode("utf-8", "replace")
+    threads = THREADS
+    if num_workers is not None:
+        threads = check_integer("num_workers", "write_report", num_workers, minimum=0)
+    pictures = Pictures(dataset, PICTURES_UP_TO, threads=threads, progress=progress)
+    page = page_of(scores, pictures, title, keep, rule, true_labels, progress=progress)
+    content = page.encode("utf-8", "replace")
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
@@ -93,6 +103,8 @@ def page_of(
     keep: float,
     rule: str | None,
     true_labels: Labels | None,
+    *,
+    progress: bool = False,
 ) -> str:
     """Return the page of checked arguments; see :func:`write_report`."""
     found, rule_name = facts(scores), rule or suspicion_rule(scores)
@@ -100,13 +112,22 @@ def page_of(
     groups, all_groups = contents.copies(scores, pictures)
     examples = contents.examples_by_class(scores, flagged, pictures)
     rows = contents.suspect_rows(scores, suspects, pictures)
+    pictures.close()
+    wanted, of_classes = _figures(scores, keep, rule, true_labels), _class_figures(scores, flagged)
+    count = len(wanted) + len(of_classes)
+    with progress_bar("Drawing plots", count, "plot", show=progress) as bar:
+        figures = {name: _counted(draw, bar) for name, draw in wanted.items()}
+        class_figures = [
+            {"class": scores.class_names[code], "svg": _counted(draw, bar)}
+            for code, draw in of_classes.items()
+        ]
     filled = {
         "title": title,
         "facts": found,
         "rule": rule_name,
         "sentences": contents.sentences(scores, found, flagged, rule_name),
-        "figures": _figures(scores, keep, rule, true_labels),
-        "class_figures": _class_figures(scores, flagged),
+        "figures": figures,
+        "class_figures": class_figures,
         "examples": examples,
         "copies": groups,
         "all_copies": all_groups,
@@ -130,6 +151,12 @@ def page_of(
     return str(_template().render(filled))
 
 
+def _counted(draw: Callable[[], str], bar: Any) -> str:
+    svg = draw()
+    bar.update()
+    return svg
+
+
 def _template() -> Any:
     loader = jinja2().FileSystemLoader(Path(__file__).parent / "assets", encoding="utf-8")
     environment = jinja2().Environment(
@@ -148,8 +175,8 @@ def _percents(scores: CGScores) -> list[int]:
 
 def _figures(
     scores: CGScores, keep: float, rule: str | None, true_labels: Labels | None
-) -> dict[str, Any]:
-    """Return the plots of the page as SVG, by name."""
+) -> dict[str, Callable[[], str]]:
+    """Return what draws the plots of the page as SVG, by name."""
     k = min(len(scores.classes), plots.CLASSES_SHOWN)
     tall, square = (5.2, 1 + 0.2 * k), (4, 3.4) if k < 8 else (5.2, 4.6)
     wrong = None if true_labels is None else wrong_labels(scores, true_labels)
@@ -175,24 +202,22 @@ def _figures(
             "Share of the wrong labels that lies in the share examined",
             (5.2, 3),
         )
-    return {name: _figure(name, scores, *parts) for name, parts in drawn.items()}
+    return {name: functools.partial(_figure, name, scores, *parts) for name, parts in drawn.items()}
 
 
-def _class_figures(scores: CGScores, flagged: torch.Tensor) -> list[dict[str, Any]]:
-    """Return a small histogram of each class, of those that the page shows."""
-    return [
-        {
-            "class": scores.class_names[code],
-            "svg": _figure(
-                f"class{code}",
-                scores,
-                functools.partial(plots.score_histogram, of=scores.classes[code]),
-                f"Histogram of the scores of {scores.class_names[code]}",
-                (2.6, 1.4),
-            ),
-        }
+def _class_figures(scores: CGScores, flagged: torch.Tensor) -> dict[int, Callable[[], str]]:
+    """Return what draws a small histogram of each class that the page shows, by its code."""
+    return {
+        code: functools.partial(
+            _figure,
+            f"class{code}",
+            scores,
+            functools.partial(plots.score_histogram, of=scores.classes[code]),
+            f"Histogram of the scores of {scores.class_names[code]}",
+            (2.6, 1.4),
+        )
         for code in sorted(contents.worst_classes(scores, flagged)[: plots.CLASSES_SHOWN])
-    ]
+    }
 
 
 def _figure(

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,12 @@ from torch import Tensor
 from torch_cgprune.dataset.dataset import shown_view
 from torch_cgprune.inputs.pixels import in_unit_range, is_deep, on_white
 from torch_cgprune.inputs.views import is_array
+from torch_cgprune.utils.progress import progress_bar
 
 # The longer side of a picture, in pixels: enough for a person to say what is on it.
 _SIDE = 96
 _QUALITY = 70
-_THREADS, _AT_ONCE = 4, 256
+THREADS, _AT_ONCE = 4, 256
 
 
 class Pictures:
@@ -29,13 +31,18 @@ class Pictures:
     Args:
         dataset: items ``(image, ...)``, or images; an array of images; None for none.
         budget: characters that all pictures together may take.
+        threads: that read and draw; 0 for none but the caller's.
+        progress: show how many are drawn.
 
     """
 
-    def __init__(self, dataset: Any, budget: int) -> None:
+    def __init__(
+        self, dataset: Any, budget: int, *, threads: int = THREADS, progress: bool = False
+    ) -> None:
         self.dataset = dataset if dataset is None or is_array(dataset) else shown_view(dataset)
         self.left = budget if self.dataset is not None else 0
-        self._drawn: dict[int, str | None] = {}
+        self.threads, self._drawn = threads, dict[int, str | None]()
+        self._bar = progress_bar("Drawing pictures", None, "picture", show=progress)
 
     def draw(self, indices: Iterable[int]) -> dict[int, str | None]:
         """Return the pictures of examples, in order; None where there is none, or no room."""
@@ -44,14 +51,20 @@ class Pictures:
         for index, picture in zip(new, self._encoded(new), strict=False):
             self._drawn[index] = picture
             self.left -= len(picture or "")
+            self._bar.update()
         return {index: self._drawn.get(index) for index in wanted}
 
+    def close(self) -> None:
+        """End the progress bar."""
+        self._bar.close()
+
     def _encoded(self, indices: list[int]) -> Iterator[str | None]:
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(self.threads) if self.threads else nullcontext() as pool:
+            each = map if pool is None else pool.map
             for first in range(0, len(indices), _AT_ONCE):
                 if self.left <= 0:
                     return
-                yield from pool.map(self._encode, indices[first : first + _AT_ONCE])
+                yield from each(self._encode, indices[first : first + _AT_ONCE])
 
     def _encode(self, index: int) -> str | None:
         try:

@@ -74,6 +74,23 @@ class Choice:
         return width, start
 
 
+def described(choice: Choice) -> list[str]:
+    """Return in words what a sampler was told to keep."""
+    if isinstance(choice.keep, str | os.PathLike):
+        return [f"keep={os.fspath(choice.keep)!r}"]
+    given: dict[str, object] = {"keep": choice.keep, "rule": choice.rule}
+    if choice.start is not None:
+        given = {"start": choice.start, "width": choice.keep}
+    given["fraction"] = choice.fraction
+    words = [f"{name}={_brief(value)}" for name, value in given.items() if value is not None]
+    return [choice.policy, *words]
+
+
+def _brief(value: object) -> str:
+    is_function = callable(value) and not dataclasses.is_dataclass(value)
+    return "function" if is_function else repr(value)
+
+
 def pruned(choice: Choice, source: Source, exclude: Any) -> Selection:
     """Return what is kept; see ``PrunedSampler`` for arguments; errors name the owner."""
     _check(choice)

@@ -77,6 +77,10 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
             self, selection, num_samples=num_samples, shuffle=shuffle, seed=seed
         )
 
+    def __repr__(self) -> str:
+        whole = super().__repr__().removesuffix(")")
+        return f"{whole}, rank {self.rank} of {self.num_replicas})"
+
     def state_dict(self) -> dict[str, Any]:
         """Return the state of :class:`SelectionSampler` and the number of ranks; it serves all."""
         return {**super().state_dict(), "num_replicas": self.num_replicas}

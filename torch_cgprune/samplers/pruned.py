@@ -6,10 +6,10 @@ from typing import Any
 
 from torch_cgprune.policies.by_name import WINDOW
 from torch_cgprune.policies.schedules import Share
-from torch_cgprune.samplers.arguments import Choice, ListFile, by_share, pruned
+from torch_cgprune.samplers.arguments import Choice, ListFile, by_share, described, pruned
 from torch_cgprune.samplers.distributed import DistributedSelectionSampler
 from torch_cgprune.samplers.selection import SelectionSampler
-from torch_cgprune.samplers.source import Source
+from torch_cgprune.samplers.source import Source, size_of
 
 
 class PrunedSampler(SelectionSampler):
@@ -79,6 +79,7 @@ class PrunedSampler(SelectionSampler):
             shuffle=shuffle,
             seed=seed,
         )
+        self._n, self._told = size_of(source), described(choice)
 
 
 class DistributedPrunedSampler(DistributedSelectionSampler):
@@ -138,6 +139,7 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
             rank=rank,
             drop_last=drop_last,
         )
+        self._n, self._told = size_of(source), described(choice)
 
 
 class WindowSampler(SelectionSampler):
@@ -192,6 +194,7 @@ class WindowSampler(SelectionSampler):
             shuffle=shuffle,
             seed=seed,
         )
+        self._n, self._told = size_of(source), described(choice)
 
 
 class DistributedWindowSampler(DistributedSelectionSampler):
@@ -253,3 +256,4 @@ class DistributedWindowSampler(DistributedSelectionSampler):
             rank=rank,
             drop_last=drop_last,
         )
+        self._n, self._told = size_of(source), described(choice)

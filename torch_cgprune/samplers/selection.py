@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import Sampler, Subset
 
+from torch_cgprune.inputs.tables import is_table
 from torch_cgprune.samplers.iteration import Iteration, Position, Progress
 from torch_cgprune.utils.arrays import are_indices, real_numbers
 from torch_cgprune.utils.checks import check_integer
@@ -53,6 +54,9 @@ class SelectionSampler(Sampler[int]):
 
     # Without set_epoch, is the next iteration the next epoch?
     _advances = True
+    # Where it is known: how many examples the dataset has, and what was to be kept of them.
+    _n: int | None = None
+    _told: Sequence[str] = ()
 
     def __init__(
         self,
@@ -78,6 +82,13 @@ class SelectionSampler(Sampler[int]):
     def __len__(self) -> int:
         return self.num_samples
 
+    def __repr__(self) -> str:
+        of = "" if self._n is None else f" of {self._n}"
+        samples = [] if self._wanted is None else [f"num_samples={self._wanted}"]
+        order = [*samples, *([] if self.shuffle else ["shuffle=False"]), f"seed={self.seed}"]
+        words = [*self._told, f"{len(self.selection)}{of} examples", *order, f"epoch={self.epoch}"]
+        return f"{type(self).__name__}({', '.join(words)})"
+
     def __iter__(self) -> Iterator[int]:
         return Iteration(self._progress, self._choose, self._indices)
 
@@ -91,6 +102,48 @@ class SelectionSampler(Sampler[int]):
         epoch = check_integer("epoch", type(self).__name__, epoch, minimum=0)
         self._choose(epoch)
         self._progress.ask(epoch)
+
+    def subset(self, dataset: Any) -> Any:
+        """Return the part of a dataset that is kept: for trainers that take no sampler.
+
+        ``Trainer(model, train_dataset=PrunedSampler(train, keep=0.6).subset(train))``
+
+        It has each selected example once, in ascending order. It does not change with the epoch:
+        of a selection that does, it is that of the present one.
+
+        Args:
+            dataset: map-style, of the examples that were scored, in their order. A
+                ``CGScoredDataset`` keeps its new labels.
+
+        Returns:
+            A ``datasets.Dataset`` of such a table, made by its ``select``; of all else a
+            ``torch.utils.data.Subset``.
+
+        Raises:
+            TypeError, ValueError: no map-style dataset, or one of another size.
+
+        Example:
+            >>> sampler = SelectionSampler(torch.tensor([3, 0]))
+            >>> list(sampler.subset(["zero", "one", "two", "three"]))
+            ['zero', 'three']
+
+        """
+        owner = type(self).__name__
+        if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+            raise TypeError(
+                f"The 'dataset' of {owner}.subset must be map-style, with __len__ and __getitem__. "
+                f"Got {type(dataset).__name__} instead."
+            )
+        n, last = len(dataset), int(self.selection[-1])
+        if n != (n if self._n is None else self._n) or n <= last:
+            wanted = f"{last + 1} examples at least" if self._n is None else f"{self._n} examples"
+            raise ValueError(
+                f"The 'dataset' of {owner}.subset must have the {wanted} that are selected from. "
+                f"Got {n}."
+            )
+        indices = self.selection.tolist()
+        # Of its class: a wrapper of a table may hand on what the table can, and give other labels.
+        return dataset.select(indices) if is_table(type(dataset)) else Subset(dataset, indices)
 
     def state_dict(self) -> dict[str, Any]:
         """Return seed, epoch, position and the selection's fingerprint: a few bytes, at any n."""

@@ -80,6 +80,12 @@ def examples_of(source: Source, *, higher_is_harder: bool = True) -> Examples:
     return Examples(values if higher_is_harder else -values.double(), codes)
 
 
+def size_of(source: Source) -> int:
+    """Return how many examples a source has, of which examples were taken."""
+    scores: Any = getattr(source, "scores", source)
+    return len(scores[1] if isinstance(scores, tuple) else scores)
+
+
 def _check_direction(*, higher_is_harder: bool) -> None:
     if not higher_is_harder:
         raise ValueError(

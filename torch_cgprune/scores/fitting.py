@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from torch_cgprune.scores.posterior import TINY, Posterior, with_labels
 from torch_cgprune.scores.transition import off, shrunk, stacked, uniform
+from torch_cgprune.utils.progress import progress_bar
 
 # The likelihood has several maxima: temperatures and noise rates to start from.
 _TEMPERATURES, _RATES = (0.01, 0.05, 0.15, 0.4), (0.1, 0.5)
@@ -27,7 +28,9 @@ _SAMPLE_SEED = 0x5A3D_17E9
 _OF_EACH = 2
 
 
-def fit_posterior(outputs: Tensor, codes: Tensor, n: int | None = None) -> Posterior:
+def fit_posterior(
+    outputs: Tensor, codes: Tensor, n: int | None = None, *, progress: bool = False
+) -> Posterior:
     """Fit temperature, bias and transition to the given labels, each left out.
 
     The marginal likelihood of the labels rises by turns of expectation maximisation (T) and of
@@ -38,6 +41,7 @@ def fit_posterior(outputs: Tensor, codes: Tensor, n: int | None = None) -> Poste
         outputs: (m, k) of one-hot targets, k at least 2.
         codes: (m,) int64 given classes.
         n: examples that these m stand for; None for m.
+        progress: show a progress bar, in examples, each counted as often as it is gone through.
 
     References:
         Patrini, Rozza, Menon, Nock, Qu (CVPR 2017), for such a transition of labels.
@@ -46,19 +50,25 @@ def fit_posterior(outputs: Tensor, codes: Tensor, n: int | None = None) -> Poste
     total, k = len(codes) if n is None else n, outputs.shape[1]
     coarse, fine = _sample(codes, k, *_COARSE), _sample(codes, k, *_FINE, of_each=_OF_EACH)
 
-    def climb(rows: Tensor, starts: list[_Fit], turns: int, least: float) -> list[_Fit]:
-        part, given = outputs[rows], codes[rows]
-        ended = [_climb(part, given, start, turns, least, total) for start in starts]
-        return sorted(ended, key=lambda fit: fit.loss)
-
     tried = [_Fit.begin(t, rate, k) for rate in _RATES for t in _TEMPERATURES]
-    tried = climb(coarse, tried, _FIRST_TURNS, 1e-4)
-    tried = climb(coarse, tried[: len(tried) // 2], _COARSE_TURNS, 1e-4)
+    half = len(tried) // 2
     # The best on few examples need not be the best on more.
     numbers = len(fine) * k
     turns = min(max(_OUTPUTS // numbers, _FEWEST_TURNS), _MOST_TURNS)
     best = 2 if turns > _FEWEST_TURNS else 1
-    fit, *_ = climb(fine, tried[:best], turns, _STANDS * numbers)
+    gone = len(coarse) * (len(tried) * _FIRST_TURNS + half * _COARSE_TURNS)
+    with progress_bar(
+        "Judging labels", gone + len(fine) * best * turns, "example", show=progress
+    ) as bar:
+
+        def climb(rows: Tensor, starts: list[_Fit], turns: int, least: float) -> list[_Fit]:
+            part, given = outputs[rows], codes[rows]
+            ended = [_climb(part, given, start, turns, least, total, bar) for start in starts]
+            return sorted(ended, key=lambda fit: fit.loss)
+
+        tried = climb(coarse, tried, _FIRST_TURNS, 1e-4)
+        tried = climb(coarse, tried[:half], _COARSE_TURNS, 1e-4)
+        fit, *_ = climb(fine, tried[:best], turns, _STANDS * numbers)
     return _described(fit, outputs[fine], codes[fine], total)
 
 
@@ -79,15 +89,19 @@ class _Fit(NamedTuple):
         return _Fit(log, torch.zeros(k, dtype=torch.float64), transition, transition / k)
 
 
-def _climb(outputs: Tensor, codes: Tensor, fit: _Fit, turns: int, least: float, n: int) -> _Fit:
-    """Take turns, until the loss changes by less than ``least`` nats a label.
+def _climb(
+    outputs: Tensor, codes: Tensor, fit: _Fit, turns: int, least: float, n: int, bar: Any
+) -> _Fit:
+    """Take turns, until the loss changes by less than ``least`` nats a label, and tell the bar.
 
     It may rise: shrinking the transition is no part of it.
     """
-    for _ in range(turns):
+    for left in reversed(range(turns)):
         before, fit = fit, _turn(outputs, codes, fit, n)
         if abs(before.loss - fit.loss) < least:
+            bar.update((1 + left) * len(codes))
             break
+        bar.update(len(codes))
     return fit
 
 

@@ -52,8 +52,11 @@ class Verdicts(NamedTuple):
     doubted: Tensor
 
 
-def judge(loo: Tensor, codes: Tensor, priors: Tensor) -> Judgement:
-    """Return what the posterior of (n, k) prior-centred outputs says of (n,) given classes."""
+def judge(loo: Tensor, codes: Tensor, priors: Tensor, *, progress: bool = False) -> Judgement:
+    """Return what the posterior of (n, k) prior-centred outputs says of (n,) given classes.
+
+    The fit shows a progress bar, if asked for.
+    """
     n, k = loo.shape
     if k == 1:
         nothing = torch.zeros(n, dtype=torch.float64)
@@ -69,7 +72,7 @@ def judge(loo: Tensor, codes: Tensor, priors: Tensor) -> Judgement:
         )
         return Judgement(nothing, codes.clone(), nothing > 0, _THRESHOLDS[1], posterior)
     outputs = outputs_of(loo, codes, priors, n)
-    posterior = fit_posterior(outputs, codes)
+    posterior = fit_posterior(outputs, codes, progress=progress)
     return concluded(verdicts(posterior, outputs, codes), posterior)
 
 

@@ -125,9 +125,13 @@ class CGScores:
 
     @property
     def _judged(self) -> Judgement | None:
+        return self.judged()
+
+    def judged(self, *, progress: bool = False) -> Judgement | None:
+        """Return ``judgement``, made now if it is not there; None for ``stochastic`` scores."""
         if self.judgement is None and self.loo is not None:
             with own_settings():
-                made = judge(self.loo, self.labels, self.priors)
+                made = judge(self.loo, self.labels, self.priors, progress=progress)
             # Frozen for others; as a field it goes along into what replaces these scores.
             object.__setattr__(self, "judgement", made)
         return self.judgement

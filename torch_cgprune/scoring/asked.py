@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch_cgprune.scoring.options import BLOCK_SIZE
 from torch_cgprune.scoring.plans import Block
 from torch_cgprune.scoring.problem import Problem
 from torch_cgprune.scoring.sums import centred_loo
+from torch_cgprune.utils.progress import progress_bar
 
 # Blocks that are asked, spread over all.
 _ASKED = 8
@@ -42,6 +43,15 @@ def asked_blocks(
     return [blocks[i * len(blocks) // m] for i in range(m)]
 
 
+def shown(blocks: Iterable[Block], says: str, *, show: bool) -> Iterator[Block]:
+    """Yield the blocks, and show in rows how many are done."""
+    blocks = [*blocks]
+    with progress_bar(says, sum(len(b.rows) for b in blocks), "row", show=show) as bar:
+        for block in blocks:
+            yield block
+            bar.update(len(block.rows))
+
+
 def solve_asked(problem: Problem, block: Block, ridges: Sequence[float]) -> list[Solved]:
     """Solve a block at every ridge: its Gram matrix is shared."""
     return solve_blocks(
@@ -53,10 +63,11 @@ def solve_asked(problem: Problem, block: Block, ridges: Sequence[float]) -> list
     )
 
 
-def fit_to_asked(problem: Problem, points: Tensor) -> Posterior:
+def fit_to_asked(problem: Problem, points: Tensor, *, progress: bool = False) -> Posterior:
     """Fit the posterior where the outputs of all examples are too many to keep.
 
-    Arguments are those of :func:`asked_blocks`; the ranks share the blocks.
+    Arguments are those of :func:`asked_blocks`, and whether to show progress bars; the ranks share
+    the blocks.
     """
     ranks, k = problem.ranks, len(problem.priors)
     with ranks.together():
@@ -65,13 +76,15 @@ def fit_to_asked(problem: Problem, points: Tensor) -> Posterior:
         )
         loo = problem.priors.new_zeros(sum(len(block.rows) for block in blocks), k)
         places = loo.split([len(block.rows) for block in blocks])
-        for block, place in ranks.mine([*zip(blocks, places, strict=True)]):
+        mine = shown(ranks.mine(blocks), "Predicting some", show=progress)
+        for block, place in zip(mine, ranks.mine(places), strict=True):
             (solved,) = solve_asked(problem, block, [problem.ridge])
             place.copy_(centred_loo(block, solved, problem.priors))
     ranks.sum(loo)
     with ranks.together():
         codes = torch.cat([block.classes[block.codes] for block in blocks])
         n = len(problem.codes)
-        posterior = fit_posterior(outputs_of(loo, codes, problem.priors, n), codes, n)
+        outputs = outputs_of(loo, codes, problem.priors, n)
+        posterior = fit_posterior(outputs, codes, n, progress=progress)
     told: Posterior = ranks.tell(posterior)
     return told

@@ -54,17 +54,21 @@ def prepared(
     return dataclasses.replace(problem, storage=place_tiles(problem, storage)), points
 
 
-def settled(problem: Problem, points: Tensor, ridge: float | str) -> tuple[Problem, dict[str, Any]]:
+def settled(
+    problem: Problem, points: Tensor, ridge: float | str, *, progress: bool = False
+) -> tuple[Problem, dict[str, Any]]:
     """Return the problem with its ridge, and what the metadata record of the choice.
 
     And with a posterior of all predictions, where these will be too many to keep. The ranks share
-    the work of both.
+    the work of both; the first of them shows progress bars, if any.
     """
     chosen: dict[str, Any] = {}
+    progress = progress and problem.ranks.rank == 0
     if isinstance(ridge, str):  # "auto"
-        ridge, chosen["ridge"] = choose_ridge(problem, points)
+        ridge, chosen["ridge"] = choose_ridge(problem, points, progress=progress)
         _log.info("ridge='auto' takes %g", ridge)
     problem = dataclasses.replace(problem, ridge=ridge)
     if problem.plan.predicts and not problem.keeps_predictions:
-        problem = dataclasses.replace(problem, posterior=fit_to_asked(problem, points))
+        posterior = fit_to_asked(problem, points, progress=progress)
+        problem = dataclasses.replace(problem, posterior=posterior)
     return problem, chosen

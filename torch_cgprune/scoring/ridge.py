@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torch_cgprune.scoring.asked import asked_blocks, solve_asked
+from torch_cgprune.scoring.asked import asked_blocks, shown, solve_asked
 from torch_cgprune.scoring.blocks import Solved
 from torch_cgprune.scoring.plans import Block
 from torch_cgprune.scoring.problem import Problem
@@ -17,7 +17,9 @@ from torch_cgprune.scoring.problem import Problem
 GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
-def choose_ridge(problem: Problem, points: Tensor) -> tuple[float, dict[str, Any]]:
+def choose_ridge(
+    problem: Problem, points: Tensor, *, progress: bool = False
+) -> tuple[float, dict[str, Any]]:
     r"""Choose a ridge of the grid by the leave-one-out likelihood of the labels.
 
     The labels' prior-centred targets are taken as a Gaussian process with kernel
@@ -32,6 +34,7 @@ def choose_ridge(problem: Problem, points: Tensor) -> tuple[float, dict[str, Any
         problem: what is scored; its ranks share the blocks.
         points: (m, s) sketch of the kept rows, as
             :func:`~torch_cgprune.scoring.plans.local` takes it.
+        progress: show a progress bar, in rows.
 
     Returns:
         The ridge, and what the metadata record: it, the grid, and the mean log-likelihoods in nats.
@@ -44,7 +47,7 @@ def choose_ridge(problem: Problem, points: Tensor) -> tuple[float, dict[str, Any
     with ranks.together():
         asked = asked_blocks(problem, points, size=problem.limits.asked_rows)
         sums = torch.zeros(2 * len(GRID) + 1, dtype=torch.float64)
-        for block in ranks.mine(asked):
+        for block in shown(ranks.mine(asked), "Choosing the ridge", show=progress):
             sums += torch.tensor([*_statistics(problem, block), len(block.rows)])
     ranks.sum(sums)
     squares, logs = (part / sums[-1] for part in sums[:-1].split(len(GRID)))

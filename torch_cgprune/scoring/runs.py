@@ -45,13 +45,22 @@ def sum_runs(problem: Problem, finished: Checkpoint, *, show: str | None) -> Sum
 
 @contextlib.contextmanager
 def _progress_bar(plan: Plan, done: int, says: str | None) -> Iterator[Callable[[int], object]]:
+    """Show the rows of all blocks, each counted by its share of the work, which is not even."""
     operations = [sum(flops(size) for size in sizes) for sizes in plan.sizes]
+    whole, worked = sum(operations), sum(operations[:done])
+    rows = sum(map(sum, plan.sizes))
     with tqdm(
-        total=sum(operations),
-        initial=sum(operations[:done]),
+        total=rows,
+        initial=rows * worked // whole,
         desc=says,
-        unit="flop",
+        unit="row",
         unit_scale=True,
         disable=says is None,
     ) as bar:
-        yield bar.update
+
+        def advance(operations: int) -> None:
+            nonlocal worked
+            worked += operations
+            bar.update(rows * min(worked, whole) // whole - bar.n)
+
+        yield advance

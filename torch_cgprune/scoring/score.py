@@ -75,7 +75,7 @@ def cg_scores(
             if there is one, else the CPU.
         dtype: ``torch.float32`` or ``torch.float64``.
         seed: (stochastic, local) of the draws.
-        progress: show a progress bar, in floating-point operations.
+        progress: show progress bars, in rows, each counted by its share of the work.
         checkpoint: a file to keep finished runs in (stochastic, local); a later call with the same
             data and options continues after them, to the same result, and deletes it at the end.
         storage: what of the Gram matrix finds no room on the device waits in host memory, or, if
@@ -133,7 +133,8 @@ def score_within(
     ranks = current_ranks()
     with own_settings():
         with ranks.together():
-            data = survey(features, labels, limits, **requested)
+            shows = progress and ranks.rank == 0
+            data = survey(features, labels, limits, progress=shows, **requested)
             log_choices(data.options, requested, n=len(data.codes))
         data.share(ranks)
         with ranks.together():
@@ -141,7 +142,7 @@ def score_within(
                 data, device=device, storage=storage, ranks=ranks, limits=limits
             )
             metadata = data.metadata(problem.copies)
-        problem, chosen = settled(problem, points, data.options["ridge"])
+        problem, chosen = settled(problem, points, data.options["ridge"], progress=progress)
         metadata |= chosen
         with ranks.together():
             finished = Checkpoint(checkpoint if ranks.rank == 0 else None, metadata)

@@ -29,6 +29,7 @@ from torch_cgprune.scoring.options import resolve_options
 from torch_cgprune.scoring.plans import by_sketch
 from torch_cgprune.scoring.problem import CONFLICT_RIDGE
 from torch_cgprune.utils.checks import wrong_value
+from torch_cgprune.utils.progress import in_parts
 from torch_cgprune.utils.ranks import Ranks
 from torch_cgprune.utils.warn import warn_caller
 
@@ -89,13 +90,16 @@ class Survey:
         }
 
 
-def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> Survey:
+def survey(
+    features: Any, labels: Labels, limits: Limits, *, progress: bool = False, **requested: Any
+) -> Survey:
     """Check features, labels and options, and read all rows once.
 
     Args:
         features: as in :func:`~torch_cgprune.scoring.cg_scores`, like ``labels``.
         labels: likewise.
         limits: on what is kept.
+        progress: show a progress bar, in rows.
         requested: the options that :func:`~torch_cgprune.scoring.options.resolve_options` takes.
 
     Raises:
@@ -115,7 +119,9 @@ def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> S
     standardise, scaling = options.get("standardise", False), None
     try:
         scaling = scaling_of(matrix, standardise=standardise)
-        unit_digests, sketch = _read(matrix, scaling, options.get("seed", 0) if sketched else None)
+        digests, unit_digests, sketch = _read(
+            matrix, scaling, options.get("seed", 0) if sketched else None, progress=progress
+        )
     except ArgumentValueError as error:  # there is seldom one bad row alone
         if not error.rows:
             raise
@@ -123,7 +129,6 @@ def survey(features: Any, labels: Labels, limits: Limits, **requested: Any) -> S
         if standardise and scaling is None:  # zeros are a row like others to what comes then
             zeros = []
         raise bad_rows(not_finite, zeros, centred=standardise) from error
-    digests = row_digests(matrix)
     job = {"options": options, "fingerprint": fingerprint(digests, codes, classes)}
     return Survey(
         matrix,
@@ -176,25 +181,31 @@ def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> Non
 
 
 def _read(
-    matrix: Tensor, scaling: Scaling | None, sketch_seed: int | None
-) -> tuple[Tensor, Tensor]:
+    matrix: Tensor, scaling: Scaling | None, sketch_seed: int | None, *, progress: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     """Read all rows once, in order, as many at a time as fit beside a memory-mapped file.
 
     Args:
         matrix: (n, d) features.
         scaling: of their columns.
         sketch_seed: of the random projection, None for no sketch.
+        progress: show a progress bar, in rows.
 
     Returns:
-        ``unit_digests`` and ``sketch`` of a :class:`Survey`.
+        ``digests``, ``unit_digests`` and ``sketch`` of a :class:`Survey`.
 
     """
     width = 0 if sketch_seed is None else _SKETCH
     rng = torch.Generator().manual_seed(sketch_seed or 0)
     projection = torch.randn(matrix.shape[1], width, generator=rng, dtype=torch.float32)
-    digests, sketch = [], torch.empty(len(matrix), width, dtype=torch.float32)
-    for part in torch.arange(len(matrix)).split(_ROWS):
-        rows = unit_rows(matrix, dtype=torch.float32, device="cpu", chosen=part, scaling=scaling)
-        digests.append(row_digests(rows))
+    digests, unit_digests = [], []
+    sketch = torch.empty(len(matrix), width, dtype=torch.float32)
+    everyone = torch.arange(len(matrix))
+    for part in in_parts(len(matrix), _ROWS, "Looking at rows", show=progress):
+        rows = unit_rows(
+            matrix, dtype=torch.float32, device="cpu", chosen=everyone[part], scaling=scaling
+        )
+        digests.append(row_digests(matrix[part]))
+        unit_digests.append(row_digests(rows))
         sketch[part] = rows @ projection
-    return torch.cat(digests), sketch
+    return torch.cat(digests), torch.cat(unit_digests), sketch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 _SEPARATORS = ",;\t"
@@ -36,20 +36,53 @@ def read_table(
 
     """
     text = file.read()
-    heads = {by: next(_lines(text, by, path), (1, []))[1] for by in _SEPARATORS}
-    separator = max(_SEPARATORS, key=lambda by: len(wanted & {*map(str.strip, heads[by])}))
-    columns = [name.strip() for name in heads[separator]]
-    return columns, _rows(_lines(text, separator, path), columns)
+    separator = separator_of(text, path, wanted)
+    columns = [name.strip() for name in _header(text, separator, path)]
+    lines = ((number, cells) for number, _, cells in records(text, separator, path))
+    return columns, _rows(lines, columns)
 
 
-def _lines(text: str, separator: str, path: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+def separator_of(text: str, path: str, wanted: set[str]) -> str:
+    """Return what separates the columns of a table: see :func:`read_table` for arguments."""
+    heads = {by: {*map(str.strip, _header(text, by, path))} for by in _SEPARATORS}
+    return max(_SEPARATORS, key=lambda by: len(wanted & heads[by]))
+
+
+def _header(text: str, separator: str, path: str) -> list[str]:
+    return next((cells for _, _, cells in records(text, separator, path)), [])
+
+
+def records(text: str, separator: str, path: str) -> Iterator[tuple[int, str, list[str]]]:
+    r"""Yield the rows of a table, its header first: last line, text with its line's end, cells.
+
+    Raises:
+        ValueError: as :func:`read_table`.
+
+    Example:
+        >>> [*records('a,b\n"1",\n', ",", "x.csv")]
+        [(1, 'a,b\n', ['a', 'b']), (2, '"1",\n', ['1', ''])]
+
+    """
+    taken: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in io.StringIO(text, newline=""):
+            taken.append(line)
+            yield line
+
+    reader = csv.reader(lines(), delimiter=separator)
     try:
         for cells in reader:
-            yield reader.line_num, cells
+            yield reader.line_num, "".join(taken), cells
+            taken.clear()
     except csv.Error as error:
         place = f"The list {path!r}, line {reader.line_num}"
         raise ValueError(f"{place}: this is no table ({error}).") from error
+
+
+def is_blank(cells: Iterable[str]) -> bool:
+    """Return whether there is nothing in a row: such ones are not counted."""
+    return not any(cell.strip() for cell in cells)
 
 
 def _rows(
@@ -57,6 +90,6 @@ def _rows(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     next(lines, None)
     for number, cells in lines:
-        if any(cell.strip() for cell in cells):
+        if not is_blank(cells):
             missing = [""] * (len(columns) - len(cells))
             yield number, dict(zip(columns, cells + missing, strict=False))

@@ -1,0 +1,311 @@
+"""``torch-cgprune apply``: from a list of what to keep to a dataset that has nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import Subset
+
+from torch_cgprune.cli.array_files import ARRAYS
+from torch_cgprune.cli.class_folders import ClassFolders, is_read
+from torch_cgprune.cli.opened import Opened
+from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
+from torch_cgprune.cli.reading import add_reading, noted_reading, reading_of
+from torch_cgprune.cli.skipping import without_bad
+from torch_cgprune.cli.source import KNOWN, open_source
+from torch_cgprune.dataset.source import Source
+from torch_cgprune.inputs.labels import encode_labels, find_labels
+from torch_cgprune.inputs.names import find_class_names, find_names
+from torch_cgprune.lists import read_examples, read_relabels
+from torch_cgprune.lists.copying import check_apart, copy_files
+from torch_cgprune.lists.lookup import Examples, Known, counts_on_order
+from torch_cgprune.lists.placing import Kept, Placed, place
+from torch_cgprune.lists.rewriting import Rows, rewrite, table_ending
+from torch_cgprune.report.summary import many, table
+from torch_cgprune.scores import CGScores
+
+EXAMPLES = """examples:
+  torch-cgprune apply kept.txt animals/train -o animals/clean
+  torch-cgprune apply kept.txt animals/train -o animals/clean --relabel relabel.csv --link
+  torch-cgprune apply kept.csv train.csv -o clean.csv
+
+A folder gets one folder per class; a file with a new label goes into the folder of that class, and
+is numbered (a-2.png) where its name is taken there. Run it again after an interruption: it goes on.
+"""
+
+_log = logging.getLogger(__name__)
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Tell the parser what the command takes."""
+    command.set_defaults(mismatch="Name what the list is of, or make the list anew.")
+    command.add_argument("kept", metavar="KEPT", help="a list that select has written")
+    command.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="what was scored: a folder with one folder of images per class, or a table; "
+        "it is not touched",
+    )
+    command.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="a new folder, or of a table a file"
+    )
+    command.add_argument(
+        "--relabel", metavar="FILE", help="a .csv with new labels, as the page makes it"
+    )
+    command.add_argument("--link", action="store_true", help="make hard links, not copies")
+    command.add_argument(
+        "--dry-run", action="store_true", help="show what is kept of each class, and write nothing"
+    )
+    command.add_argument(
+        "--scores", metavar="FILE", help="that the list is of: compares the source with them"
+    )
+    add_reading(command, items=False)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What is kept of a source.
+
+    Attributes:
+        opened: the source, as it was scored.
+        reading: how it was opened.
+        examples: what is known of its n examples.
+        kept: (m,) indices of what is kept.
+        labels: (n,) their class codes, new ones included.
+        numbered: a list that tells examples by numbers, which nothing was compared with.
+
+    """
+
+    opened: Opened
+    reading: dict[str, Any]
+    examples: Known
+    kept: Tensor
+    labels: Tensor
+    numbered: str | None
+
+    @property
+    def dataset(self) -> Any:
+        """The whole of what was opened."""
+        dataset = self.opened.dataset
+        return dataset.dataset if isinstance(dataset, Subset) else dataset
+
+    @property
+    def rows(self) -> list[int]:
+        """The m places of what is kept, in the whole source."""
+        dataset = self.opened.dataset
+        rows = dataset.indices if isinstance(dataset, Subset) else range(len(dataset))
+        rows = rows if self.opened.rows is None else self.opened.rows
+        return [rows[i] for i in self.kept.tolist()]
+
+    @property
+    def names(self) -> list[str]:
+        """The m labels of what is kept."""
+        return [self.examples.class_names[code] for code in self.labels[self.kept].tolist()]
+
+    @property
+    def relabelled(self) -> Tensor:
+        """(m,) bool, what of it has a new label."""
+        return (self.labels != self.examples.labels)[self.kept]
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write what a list keeps of a source to a new folder or table."""
+    _check_kinds(args)
+    if table_ending(args.output):
+        check_output(args.output, args.source, args.kept, args.relabel, args.scores)
+    chosen = _chosen(args)
+    found = {**_by_class(chosen), "output": args.output}
+    told = _to_table(chosen, args) if table_ending(args.output) else _to_folder(chosen, args)
+    _tell(found, chosen.numbered)
+    what = "nothing is written (--dry-run)" if args.dry_run else told
+    say(args, f"{_in_words(found)}\n\n{args.output}: {what}", found)
+
+
+def _check_kinds(args: argparse.Namespace) -> None:
+    """Raise UsageError where there is nothing to copy, or an output of another kind."""
+    source, ending = args.source, table_ending(args.source)
+    if source.partition(":")[0] in KNOWN:
+        raise _no_files(args)
+    if Path(source).suffix.lower() in ARRAYS and not Path(source).is_dir():
+        raise UsageError(
+            f"{source!r} holds arrays, which are no files to copy. In Python, with the indices of "
+            f"select -o kept.npy: kept = numpy.load('kept.npy'), and "
+            "numpy.savez('clean.npz', features=x[kept], labels=y[kept])."
+        )
+    wanted = table_ending(args.output)
+    if wanted and Path(source).is_dir():
+        raise UsageError(f"Of a folder comes a folder. Name one with -o, not {args.output!r}.")
+    if wanted and wanted != ending:
+        raise UsageError(f"The file {args.output!r} must end as the source does, in {ending}.")
+    if args.link and wanted:
+        raise UsageError("The option --link is for a folder of files. Leave it out for a table.")
+    if wanted and args.relabel and args.labels:
+        raise UsageError(
+            "The labels are in the file of --labels, and not in the table: change them there, and "
+            "leave out --relabel."
+        )
+
+
+def _no_files(args: argparse.Namespace) -> UsageError:
+    """Return the error that a source has no files of its own, and what to do instead."""
+    ending = table_ending(args.source)
+    if ending:
+        return UsageError(f"Of a table comes a table: name one with -o, as clean{ending}.")
+    return UsageError(
+        f"The images of {args.source!r} are no files to copy. In Python take a part of the "
+        f"dataset: train = CGScoredDataset(dataset), and PrunedSampler(train, keep={args.kept!r})"
+        ".subset(train)."
+    )
+
+
+def _chosen(args: argparse.Namespace) -> _Chosen:
+    scores = None if args.scores is None else CGScores.load(args.scores)
+    reading = reading_of(args)
+    if scores is not None:
+        given = {name: value for name, value in reading.items() if value}
+        reading = noted_reading(scores.metadata.get("source", {})) | given
+    opened = open_source(args.source, **reading, progress=shows_progress(args))
+    if scores is not None:
+        _check_scores(opened, scores, args.scores)
+    examples: Known = _examples(opened) if scores is None else scores
+    kept = read_examples(args.kept, len(examples), examples)
+    if not len(kept):
+        raise ValueError(f"The list {args.kept!r} keeps nothing.")
+    labels = read_relabels(args.relabel, examples) if args.relabel else examples.labels
+    numbered = None if scores is not None else _numbered(args, examples)
+    if numbered and not args.skip_unreadable:
+        _check_order(numbered, opened, progress=shows_progress(args))
+    return _Chosen(opened, reading, examples, kept, labels, numbered)
+
+
+def _examples(opened: Opened) -> Examples:
+    """Return what is known of a source's examples, called as its scores call them."""
+    own = find_labels(opened.dataset) if opened.labels is None else opened.labels
+    if own is None:
+        raise ValueError("The source has no labels. Pass those that were scored, with --labels.")
+    codes, classes = encode_labels(own)
+    given = opened.labels is not None
+    called = find_class_names(opened.dataset, classes, given=given) or map(str, classes)
+    return Examples(find_names(opened.dataset), codes, tuple(called))
+
+
+def _check_scores(opened: Opened, scores: CGScores, where: str) -> None:
+    """Raise CacheMismatchError unless scores are of these data."""
+    source = Source(opened.dataset, opened.features, opened.labels, transform=opened.transform)
+    source.check_listed(scores, where)
+    source.check_content(scores, where)
+
+
+def _numbered(args: argparse.Namespace, examples: Known) -> str | None:
+    """Return a list that tells examples by their numbers; None where all are told by names."""
+    lists = [path for path in (args.kept, args.relabel) if path]
+    return next((path for path in lists if counts_on_order(path, examples)), None)
+
+
+def _check_order(numbered: str, opened: Opened, *, progress: bool) -> None:
+    """Raise ValueError where a list's numbers may count without what could not be scored."""
+    bad = without_bad(opened, progress=progress).skipped
+    if bad:
+        raise ValueError(
+            f"The list {numbered!r} tells examples by their numbers, and {len(bad)} of the source "
+            f"cannot be read or scored, first {bad[0]!r}: these are not counted if it was scored "
+            "without them. Pass --scores, of which the list is, or --skip-unreadable as when it "
+            "was scored."
+        )
+
+
+def _to_folder(chosen: _Chosen, args: argparse.Namespace) -> str:
+    """Copy or link files, and say how many."""
+    dataset, folder = chosen.dataset, Path(args.output)
+    if not (isinstance(dataset, ClassFolders) or getattr(dataset, "samples_are_files", False)):
+        raise _no_files(args)
+    files = place(_kept_files(chosen))
+    _check_read_again(files)
+    if isinstance(dataset, ClassFolders):
+        everything = [Placed(path, "") for path, _ in dataset.samples]
+        check_apart(folder, Path(dataset.root), everything)
+    if args.dry_run:
+        return ""
+    before = copy_files(files, folder, link=args.link, progress=shows_progress(args))
+    if before == len(files):
+        return "was there, all of it"
+    done = f"{many(len(files) - before, 'file')} {'linked' if args.link else 'copied'}"
+    return f"{done}, {before:,} were there" if before else done
+
+
+def _kept_files(chosen: _Chosen) -> Iterator[Kept]:
+    """Yield the files that are kept, with their labels and the names below these."""
+    dataset = chosen.dataset
+    for row, label in zip(chosen.rows, chosen.names, strict=True):
+        path = dataset.samples[row][0]
+        if isinstance(dataset, ClassFolders):
+            own, *parts = Path(path).relative_to(dataset.root).parts
+            yield Kept(path, label, "/".join(parts), stays=own == label)
+        else:
+            yield Kept(path, label, Path(path).name, stays=False)
+
+
+def _check_read_again(files: list[Placed]) -> None:
+    """Raise ValueError for a file that a folder of classes would be read without."""
+    out = next((file for file in files if not is_read(Path(file.target))), None)
+    if out is not None:
+        raise ValueError(
+            f"The file {out.origin!r} would be {out.target!r}, which is left out where a folder is "
+            "read: for its ending, or as hidden. Write a table instead, as -o clean.csv."
+        )
+
+
+def _to_table(chosen: _Chosen, args: argparse.Namespace) -> str:
+    """Write the rows that are kept, and say how many."""
+    lists_files = getattr(chosen.dataset, "samples_are_files", False)
+    new = zip(chosen.rows, chosen.names, chosen.relabelled.tolist(), strict=True)
+    rows = Rows(
+        kept=chosen.rows,
+        labels={row: name for row, name, changed in new if changed},
+        column=chosen.reading.get("label_column") or "label",
+        paths=(chosen.reading.get("path_column") or "path") if lists_files else None,
+    )
+    if not args.dry_run:
+        rewrite(Path(args.source), Path(args.output), rows)
+    return f"{many(len(chosen.rows), 'row')} written"
+
+
+def _by_class(chosen: _Chosen) -> dict[str, Any]:
+    """Return how many are kept of each class, as labelled before and as labelled now."""
+    examples, k = chosen.examples, len(chosen.examples.class_names)
+    there = examples.labels.bincount(minlength=k).tolist()
+    kept = chosen.labels[chosen.kept].bincount(minlength=k).tolist()
+    into = chosen.labels[chosen.kept][chosen.relabelled].bincount(minlength=k).tolist()
+    names = ("class", "examples", "kept", "relabelled")
+    rows = zip(examples.class_names, there, kept, into, strict=True)
+    return {
+        "examples": len(examples),
+        "kept": len(chosen.kept),
+        "relabelled": sum(into),
+        "per_class": [dict(zip(names, row, strict=True)) for row in rows],
+    }
+
+
+def _tell(found: dict[str, Any], numbered: str | None) -> None:
+    """Warn of what was not compared, and of classes of which nothing is left."""
+    if numbered:
+        _log.warning(
+            "The list %r tells examples by their numbers: pass --scores, of which it is, to have "
+            "the source compared with them.",
+            numbered,
+        )
+    for row in found["per_class"]:
+        if not row["kept"]:
+            _log.warning("Nothing is kept of the class %r.", row["class"])
+
+
+def _in_words(found: dict[str, Any]) -> str:
+    rows = [*found["per_class"], {**found, "class": "all"}]
+    head = ("class", "examples", "kept", "relabelled")
+    return table(head, [[str(row[name]) for name in head] for row in rows])
