@@ -35,7 +35,7 @@ from torch_cgprune.inputs.labels import (
     find_labels,
 )
 from torch_cgprune.inputs.names import find_class_names, find_names
-from torch_cgprune.inputs.reading import read_dataset, read_images, read_labels, read_rows
+from torch_cgprune.inputs.reading import read_dataset, read_digests, read_labels, read_rows
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.inputs.views import is_array, without_reading
 from torch_cgprune.scores import CGScores
@@ -53,7 +53,7 @@ class Read(NamedTuple):
     Attributes:
         features: (n, ...) what is scored.
         labels: n of them.
-        digests: (n,) int64 content hashes of the images that were encoded; None without an encoder.
+        digests: (n,) int64 content hashes of what was encoded; None without an encoder.
 
     """
 
@@ -185,7 +185,9 @@ class Source:
         self, indices: Sequence[int], *, images: bool
     ) -> tuple[Tensor, list[Any] | None]:
         """Return the content hashes of a few examples, and their labels if they are read too."""
-        rows, labels = read_rows(self.source, indices, self.transform, images=images)
+        if images:
+            return read_digests(self.source, indices, self.transform)
+        rows, labels = read_rows(self.source, indices, self.transform)
         return row_digests(rows), labels
 
     def _everything(self) -> tuple[Tensor, Labels]:
@@ -193,12 +195,9 @@ class Source:
         if self.encoder is None:
             read = self.read()
             return row_digests(as_matrix(read.features)), read.labels
-        digests: list[Tensor] = []
-        labels: list[Any] = []
-        for images, names in read_images(self.source, transform=self.transform, **self.how):
-            digests.append(row_digests(images.flatten(1)))
-            labels.extend(names)
-        return torch.cat(digests), labels if self.labels is None else self.labels
+        digests, labels = read_digests(self.source, transform=self.transform, **self.how)
+        found = labels if self.labels is None else self.labels
+        return digests, [None] * len(self) if found is None else found
 
     def mark(self, scores: CGScores, digests: Tensor | None) -> CGScores:
         """Let scores know the encoder, and the images by their own hashes, not their features'."""
@@ -272,6 +271,7 @@ def _completed(
 ) -> Encoder:
     return dataclasses.replace(
         encoder,
+        column=None,  # the dataset is a view of it
         device=device if encoder.device is None else encoder.device,
         cache=f"{os.fspath(cache)}.features" if encoder.cache is None and cache else encoder.cache,
     )
