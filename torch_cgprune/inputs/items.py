@@ -127,6 +127,8 @@ class Images(Items):
     def _prepared(self, prepare: Callable[[Any], Any], content: Any, index: int) -> Tensor:
         try:
             prepared = prepare(content)
+        except DetailedError:
+            raise
         except Exception as error:  # a transform may fail in any way
             raise UnreadableItemError(
                 "%s of the dataset cannot be prepared for the encoder. %s: %s",
