@@ -8,6 +8,7 @@ from typing import Any
 
 _DOES = {
     "score": "score a dataset",
+    "encode": "make features of images or texts",
     "select": "list what to keep",
     "report": "write an HTML page",
     "info": "show what is in scores",

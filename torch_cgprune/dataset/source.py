@@ -35,7 +35,13 @@ from torch_cgprune.inputs.labels import (
     find_labels,
 )
 from torch_cgprune.inputs.names import find_class_names, find_names
-from torch_cgprune.inputs.reading import read_dataset, read_digests, read_labels, read_rows
+from torch_cgprune.inputs.reading import (
+    are_photographs,
+    read_dataset,
+    read_digests,
+    read_labels,
+    read_rows,
+)
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.inputs.views import is_array, without_reading
 from torch_cgprune.scores import CGScores
@@ -98,6 +104,7 @@ class Source:
         given = told_apart(dataset, features, labels)
         self.dataset, self.source, self.image = given.dataset, given.source, given.image
         self.encoder = given.encoder and _completed(given.encoder, device, cache)
+        self.scores_pixels = self.encoder is None and given.source is given.dataset
         if self.encoder is None and transform is None:
             self.source = without_reading(self.source)
         self.transform, self.on_mismatch = transform, on_mismatch
@@ -200,12 +207,18 @@ class Source:
         return digests, [None] * len(self) if found is None else found
 
     def mark(self, scores: CGScores, digests: Tensor | None) -> CGScores:
-        """Let scores know the encoder, and the images by their own hashes, not their features'."""
+        """Let scores know the encoder, and the images by their own hashes, not their features'.
+
+        Or that they are of the pixels of photographs, where an encoder would see more.
+        """
         scores = self.named(scores)
-        if self.encoder is None or digests is None:
-            return scores
-        metadata = {**scores.metadata, "encoder": self.identity}
-        return dataclasses.replace(scores, digests=digests, metadata=metadata)
+        if self.encoder is not None and digests is not None:
+            metadata = {**scores.metadata, "encoder": self.identity}
+            return dataclasses.replace(scores, digests=digests, metadata=metadata)
+        if self.scores_pixels and are_photographs(self.source, self.transform):
+            metadata = {**scores.metadata, "photographs_as_pixels": True}
+            return dataclasses.replace(scores, metadata=metadata)
+        return scores
 
     def named(self, scores: CGScores) -> CGScores:
         """Let scores know what the dataset calls its examples and classes today."""

@@ -15,12 +15,15 @@ from torch_cgprune.errors import UnstableDatasetError
 from torch_cgprune.inputs.items import Contents, Images, ItemLabels, Items, same_marks
 from torch_cgprune.inputs.labels import check_carried
 from torch_cgprune.inputs.loading import BATCH, batches, spread
+from torch_cgprune.inputs.pixels import is_in_colour
 from torch_cgprune.inputs.rows import as_matrix, check_shape, stack_images
 from torch_cgprune.inputs.views import check_map_style, deterministic_view, is_array
 from torch_cgprune.utils.devices import plain_settings
 
 Transform: TypeAlias = Callable[[Any], Any] | None
 
+# Of a dataset of colour images, so many are not all grey.
+_LOOKED_AT = 8
 # A flip with probability 1/2 stays unseen in 16 items read twice with probability 2^-16.
 _PROBES = 16
 
@@ -136,6 +139,16 @@ def read_dataset(
             labels.extend(batch_labels)
     assert features is not None  # noqa: S101
     return features, known_labels(labels)
+
+
+def are_photographs(dataset: Any, transform: Transform = None) -> bool:
+    """Return whether items look like photographs: images in colour, not of a few pixels.
+
+    Looks at eight items at most; an array's are its rows.
+    """
+    items = Images(_opened(dataset, transform))
+    with _random_state_kept(), plain_settings():
+        return any(is_in_colour(items[i][0]) for i in spread(len(items), _LOOKED_AT))
 
 
 def _flat(images: Tensor) -> Tensor:
