@@ -166,15 +166,39 @@ def test_texts_have_the_mean_of_their_tokens_whatever_they_are_padded_with(kind,
     assert encoder.identity == load(f"transformers:{tmp_path}").identity
 
 
-def test_long_texts_are_cut_and_it_is_said(tmp_path):
-    model = write_texts(tmp_path)
+@pytest.mark.parametrize(("kind", "length"), [("Bert", 20), ("Roberta", 18)])
+def test_long_texts_are_cut_and_it_is_said(kind, length, tmp_path):
+    model = write_texts(tmp_path, kind)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
     encoder = load(f"transformers:{tmp_path}")
     text = "good film " * 30
-    with pytest.warns(UserWarning, match="Texts are cut at 20 tokens"):
+    with pytest.warns(UserWarning, match=f"Texts are cut at {length} tokens"):
         features = encoded(encoder, [text])[0]
-    alone = mean_of_tokens(model, tokenizer, text, 20)
+    alone = mean_of_tokens(model, tokenizer, text, length)
     torch.testing.assert_close(features, alone, rtol=1e-3, atol=1e-5)
+
+
+def test_another_preprocessing_is_another_encoder(tmp_path):
+    write_texts(tmp_path / "texts")
+    torch.manual_seed(0)
+    model = transformers.ViTModel(transformers.ViTConfig(image_size=16, patch_size=8, **SMALL))
+    model.save_pretrained(tmp_path / "images")
+    size = {"height": 16, "width": 16}
+    found = []
+    for mean in ([0.5] * 3, [0.4] * 3):
+        processor = transformers.ViTImageProcessor(size=size, image_mean=mean)
+        processor.save_pretrained(tmp_path / "images")
+        found.append(load(f"transformers:{tmp_path / 'images'}").identity)
+    for vocabulary in (VOCABULARY, [*VOCABULARY[:5], *VOCABULARY[:4:-1]]):
+        for file in (tmp_path / "texts").glob("tokenizer*"):
+            file.unlink()
+        (tmp_path / "texts" / "vocab.txt").write_text("\n".join(vocabulary))
+        transformers.BertTokenizerFast.from_pretrained(tmp_path / "texts").save_pretrained(
+            tmp_path / "texts"
+        )
+        found.append(load(f"transformers:{tmp_path / 'texts'}").identity)
+    assert None not in found
+    assert len({*found}) == 4
 
 
 def test_a_head_is_left_out_and_a_pooler_without_weights_is_not_used(tmp_path):
