@@ -76,8 +76,7 @@ class Items(Dataset[Any]):
     def mark(batch: Any, place: int) -> tuple[Any, Any]:
         """Return what tells whether an item of a batch is the same again: a hash, and its label."""
         images, labels = batch
-        digest = int(row_digests(images[place].reshape(1, -1)))
-        return (digest, images.shape[1:]), labels[place]
+        return (_digest(images[place]), images.shape[1:]), labels[place]
 
     def mark_of(self, index: int) -> tuple[Any, Any]:
         """Read an item, and return its :meth:`mark`."""
@@ -119,9 +118,10 @@ class Images(Items):
 
     def __getitem__(self, index: int) -> Any:
         content, label = _fields(self._read(index))
-        digest = content_digest(content, index)
         if self.prepare is None:
-            return channels_first(content, index), digest, label
+            image = channels_first(content, index)
+            return image, _digest(image), label
+        digest = content_digest(content, index)
         return self._prepared(self.prepare, content, index), digest, label
 
     def _prepared(self, prepare: Callable[[Any], Any], content: Any, index: int) -> Tensor:
@@ -160,8 +160,7 @@ class Images(Items):
     def mark(batch: Any, place: int) -> tuple[Any, Any]:
         """Return the hashes of the item and of what is made of it, and the label."""
         images, digests, labels = batch
-        made = int(row_digests(images[place].reshape(1, -1)))
-        return (int(digests[place]), made, images.shape[1:]), labels[place]
+        return (int(digests[place]), _digest(images[place]), images.shape[1:]), labels[place]
 
 
 class ItemLabels(Items):
@@ -190,7 +189,11 @@ def content_digest(content: Any, index: int) -> int:
     """
     if isinstance(content, str):
         return text_digest(content)
-    return int(row_digests(channels_first(content, index).reshape(1, -1)))
+    return _digest(channels_first(content, index))
+
+
+def _digest(image: Tensor) -> int:
+    return int(row_digests(image.reshape(1, -1)))
 
 
 def same_marks(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
