@@ -43,7 +43,7 @@ PUBLIC = {
         "noise_report",
     ],
     "dataset": ["CGScoredDataset"],
-    "encoders": ["IMAGENET", "Encoded", "Encoder", "encode_dataset"],
+    "encoders": ["IMAGENET", "Encoded", "Encoder", "encode_dataset", "load"],
     "noise": [
         "RULES",
         "NoiseRate",

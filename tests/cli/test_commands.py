@@ -478,7 +478,7 @@ def test_images_of_different_sizes_need_resize(folder, tmp_path, capsys):
     Image.new("RGB", (9, 7), "red").save(images / "bee" / "large.png")
     code, _, err = run(capsys, "score", images, "-o", out)
     assert code == 1
-    assert "(4, 5, 3) and (7, 9, 3). Pass --resize N, as --resize 32." in err
+    assert "(4, 5, 3) and (7, 9, 3). Pass --resize N, as --resize 32, or an --encoder." in err
     assert run(capsys, "score", images, "-o", out, "--resize", 6)[0] == 0
     assert run(capsys, "report", out, images, "-o", tmp_path / "r.html")[0] == 0
 
@@ -603,7 +603,7 @@ def test_without_the_extra_the_cure_is_named(scored, tmp_path, capsys, monkeypat
 
 def test_every_command_has_an_example_in_its_help(capsys):
     commands = build_parser()._subparsers._group_actions[0].choices
-    assert {*commands} == {"score", "select", "suspects", "apply", "report", "info"}
+    assert {*commands} == {"score", "encode", "select", "suspects", "apply", "report", "info"}
     for name in commands:
         with pytest.raises(SystemExit) as stop:
             main([name, "--help"])

@@ -572,7 +572,7 @@ def test_keys_are_found_in_another_case_where_there_is_one(tmp_path, kind):
         ("x.npy", {"keys": ("x", "y"), "labels": "l.npy"}, r"option --keys is for an .npz"),
         ("mnist:.", {"skip_unreadable": True}, r"option --skip-unreadable is for files"),
         ("x.npy", {}, r"holds features alone. .*--labels labels.npy, or put both"),
-        ("images", {"features": "x.npz"}, r"'features' file must be .npy or .safetensors"),
+        ("images", {"features": "x.npz"}, r"'features' file must be .npy, .safetensors or"),
     ],
 )
 def test_options_that_a_source_does_not_take(images, tmp_path, monkeypatch, name, options, match):

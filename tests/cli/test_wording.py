@@ -91,7 +91,7 @@ def images(*sizes):
 def test_images_of_different_sizes_are_to_be_resized(num_workers, sizes):
     text = fails(read_dataset, images(*sizes), num_workers=num_workers, progress=False)
     assert text.startswith("The dataset's images differ in shape: (3, 4, 4) and (3, 5, 4)")
-    assert text.endswith(". Pass --resize N, as --resize 32.")
+    assert text.endswith(". Pass --resize N, as --resize 32, or an --encoder.")
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])

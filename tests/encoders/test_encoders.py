@@ -227,7 +227,9 @@ def test_bad_files_of_features(tmp_path, data):
             scored(data, tmp_path / name)
     with pytest.raises(FileNotFoundError):
         scored(data, tmp_path / "missing.npy")
-    with pytest.raises(ValueError, match=r"must be .npy or .safetensors. Got '.*rows.csv'"):
+    with pytest.raises(
+        ValueError, match=r"must be .npy, .safetensors or .features. Got '.*rows.csv'"
+    ):
         scored(data, tmp_path / "rows.csv")
 
 

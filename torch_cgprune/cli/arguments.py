@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from torch_cgprune.cli import apply, info, report, score, select, suspects
+from torch_cgprune.cli import apply, encode, info, report, score, select, suspects
 
 # Each module has ``add_options``, ``run`` and ``EXAMPLES``.
 _COMMANDS = {
     "score": score,
+    "encode": encode,
     "select": select,
     "suspects": suspects,
     "apply": apply,

@@ -8,6 +8,7 @@ from typing import Any
 
 _DOES = {
     "score": "score a dataset",
+    "encode": "make features of images or texts",
     "select": "list what to keep",
     "suspects": "list the labels that look wrong",
     "apply": "write a dataset of what a list keeps",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from torch_cgprune.cli.encoding import add_encoder
 from torch_cgprune.cli.option_types import integer
 from torch_cgprune.cli.source import KNOWN
 
@@ -15,7 +16,7 @@ SOURCE = (
 )
 
 # How a source is read, beside its name: kept with the scores, for the report to read it likewise.
-_READING = ("labels", "keys", "features", "resize", "skip_unreadable")
+_READING = ("labels", "keys", "features", "encoder", "resize", "skip_unreadable")
 
 
 def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None:
@@ -29,8 +30,11 @@ def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None
         help="what they are called in the file (features labels)",
     )
     options.add_argument(
-        "--features", metavar="FILE", help=".npy or .safetensors: scored instead of the images"
+        "--features",
+        metavar="FILE",
+        help=".npy, .safetensors or .features: scored instead of the images",
     )
+    add_encoder(options)
     options.add_argument(
         "--resize", type=integer(1), metavar="N", help="scale images to N x N pixels"
     )
@@ -42,7 +46,9 @@ def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None
     if not items:
         return
     options.add_argument(
-        "--download", action="store_true", help="let torchvision fetch its dataset"
+        "--download",
+        action="store_true",
+        help="fetch what is not there: torchvision's dataset, the encoder",
     )
     options.add_argument(
         "--num-workers",

@@ -10,18 +10,14 @@ from typing import Any
 
 import torch
 
-from torch_cgprune.cli.image_files import unreadable
+from torch_cgprune.cli.encoding import check_encoder, encoder_of
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.option_types import integer, real, ridge
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.reading import SOURCE, add_reading, reading_of
 from torch_cgprune.cli.source import open_source
+from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
 from torch_cgprune.dataset import CGScoredDataset
-from torch_cgprune.errors import UnreadableImageError
-from torch_cgprune.inputs.bad_rows import some_of
-from torch_cgprune.inputs.image_loader import load_image
-from torch_cgprune.inputs.loading import workers_for
-from torch_cgprune.inputs.names import find_names
 from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring.options import METHODS
@@ -32,6 +28,7 @@ _SCORING = ("method", "ratio", "runs", "block_size", "ridge", "standardise", "se
 EXAMPLES = """examples:
   torch-cgprune score animals/train -o animals.safetensors
   torch-cgprune score fashion-mnist:data -o fmnist.safetensors --method local
+  torch-cgprune score animals/train -o animals.safetensors --encoder efficientnet_lite:lite0
   torch-cgprune score train.npz --keys x_train y_train -o train.safetensors"""
 
 
@@ -87,7 +84,8 @@ def _add_scoring(scoring: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Score what the arguments name, or find that it was scored before."""
-    check_output(args.output, args.source, args.labels, args.features)
+    check_encoder(args)
+    check_output(args.output, args.source, args.labels, args.features, args.weights)
     if Path(args.output).suffix.lower() != ".safetensors":
         raise UsageError(
             f"Scores are written as .safetensors. Got {args.output!r} instead: name it so; lists "
@@ -108,14 +106,14 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGScoredDataset:
-    try:
+    with all_unreadable_named(opened, progress=progress):
         return CGScoredDataset(
             opened.dataset,
             cache=args.output,
-            features=opened.features,
+            features=opened.features if args.encoder is None else encoder_of(args, opened),
             labels=opened.labels,
             transform=opened.transform,
-            num_workers=_workers(opened, args.num_workers),
+            num_workers=workers_of(opened, args.num_workers),
             on_mismatch="recompute" if args.overwrite else "error",
             device=args.device,
             dtype=getattr(torch, args.dtype),
@@ -123,36 +121,6 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
             progress=progress,
             **{name: getattr(args, name) for name in _SCORING},
         )
-    except UnreadableImageError as error:
-        raise _all_unreadable(opened, progress=progress) from error
-
-
-def _workers(opened: Opened, asked: int | None) -> int | None:
-    """Return how many processes read: image files are each opened anew, wherever that is."""
-    own_files = opened.features is None and find_names(opened.dataset) is not None
-    return workers_for(len(opened.dataset)) if asked is None and own_files else asked
-
-
-def _all_unreadable(opened: Opened, *, progress: bool) -> UnreadableImageError:
-    """Look for the other files that cannot be read too: there is seldom one alone."""
-    bad = unreadable(opened.dataset, progress=progress)
-    paths = [opened.dataset.samples[i][0] for i in bad]
-    listed = some_of([*map(repr, paths)])
-    return UnreadableImageError(
-        f"{len(bad)} of {len(opened.dataset)} images cannot be read: {listed}. {_reason(paths[0])} "
-        "Delete or mend them, or pass --skip-unreadable."
-    )
-
-
-def _reason(path: str) -> str:
-    """Return why a file cannot be read; a missing one is of a list, whose folder may be wrong."""
-    if not Path(path).exists():
-        return "There is no such file: paths in a list start at the list's folder."
-    try:
-        load_image(path)
-    except UnreadableImageError as error:
-        return str(error)
-    return ""
 
 
 def _noted(

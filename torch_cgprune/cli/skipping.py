@@ -16,11 +16,12 @@ from torch_cgprune.inputs.rows import as_matrix, numbers
 from torch_cgprune.inputs.views import is_array
 
 
-def without_bad(opened: Opened, *, progress: bool) -> Opened:
+def without_bad(opened: Opened, *, encoded: bool = False, progress: bool) -> Opened:
     """Leave out files that cannot be read, images or rows that are all zeros or hold NaN.
 
     Args:
         opened: of files; its features and labels are one per file, or none.
+        encoded: whether features are made of the images: these may be all zeros.
         progress: show a progress bar in files.
 
     Raises:
@@ -29,7 +30,7 @@ def without_bad(opened: Opened, *, progress: bool) -> Opened:
     """
     n, bad = len(opened.dataset), set[int]()
     if not is_array(opened.dataset):
-        scored = opened.features is None
+        scored = opened.features is None and not encoded
         is_fine = (lambda image: _is_fine(image, opened)) if scored else None
         bad |= {*unreadable(opened.dataset, is_fine, progress=progress)}
     if opened.features is not None:

@@ -29,6 +29,7 @@ def open_source(
     labels: str | None = None,
     keys: tuple[str, str] | None = None,
     features: str | None = None,
+    encoder: str | None = None,
     resize: int | None = None,
     skip_unreadable: bool = False,
     download: bool = False,
@@ -43,6 +44,7 @@ def open_source(
         labels: a file of labels, ``.npy`` or one a line; an ``.npy`` file needs it.
         keys: what features and labels are called in an ``.npz`` or ``.safetensors`` file.
         features: a file of features to score instead of images.
+        encoder: the name of what makes features of the images or texts; it is not looked at.
         resize: the side to scale images to, in pixels.
         skip_unreadable: leave out files that cannot be read, and images or rows that are all zeros
             or hold NaN.
@@ -57,7 +59,13 @@ def open_source(
     is_known, path = bool(colon) and name in KNOWN, Path(source)
     is_array = not is_known and path.suffix.lower() in ARRAYS and not path.is_dir()
     skips = skip_unreadable or None
-    options = {"keys": keys, "features": features, "resize": resize, "skip_unreadable": skips}
+    options = {
+        "keys": keys,
+        "features": features,
+        "encoder": encoder,
+        "resize": resize,
+        "skip_unreadable": skips,
+    }
     _check_options(source, options, is_array=is_array, is_known=is_known)
     if is_array:
         matrix, own = open_arrays(path, keys or ("features", "labels"), labelled=labels is None)
@@ -69,7 +77,9 @@ def open_source(
             load_labels(labels) if labels else None,
             _transform(resize, files=not is_known),
         )
-    return without_bad(opened, progress=progress) if skip_unreadable else opened
+    if not skip_unreadable:
+        return opened
+    return without_bad(opened, encoded=encoder is not None, progress=progress)
 
 
 def _transform(resize: int | None, *, files: bool) -> Callable[[Any], Any] | None:
@@ -96,10 +106,15 @@ def _check_options(source: str, options: dict[str, Any], *, is_array: bool, is_k
     """Raise ValueError for an option that the source does not take."""
     taken = {
         "images": not is_array,
+        "images or texts": not is_array,
         "files": not is_known,
         "an .npz or .safetensors file": is_array and not source.lower().endswith(".npy"),
     }
-    kinds = {"keys": "an .npz or .safetensors file", "skip_unreadable": "files"}
+    kinds = {
+        "keys": "an .npz or .safetensors file",
+        "encoder": "images or texts",
+        "skip_unreadable": "files",
+    }
     for option, value in options.items():
         kind = kinds.get(option, "images")
         if value is not None and not taken[kind]:

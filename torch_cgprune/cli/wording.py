@@ -12,7 +12,7 @@ from torch_cgprune.errors import Argument, Message, Parameter
 from torch_cgprune.inputs import label_cures
 from torch_cgprune.inputs.bad_rows import LEAVE_OUT
 from torch_cgprune.inputs.fingerprints import RECOMPUTE
-from torch_cgprune.inputs.rows import EQUALISE
+from torch_cgprune.inputs.rows import ENCODE_TEXTS, EQUALISE
 from torch_cgprune.noise.guards import LOOK
 
 # The shell's words for what to do about labels, which come from a file.
@@ -55,7 +55,8 @@ class _Shell:
     def __init__(self, mismatch: str) -> None:
         self.own = {
             RECOMPUTE.template: mismatch,
-            EQUALISE.template: "Pass --resize N, as --resize 32.",
+            EQUALISE.template: "Pass --resize N, as --resize 32, or an --encoder.",
+            ENCODE_TEXTS.template: "Pass --encoder transformers:NAME, an encoder of texts.",
             LEAVE_OUT.template: "Repair or delete them, or pass --skip-unreadable.",
             LOOK.template: "--dry-run",
             **{cure.template: own for cure, own in _LABELS.items()},

@@ -52,9 +52,10 @@ class CGScoredDataset(Dataset[Any]):
             ``<cache>.partial``, the finished runs of an interrupted scoring wait to be taken up.
         features: what to score instead of the images as they are: an ``Encoder``, or a
             ``torch.nn.Module`` or a function alone, from batches of the images to their features
-            (kept in ``<cache>.features``); an (n, ...) tensor, array or data frame, or the
-            ``.npy`` or ``.safetensors`` file of one; another map-style dataset (the same one
-            without augmentation, say); or a column's name.
+            (kept in ``<cache>.features``); a pretrained one by its name, for photographs or texts,
+            is ``torch_cgprune.encoders.load("torchvision:resnet50")``. Or an (n, ...) tensor, array
+            or data frame, or the ``.npy``, ``.safetensors`` or ``.features`` file of one; another
+            map-style dataset (the same one without augmentation, say); or a column's name.
         labels: n integers or strings, instead of the dataset's own; or where the items have theirs:
             a column's name in a dataset of mappings, or a field's number in one of tuples
             ``(image, ...)``. None is field 1; attributes as ``targets`` must agree with it.

@@ -20,16 +20,18 @@ from torch_cgprune.utils.files import open_matrix
 class Given:
     """Whose features and whose labels are meant.
 
-    ==========================  =============  =====================  ===========
-    ``features=``               ``source``     ``encoder``            ``image``
-    ==========================  =============  =====================  ===========
-    None                        the dataset    None                   None
-    an ``Encoder``              the dataset    it                     its column
-    a module, a function        the dataset    an ``Encoder`` of it   None
-    ``.npy``, ``.safetensors``  its matrix     None                   None
-    another name                the dataset    None                   that column
-    rows, a table, a dataset    these          None                   None
-    ==========================  =============  =====================  ===========
+    ============================  =============  =====================  ===========
+    ``features=``                 ``source``     ``encoder``            ``image``
+    ============================  =============  =====================  ===========
+    None                          the dataset    None                   None
+    an ``Encoder``                the dataset    it                     its column
+    a module, a function          the dataset    an ``Encoder`` of it   None
+    a file (``.npy``,             its matrix     None                   None
+    ``.safetensors``,
+    ``.features``)
+    another name                  the dataset    None                   that column
+    rows, a table, a dataset      these          None                   None
+    ============================  =============  =====================  ===========
 
     Attributes:
         dataset: n items, or a view of them with the image first and the label second.
@@ -82,7 +84,7 @@ def _features(features: Any) -> tuple[Any, Encoder | None, str | None]:
     if isinstance(features, os.PathLike):
         return open_matrix(features), None, None
     if isinstance(features, str):
-        if features.lower().endswith((".npy", ".safetensors")):
+        if features.lower().endswith((".npy", ".safetensors", ".features")):
             return open_matrix(features), None, None
         return None, None, features
     is_dataset = hasattr(features, "__getitem__") and hasattr(features, "__len__")

@@ -35,7 +35,13 @@ from torch_cgprune.inputs.labels import (
     find_labels,
 )
 from torch_cgprune.inputs.names import find_class_names, find_names, names_of_column
-from torch_cgprune.inputs.reading import read_dataset, read_images, read_labels, read_rows
+from torch_cgprune.inputs.reading import (
+    are_photographs,
+    read_dataset,
+    read_digests,
+    read_labels,
+    read_rows,
+)
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.inputs.views import is_array, without_reading
 from torch_cgprune.scores import CGScores
@@ -57,7 +63,7 @@ class Read(NamedTuple):
     Attributes:
         features: (n, ...) what is scored.
         labels: n of them.
-        digests: (n,) int64 content hashes of the images that were encoded; None without an encoder.
+        digests: (n,) int64 content hashes of what was encoded; None without an encoder.
 
     """
 
@@ -104,6 +110,7 @@ class Source:
         given = told_apart(dataset, features, labels)
         self.dataset, self.source, self.image = given.dataset, given.source, given.image
         self.encoder = given.encoder and _completed(given.encoder, device, cache)
+        self.scores_pixels = self.encoder is None and given.source is given.dataset
         if self.encoder is None and transform is None:
             self.source = without_reading(self.source)
         self.transform, self.on_mismatch = transform, on_mismatch
@@ -191,7 +198,9 @@ class Source:
         self, indices: Sequence[int], *, images: bool
     ) -> tuple[Tensor, list[Any] | None]:
         """Return the content hashes of a few examples, and their labels if they are read too."""
-        rows, labels = read_rows(self.source, indices, self.transform, images=images)
+        if images:
+            return read_digests(self.source, indices, self.transform)
+        rows, labels = read_rows(self.source, indices, self.transform)
         return row_digests(rows), labels
 
     def _everything(self) -> tuple[Tensor, Labels]:
@@ -201,20 +210,23 @@ class Source:
             matrix, shown = as_matrix(read.features), self.how["progress"]
             parts = in_parts(len(matrix), _ROWS, "Comparing rows", show=shown)
             return torch.cat([row_digests(matrix[part]) for part in parts]), read.labels
-        digests: list[Tensor] = []
-        labels: list[Any] = []
-        for images, names in read_images(self.source, transform=self.transform, **self.how):
-            digests.append(row_digests(images.flatten(1)))
-            labels.extend(names)
-        return torch.cat(digests), labels if self.labels is None else self.labels
+        digests, labels = read_digests(self.source, transform=self.transform, **self.how)
+        found = labels if self.labels is None else self.labels
+        return digests, [None] * len(self) if found is None else found
 
     def mark(self, scores: CGScores, digests: Tensor | None) -> CGScores:
-        """Let scores know the encoder, and the images by their own hashes, not their features'."""
+        """Let scores know the encoder, and the images by their own hashes, not their features'.
+
+        Or that they are of the pixels of photographs, where an encoder would see more.
+        """
         scores = self.named(scores)
-        if self.encoder is None or digests is None:
-            return scores
-        metadata = {**scores.metadata, "encoder": self.identity}
-        return dataclasses.replace(scores, digests=digests, metadata=metadata)
+        if self.encoder is not None and digests is not None:
+            metadata = {**scores.metadata, "encoder": self.identity}
+            return dataclasses.replace(scores, digests=digests, metadata=metadata)
+        if self.scores_pixels and are_photographs(self.source, self.transform):
+            metadata = {**scores.metadata, "photographs_as_pixels": True}
+            return dataclasses.replace(scores, metadata=metadata)
+        return scores
 
     def named(self, scores: CGScores) -> CGScores:
         """Let scores know what the dataset calls its examples and classes today."""
@@ -282,6 +294,7 @@ def _completed(
 ) -> Encoder:
     return dataclasses.replace(
         encoder,
+        column=None,  # the dataset is a view of it
         device=device if encoder.device is None else encoder.device,
         cache=f"{os.fspath(cache)}.features" if encoder.cache is None and cache else encoder.cache,
     )

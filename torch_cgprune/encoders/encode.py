@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,16 +15,10 @@ from torch import Tensor
 
 from torch_cgprune.encoders.consistency import check_consistent, check_length
 from torch_cgprune.encoders.encoder import Encoder
-from torch_cgprune.encoders.identity import unknown
 from torch_cgprune.errors import CacheMismatchError, UnstableDatasetError
-from torch_cgprune.inputs.fingerprints import (
-    RECOMPUTE,
-    check_digests,
-    check_number,
-    row_digests,
-    sample,
-)
-from torch_cgprune.inputs.reading import Transform, known_labels, read_images, read_rows
+from torch_cgprune.inputs.fingerprints import RECOMPUTE, check_digests, check_number, sample
+from torch_cgprune.inputs.reading import Transform, known_labels, read_digests, read_images
+from torch_cgprune.inputs.views import column_view
 from torch_cgprune.utils.files import check_writable, read_safetensors, write_safetensors
 
 FORMAT = "torch-cgprune features 1"
@@ -33,11 +27,12 @@ _log = logging.getLogger(__name__)
 
 
 class Encoded(NamedTuple):
-    """What an encoder makes of the first m of n images.
+    """What an encoder makes of the first m of n images or texts.
 
     Attributes:
         features: (m, d) float32.
-        digests: (m,) int64 content hash of every image as it was read.
+        digests: (m,) int64 content hash of every item as it was read, before the encoder's own
+            ``transform``.
 
     """
 
@@ -51,19 +46,25 @@ def encode_dataset(
     *,
     on_mismatch: str = "error",
     transform: Transform = None,
+    num_workers: int | None = None,
+    progress: bool = True,
+    expected: Sequence[Any] | None = None,
     save_every: float = 60,
-    **reading: Any,
 ) -> tuple[Encoded, list[Any] | None]:
-    """Encode all images of a dataset, or take what is left of an earlier run in the encoder's file.
+    """Encode all items of a dataset, or take what is left of an earlier run in the encoder's file.
 
     Args:
-        dataset: n items ``(image, label, ...)`` or images.
-        encoder: what makes features of them.
+        dataset: n items ``(image, label, ...)`` or images, or texts in their place; or mappings,
+            with the encoder's ``column``.
+        encoder: what makes features of them. With its ``cache``, they are kept in that file, which
+            ``CGScoredDataset(features=FILE)`` takes.
         on_mismatch: with a file of another encoder or other images, ``"error"`` or ``"recompute"``.
-        transform: from an image to what is encoded; see
-            :func:`~torch_cgprune.inputs.reading.read_dataset`, as for the rest.
+        transform: from an image to what is encoded, as of ``CGScoredDataset``; before the
+            encoder's own.
+        num_workers: worker processes that read items; None reads in this one.
+        progress: show a progress bar in items.
+        expected: n labels that the items should carry; compared with the first items read.
         save_every: seconds of encoding that an interruption may cost.
-        reading: ``expected``, ``num_workers``, ``progress``.
 
     Returns:
         All n features and digests, and the labels of the items read: none of them where a file
@@ -75,7 +76,16 @@ def encode_dataset(
         TypeError, ValueError: images that cannot be read, or an encoder's output that is no row of
             finite numbers per image, of one length, that depends on the image alone.
 
+    Example:
+        >>> images = torch.rand(6, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+        >>> encoder = Encoder(torch.nn.Flatten())
+        >>> encoded, _ = encode_dataset(images, encoder, progress=False)
+        >>> encoded.features.shape
+        torch.Size([6, 16])
+
     """
+    if encoder.column is not None:
+        dataset = column_view(dataset, encoder.column, None)
     keeper = _Keeper.of(encoder, save_every)
     done = None if keeper is None else keeper.load(dataset, transform, on_mismatch)
     n, at = len(dataset), 0 if done is None else len(done.digests)
@@ -83,9 +93,18 @@ def encode_dataset(
         return done, None
     features, digests = _begun(done, n)
     labels: list[Any] = []
-    reading |= {"transform": transform, "batch_size": encoder.batch_size}
+    reading = read_images(
+        dataset,
+        first=at,
+        batch_size=encoder.batch_size,
+        expected=expected,
+        transform=transform,
+        prepare=encoder.transform,
+        num_workers=num_workers,
+        progress=progress,
+    )
     with encoder.running() as encode, _forgotten_if_unstable(keeper):
-        for images, batch_labels in read_images(dataset, first=at, **reading):
+        for images, batch_digests, batch_labels in reading:
             rows = encode(images)
             if not labels:
                 check_consistent(encode, images, rows)
@@ -93,7 +112,7 @@ def encode_dataset(
                 features = rows.new_empty(n, rows.shape[1])
             check_length(rows, features)
             features[at : at + len(rows)] = rows
-            digests[at : at + len(rows)] = row_digests(images.flatten(1))
+            digests[at : at + len(rows)] = batch_digests
             at += len(rows)
             labels.extend(batch_labels)
             if keeper:
@@ -137,7 +156,7 @@ class _Keeper:
             _log.warning(
                 "Features are not kept in %r: nothing tells the encoder from another, as %s.",
                 os.fspath(encoder.cache),
-                unknown(encoder.module),
+                encoder.unknown,
             )
             return None
         return cls(encoder.cache, identity, every)
@@ -179,15 +198,15 @@ def _load(path: str, identity: str, dataset: Any, transform: Transform) -> Encod
     tensors, metadata = read_safetensors(path)
     if metadata.get("format") != FORMAT or metadata.get("encoder") != identity:
         raise CacheMismatchError(
-            "The feature file %r is of another encoder: other weights, 'resize', 'normalize' or "
-            "'autocast'.",
+            "The feature file %r is of another encoder: other weights, 'transform', 'resize', "
+            "'normalize' or 'autocast'.",
             os.fspath(path),
             cure=RECOMPUTE,
         )
     encoded, where = Encoded(**tensors), os.fspath(path)
     check_number(len(encoded.digests), len(dataset), where, at_most=True)
     compared = sample(len(encoded.digests))
-    images, _ = read_rows(dataset, compared, transform, images=True)
-    check_digests(encoded.digests, compared, row_digests(images), where)
+    digests, _ = read_digests(dataset, compared, transform)
+    check_digests(encoded.digests, compared, digests, where)
     _log.info("%d of %d images are encoded in %s", len(encoded.digests), len(dataset), where)
     return encoded

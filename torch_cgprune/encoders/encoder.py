@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
-from torch_cgprune.encoders.identity import identify
+from torch_cgprune.encoders.identity import identify, unknown
 from torch_cgprune.encoders.reach import networks
 from torch_cgprune.utils.checks import check_integer
 from torch_cgprune.utils.devices import pick_device, plain_settings
@@ -49,9 +49,12 @@ class Encoder:
             ``<cache>.features``, with the ``cache`` of the dataset, if there is one. Features of
             a function that nothing tells from another are not kept, and the log says so.
         column: of the images, in a dataset of mappings.
+        transform: from one image or text, as the dataset gives it, to a tensor, of one shape for
+            all: of these come the batches. So photographs of different sizes, and texts as the
+            numbers of their tokens, can be encoded. None takes images as they are.
 
     Raises:
-        TypeError: ``module`` cannot be called.
+        TypeError: ``module`` or ``transform`` cannot be called.
         ValueError: a bad ``batch_size``.
 
     References:
@@ -67,12 +70,18 @@ class Encoder:
     autocast: torch.dtype | None = None
     cache: str | os.PathLike[str] | None = None
     column: str | None = None
+    transform: Callable[[Any], Tensor] | None = None
 
     def __post_init__(self) -> None:
         if not callable(self.module):
             raise TypeError(
                 "The 'module' of an Encoder must be a torch.nn.Module or a function. Got "
                 f"{type(self.module).__name__} instead."
+            )
+        if self.transform is not None and not callable(self.transform):
+            raise TypeError(
+                "The 'transform' of an Encoder must be a function. Got "
+                f"{type(self.transform).__name__} instead."
             )
         check_integer("batch_size", "Encoder", self.batch_size, minimum=1)
 
@@ -84,7 +93,13 @@ class Encoder:
         of its own, and by the networks and values that it reaches. A lambda that reaches no
         network, or what reaches objects of other runtimes, is not known.
         """
-        return identify(self.module, [self.resize, self.normalize, self.autocast])
+        options = [self.resize, self.normalize, self.autocast]
+        return identify(self.module, options, self.transform)
+
+    @property
+    def unknown(self) -> str | None:
+        """Why nothing tells this encoder from another, and the cure; None where something does."""
+        return unknown(self.module, self.transform)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Callable[[Tensor], Tensor]]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch_cgprune.encoders.reach import Leaf, Opaque, is_named, name_of, reached
 
 
-def identify(function: Any, options: list[Any]) -> str | None:
+def identify(function: Any, options: list[Any], transform: Any = None) -> str | None:
     """Return a hexadecimal SHA-256 of all that shapes the output of a network or function.
 
     A function is known by its name, or by its code where it has none of its own, and by what it
@@ -21,23 +21,30 @@ def identify(function: Any, options: list[Any]) -> str | None:
     Args:
         function: what makes features.
         options: plain values that shape its output too.
+        transform: a function that does so; None without one.
 
     Returns:
         None where nothing tells it from another: see :func:`unknown`.
 
     """
-    leaves = [*reached(function)]
-    if _why_unknown(function, leaves) is not None:
-        return None
     known = hashlib.sha256(repr(options).encode())
-    for leaf in leaves:
-        _add(known, leaf)
+    for part in _parts(function, transform):
+        leaves = [*reached(part)]
+        if _why_unknown(part, leaves) is not None:
+            return None
+        for leaf in leaves:
+            _add(known, leaf)
     return known.hexdigest()
 
 
-def unknown(function: Any) -> str | None:
-    """Return why nothing tells a function from another, and the cure; None where something does."""
-    return _why_unknown(function, [*reached(function)])
+def unknown(function: Any, transform: Any = None) -> str | None:
+    """Return why nothing tells functions from others, and the cure; None where something does."""
+    found = (_why_unknown(part, [*reached(part)]) for part in _parts(function, transform))
+    return next(filter(None, found), None)
+
+
+def _parts(function: Any, transform: Any) -> list[Any]:
+    return [function] if transform is None else [function, transform]
 
 
 def _why_unknown(function: Any, leaves: list[Leaf]) -> str | None:

@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from torch_cgprune.encoders.transforms import Described
+
 _PLAIN = (
     *(bool, int, float, complex, str, bytes, types.NoneType, types.EllipsisType, slice, range),
     *(
@@ -37,7 +39,11 @@ _PLAIN = (
 # Known by their names alone; a method of theirs that an object has is none of these.
 _NAMED = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
 # Functions of these hold no network of a user's: their globals are not looked into.
-_LIBRARIES = {*sys.stdlib_module_names, "numpy", "PIL", "torch", "torchvision"} - {"__main__"}
+_LIBRARIES = {
+    *(sys.stdlib_module_names - {"__main__"}),
+    *("numpy", "PIL", "torch", "torchvision", "timm", "open_clip", "transformers"),
+    "efficientnet_lite_pytorch",
+}
 # Of types written in C (Py_TPFLAGS_IMMUTABLETYPE).
 _IMMUTABLE = 1 << 8
 _OWN = {*vars(nn.Module())}  # attributes that every module has
@@ -151,7 +157,9 @@ class _Walk:
             yield from self._function(function, type(owner))
 
     def _object(self, value: Any) -> Iterator[Leaf]:
-        if isinstance(value, _NAMED):
+        if isinstance(value, Described):
+            yield f"{name_of(type(value))} {value.described}"
+        elif isinstance(value, _NAMED):
             yield value.__qualname__
         elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType):
             yield value.__qualname__

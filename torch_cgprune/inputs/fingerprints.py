@@ -35,6 +35,13 @@ def row_digests(features: Tensor) -> Tensor:
     return torch.from_numpy(np.frombuffer(b"".join(hashes), dtype=np.int64).copy())
 
 
+def text_digest(text: str) -> int:
+    """Return a 64-bit BLAKE2b hash of a text."""
+    content = text.encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(content, digest_size=8, key=b"text").digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
 def fingerprint(digests: Tensor, labels: Tensor, classes: Sequence[ClassName]) -> str:
     """Return the SHA-256 of all features and labels, as hexadecimal digits."""
     content = hashlib.sha256(digests.numpy().tobytes())

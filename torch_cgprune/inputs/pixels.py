@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from torch_cgprune.utils.warn import warn_caller
 
+# An image with a shorter side is an icon, or other data with three channels.
+_FEWEST_PIXELS = 8
 # Tags of a TIFF, and the format that stands for signed integers.
 _BITS, _FORMAT, _SIGNED = 258, 339, 2
 
@@ -26,6 +29,21 @@ def has_transparent_parts(image: Image.Image) -> bool:
     if not is_transparent(image):
         return False
     return any(image.convert("RGBA").getchannel("A").histogram()[:255])
+
+
+def is_in_colour(image: Tensor) -> bool:
+    """Return whether (c, h, w) numbers are an image of three channels that differ.
+
+    Example:
+        >>> import torch
+        >>> grey = torch.rand(1, 9, 9).expand(3, -1, -1)
+        >>> is_in_colour(grey), is_in_colour(grey * torch.tensor([1, 1, 0.5])[:, None, None])
+        (False, True)
+
+    """
+    if image.ndim != 3 or len(image) != 3 or min(image.shape[1:]) < _FEWEST_PIXELS:
+        return False
+    return bool((image[0] != image[1]).any() or (image[1] != image[2]).any())
 
 
 def in_unit_range(image: Image.Image) -> Image.Image:

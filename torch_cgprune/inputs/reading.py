@@ -13,33 +13,61 @@ from torch import Tensor
 
 from torch_cgprune.errors import UnstableDatasetError
 from torch_cgprune.inputs.image_loader import warn_of_losses
-from torch_cgprune.inputs.items import Images, ItemLabels, Items, same_marks
+from torch_cgprune.inputs.items import Contents, Images, ItemLabels, Items, same_marks
 from torch_cgprune.inputs.labels import check_carried
 from torch_cgprune.inputs.loading import BATCH, batches, spread
+from torch_cgprune.inputs.pixels import is_in_colour
 from torch_cgprune.inputs.rows import as_matrix, check_shape, stack_images
 from torch_cgprune.inputs.views import check_map_style, deterministic_view, is_array
 from torch_cgprune.utils.devices import plain_settings
 
 Transform: TypeAlias = Callable[[Any], Any] | None
 
+# Of a dataset of colour images, so many are not all grey.
+_LOOKED_AT = 8
 # A flip with probability 1/2 stays unseen in 16 items read twice with probability 2^-16.
 _PROBES = 16
 
 
 def read_rows(
-    source: Any, indices: Sequence[int], transform: Transform = None, *, images: bool = False
+    source: Any, indices: Sequence[int], transform: Transform = None
 ) -> tuple[Tensor, list[Any] | None]:
     """Return the (m, d) feature rows at ``indices``, and their labels if the source has any.
 
-    For the few rows that a check needs; :func:`read_dataset` reads a whole dataset. ``images`` asks
-    for the numbers of :func:`read_images`, flattened.
+    For the few rows that a check needs; :func:`read_dataset` reads a whole dataset.
     """
     if is_array(source):
         return as_matrix(source)[list(indices)], None
-    items = (Images if images else Items)(deterministic_view(source, transform))
+    items = Items(deterministic_view(source, transform))
     with _random_state_kept(), plain_settings():
         rows, labels = zip(*(items[i] for i in indices), strict=True)
     return _flat(stack_images(rows)), known_labels([*labels])
+
+
+def read_digests(
+    dataset: Any,
+    indices: Sequence[int] | None = None,
+    transform: Transform = None,
+    *,
+    num_workers: int | None = None,
+    progress: bool = False,
+) -> tuple[Tensor, list[Any] | None]:
+    """Return what identifies the images or texts at ``indices`` (all without), and their labels.
+
+    Returns:
+        (m,) int64, the content hashes that :func:`read_images` gives; and m labels, or None if the
+        items have none.
+
+    """
+    items = Contents(_opened(dataset, transform))
+    chosen = range(len(items)) if indices is None else indices
+    digests: list[Tensor] = []
+    labels: list[Any] = []
+    with _random_state_kept():
+        for found, batch_labels in batches(items, chosen, num_workers, progress=progress):
+            digests.append(found)
+            labels.extend(batch_labels)
+    return torch.cat(digests), known_labels(labels)
 
 
 def read_labels(
@@ -114,6 +142,16 @@ def read_dataset(
     return features, known_labels(labels)
 
 
+def are_photographs(dataset: Any, transform: Transform = None) -> bool:
+    """Return whether items look like photographs: images in colour, not of a few pixels.
+
+    Looks at eight items at most; an array's are its rows.
+    """
+    items = Images(_opened(dataset, transform))
+    with _random_state_kept(), plain_settings():
+        return any(is_in_colour(items[i][0]) for i in spread(len(items), _LOOKED_AT))
+
+
 def _flat(images: Tensor) -> Tensor:
     """Return a batch as rows of floating-point numbers."""
     rows = images.reshape(len(images), -1)
@@ -127,19 +165,22 @@ def read_images(
     batch_size: int = BATCH,
     expected: Sequence[Any] | None = None,
     transform: Transform = None,
+    prepare: Transform = None,
     num_workers: int | None = None,
     progress: bool = True,
-) -> Iterator[tuple[Tensor, list[Any]]]:
+) -> Iterator[tuple[Tensor, Tensor, list[Any]]]:
     """Yield the images from item ``first`` on in batches, as encoders take them.
 
-    Arguments and errors are those of :func:`read_dataset`.
+    Arguments and errors are those of :func:`read_dataset`, but for ``prepare``: from an image of
+    any size, or a text, to a tensor of one shape.
 
     Yields:
-        (b, c, h, w) images, floats in [0, 1] where they were bytes, and their b labels, each None
-        if the items are bare images.
+        (b, c, h, w) images, floats in [0, 1] where they were bytes, or b of what ``prepare`` makes
+        of them; (b,) int64 content hashes of the images or texts before it; and their b labels,
+        each None if the items are bare images.
 
     """
-    items = Images(_opened(dataset, transform))
+    items = Images(_opened(dataset, transform), prepare)
     left = range(first, len(items))
     with _random_state_kept():
         _probe(items, expected)

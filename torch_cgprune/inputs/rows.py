@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from numbers import Real
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,12 @@ EQUALISE = Message(
 CONVERT = Message(
     "Pass a 'transform' that makes them equal, as lambda image: image.convert('RGB') for PIL "
     "images, or torchvision.transforms.Grayscale()."
+)
+
+# The cure where items are texts.
+ENCODE_TEXTS = Message(
+    "Pass features=encoders.load('transformers:NAME') (of torch_cgprune) to score texts, or a "
+    "'transform' that opens the images of these names."
 )
 
 # What white is in the types that images have; other integers may count anything.
@@ -166,6 +173,15 @@ def numbers(image: Any, index: int) -> Tensor:
         raise TypeError(
             f"Item {index} of the dataset is a mapping with {sorted(image)}. Name two of its "
             "columns, as features='image', labels='label'."
+        )
+    if isinstance(image, str):
+        raise ArgumentTypeError(
+            "Item %d of the dataset is a text, %r: no PIL image, array or tensor.",
+            index,
+            shorten(image, 60),
+            parameter="features",
+            row=index,
+            cure=ENCODE_TEXTS,
         )
     if not isinstance(image, Tensor):
         raise TypeError(

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_cgprune.noise import evidence
 from torch_cgprune.report.pictures import Pictures
 from torch_cgprune.report.plots import CLASSES_SHOWN
-from torch_cgprune.report.summary import many
+from torch_cgprune.report.summary import ENCODE, many
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.scores import repeats
 
@@ -209,6 +209,8 @@ def sentences(scores: CGScores, found: dict[str, Any], flagged: Tensor, rule: st
         "with a copy of another label: one of each must be wrong.": found["conflicts"],
     }
     said += [f"{many(n, 'example')} {what}" for what, n in rest.items() if n]
+    if found["photographs_as_pixels"]:
+        said.append(f"{ENCODE[0].upper()}{ENCODE[1:]}.")
     if found["skipped"]:
         said.append(f"{many(len(found['skipped']), 'example')} left out: not to be read or scored.")
     return said

@@ -20,4 +20,4 @@ def jinja2() -> Any:
 
 
 def _needed(name: str) -> Any:
-    return needed(name, "Plots and reports need", "'torch-cgprune[report]'")
+    return needed(name, "Plots and reports", "report")

@@ -14,6 +14,11 @@ from torch_cgprune.noise import estimate_noise_rate
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.scores import repeats, suspicion_rule
 
+# What helps where photographs are scored as pixels, from the shell and in Python.
+ENCODE = (
+    "photographs are scored as pixels: an encoder sees more (--encoder NAME, in Python "
+    "features=encoders.load(NAME))"
+)
 # Classes in a table of text; the others are in the JSON.
 _ROWS = 20
 
@@ -27,8 +32,9 @@ def facts(scores: CGScores) -> dict[str, Any]:
         ``lowest``, ``median``, ``highest``; ``suspects``: ``count``, ``share`` in [0, 1], ``rule``;
         ``wrong_labels``: ``estimate``, ``error``, or None where none would be reliable;
         ``duplicates``, later exact copies of the same label; ``conflicts``, copies of another;
-        ``near_copies``; ``skipped``, names of what cannot be scored; ``per_class``: ``class``,
-        ``examples``, ``mean``, ``deviation``, ``suspects``, ``complexity``, ``bound``.
+        ``near_copies``; ``skipped``, names of what cannot be scored; ``photographs_as_pixels``,
+        whether an encoder would see more; ``per_class``: ``class``, ``examples``, ``mean``,
+        ``deviation``, ``suspects``, ``complexity``, ``bound``.
 
     """
     low, high = scores.values.aminmax()
@@ -50,6 +56,7 @@ def facts(scores: CGScores) -> dict[str, Any]:
         "conflicts": int(scores.conflicts.sum()),
         "near_copies": scores.metadata.get("near_copies", 0),
         "skipped": scores.metadata.get("source", {}).get("skipped", []),
+        "photographs_as_pixels": scores.metadata.get("photographs_as_pixels", False),
         "per_class": _per_class(scores),
     }
 
@@ -115,6 +122,8 @@ def _findings(found: dict[str, Any]) -> list[str]:
         lines.append(
             f"left out     {many(len(found['skipped']), 'example')} not to be read or scored"
         )
+    if found["photographs_as_pixels"]:
+        lines.append(f"pixels       {ENCODE}")
     return lines
 
 

@@ -273,12 +273,15 @@ class CGScores:
     def _lines(self) -> list[str]:
         low, high = self.values.aminmax()
         suspects, conflicts = int(self.suspects.sum()), int(self.conflicts.sum())
-        return [
+        lines = [
             f"values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}",
             f"suspects: {suspects} ({suspects / len(self):.1%}), "
             f"{suspicion_rule(self)} rule"
             + (f"; {conflicts} in conflict with a copy" if conflicts else ""),
         ]
+        if self.metadata.get("photographs_as_pixels"):
+            lines.append("photographs as pixels: features=encoders.load(NAME) would see more")
+        return lines
 
 
 def _brief(value: Any) -> str:

@@ -1,38 +1,38 @@
-"""Optional packages, imported where they are needed."""
+"""Packages of the extras, imported where they are needed."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-_TABLES = "'torch-cgprune[tables]'"
 
-
-def needed(name: str, what: str, install: str) -> Any:
+def needed(module: str, purpose: str, extra: str) -> Any:
     """Return a module of an optional package.
 
     Args:
-        name: of the module.
-        what: needs it, for the message: "Parquet files need".
-        install: what pip installs to have it.
+        module: its name, with those that it is in.
+        purpose: what needs it, in the plural.
+        extra: of ours, which brings the package.
 
     Raises:
-        ImportError: it is not installed; the message says how to.
+        ImportError: the package is not installed; the message says how to.
 
     """
     try:
-        return importlib.import_module(name)
+        return importlib.import_module(module)
     except ImportError as error:
-        package = name.partition(".")[0]
-        raise ImportError(f"{what} {package}: pip install {install}.") from error
+        package = module.partition(".")[0]
+        raise ImportError(
+            f"{purpose} need {package}: pip install 'torch-cgprune[{extra}]'."
+        ) from error
 
 
 def pandas() -> Any:
     """Return pandas."""
-    return needed("pandas", "Data frames need", _TABLES)
+    return needed("pandas", "Data frames", "tables")
 
 
 def parquet() -> Any:
     """Return pyarrow, with its reader and writer of parquet files."""
-    needed("pyarrow.parquet", "Parquet files need", _TABLES)
-    return needed("pyarrow", "Parquet files need", _TABLES)
+    needed("pyarrow.parquet", "Parquet files", "tables")
+    return needed("pyarrow", "Parquet files", "tables")

@@ -154,7 +154,8 @@ def _sibling(path: Path) -> Path:
 def open_matrix(path: str | os.PathLike[str]) -> Any:
     """Open the features in a ``.npy`` file, memory-mapped, or in a safetensors file.
 
-    A safetensors file holds one tensor, or several of which one is called ``features``.
+    A safetensors file holds one tensor, or several of which one is called ``features``; an
+    encoder's file, ``.features``, is one.
 
     Raises:
         FileNotFoundError: no such file.
@@ -163,7 +164,7 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
 
     """
     path = Path(path)
-    if path.suffix.lower() == ".safetensors":
+    if path.suffix.lower() in (".safetensors", ".features"):
         tensors, _ = read_safetensors(path, kind="feature")
         if "features" not in tensors and len(tensors) != 1:
             raise CacheError(
@@ -173,7 +174,8 @@ def open_matrix(path: str | os.PathLike[str]) -> Any:
         return tensors.get("features", next(iter(tensors.values())))
     if path.suffix.lower() != ".npy":
         raise ValueError(
-            f"The 'features' file must be .npy or .safetensors. Got {str(path)!r} instead."
+            f"The 'features' file must be .npy, .safetensors or .features. Got {str(path)!r} "
+            "instead."
         )
     try:
         return np.lib.format.open_memmap(path, mode="r")

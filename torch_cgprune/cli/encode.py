@@ -1,0 +1,86 @@
+"""``torch-cgprune encode``: from images or texts to a file of features."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+
+from torch_cgprune.cli.encoding import check_encoder, encoder_of
+from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
+from torch_cgprune.cli.reading import SOURCE, add_reading, reading_of
+from torch_cgprune.cli.source import open_source
+from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
+from torch_cgprune.encoders import encode_dataset
+from torch_cgprune.report.summary import many
+
+EXAMPLES = """examples:
+  torch-cgprune encode animals/train --encoder efficientnet_lite:lite0 -o animals.features
+  torch-cgprune score animals/train --features animals.features -o animals.safetensors"""
+
+_ENDINGS = (".features", ".safetensors")
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Tell the parser what the command takes."""
+    command.set_defaults(mismatch="Name another file, or pass --overwrite.")
+    command.add_argument("source", metavar="SOURCE", help=SOURCE)
+    command.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="of the features, for score --features (.features or .safetensors)",
+    )
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace features of other data or encoders"
+    )
+    add_reading(command)
+    command.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1 (CUDA if there is one)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the features of a source, or what is left of them after an interruption."""
+    _check(args)
+    start = time.perf_counter()
+    progress = shows_progress(args)
+    opened = open_source(args.source, **reading_of(args), download=args.download, progress=progress)
+    encoder = dataclasses.replace(encoder_of(args, opened), cache=args.output, device=args.device)
+    with all_unreadable_named(opened, progress=progress):
+        encoded, _ = encode_dataset(
+            opened.dataset,
+            encoder,
+            on_mismatch="recompute" if args.overwrite else "error",
+            transform=opened.transform,
+            num_workers=workers_of(opened, args.num_workers),
+            progress=progress,
+        )
+    n, d = encoded.features.shape
+    seconds = time.perf_counter() - start
+    found = {
+        "output": args.output,
+        "encoder": args.encoder,
+        "examples": n,
+        "features": d,
+        "skipped": [*opened.skipped],
+        "seconds": seconds,
+    }
+    left_out = f", {len(opened.skipped):,} left out" if opened.skipped else ""
+    said = f"{many(d, 'feature')} of {many(n, 'example')}{left_out}, in {seconds:.1f} s"
+    say(args, f"{args.output}: {said}", found)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Fail on bad usage before anything is read."""
+    check_encoder(args)
+    if args.encoder is None:
+        raise UsageError("What makes the features? Name it with --encoder NAME.")
+    if args.labels is not None:
+        raise UsageError("The option --labels is for score: leave it out.")
+    if Path(args.output).suffix.lower() not in _ENDINGS:
+        raise UsageError(
+            f"Features are written as .features or .safetensors. Got {args.output!r} instead: name "
+            "it so."
+        )
+    check_output(args.output, args.source, args.weights)
