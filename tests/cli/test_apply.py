@@ -1,7 +1,9 @@
 """A cleaned dataset on disk: read again, it is exactly what the list keeps."""
 
 import csv
+import errno
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -252,6 +254,25 @@ def test_a_class_of_which_nothing_is_left_is_named(source, scores, tmp_path, cap
     assert code == 0
     assert err == f"torch-cgprune: warning: Nothing is kept of the class {CLASSES[2]!r}.\n"
     assert {path.name for path in (tmp_path / "clean").iterdir()} == {*CLASSES[:2]}
+
+
+def test_a_folder_called_as_a_known_dataset(source, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(source.rename(tmp_path / "mnist").parent)
+    (tmp_path / "kept.txt").write_text("ant/50%.png\n")
+    assert run(capsys, "apply", "kept.txt", "mnist", "-o", "clean")[0] == 0
+    assert (tmp_path / "clean" / "ant" / "50%.png").is_file()
+
+
+def test_a_hard_link_that_cannot_be_names_the_option(source, tmp_path, capsys, monkeypatch):
+    def refuses(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuses)
+    (tmp_path / "kept.txt").write_text("ant/50%.png\n")
+    argv = [tmp_path / "kept.txt", source, "-o", tmp_path / "clean"]
+    said = refused(capsys, *argv, "--link")
+    assert said.endswith("(Invalid cross-device link). Leave out --link to copy.\n")
+    assert run(capsys, "apply", *argv)[0] == 0
 
 
 def test_lists_of_other_data(source, tmp_path, capsys):

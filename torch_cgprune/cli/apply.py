@@ -96,12 +96,17 @@ class _Chosen:
         return dataset.dataset if isinstance(dataset, Subset) else dataset
 
     @property
-    def rows(self) -> list[int]:
-        """The m places of what is kept, in the whole source."""
+    def places(self) -> list[int]:
+        """The m indices of what is kept, in the whole dataset."""
         dataset = self.opened.dataset
-        rows = dataset.indices if isinstance(dataset, Subset) else range(len(dataset))
-        rows = rows if self.opened.rows is None else self.opened.rows
-        return [rows[i] for i in self.kept.tolist()]
+        places = dataset.indices if isinstance(dataset, Subset) else range(len(dataset))
+        return [places[i] for i in self.kept.tolist()]
+
+    @property
+    def rows(self) -> list[int]:
+        """The m numbers of the rows of a table that are kept."""
+        rows = self.opened.rows
+        return self.places if rows is None else [rows[i] for i in self.kept.tolist()]
 
     @property
     def names(self) -> list[str]:
@@ -130,7 +135,8 @@ def run(args: argparse.Namespace) -> None:
 def _check_kinds(args: argparse.Namespace) -> None:
     """Raise UsageError where there is nothing to copy, or an output of another kind."""
     source, ending = args.source, table_ending(args.source)
-    if source.partition(":")[0] in KNOWN:
+    name, colon, _ = source.partition(":")
+    if colon and name in KNOWN:
         raise _no_files(args)
     if Path(source).suffix.lower() in ARRAYS and not Path(source).is_dir():
         raise UsageError(
@@ -228,8 +234,7 @@ def _to_folder(chosen: _Chosen, args: argparse.Namespace) -> str:
     files = place(_kept_files(chosen))
     _check_read_again(files)
     if isinstance(dataset, ClassFolders):
-        everything = [Placed(path, "") for path, _ in dataset.samples]
-        check_apart(folder, Path(dataset.root), everything)
+        check_apart(folder, Path(dataset.root), [path for path, _ in dataset.samples])
     if args.dry_run:
         return ""
     before = copy_files(files, folder, link=args.link, progress=shows_progress(args))
@@ -242,8 +247,8 @@ def _to_folder(chosen: _Chosen, args: argparse.Namespace) -> str:
 def _kept_files(chosen: _Chosen) -> Iterator[Kept]:
     """Yield the files that are kept, with their labels and the names below these."""
     dataset = chosen.dataset
-    for row, label in zip(chosen.rows, chosen.names, strict=True):
-        path = dataset.samples[row][0]
+    for index, label in zip(chosen.places, chosen.names, strict=True):
+        path = dataset.samples[index][0]
         if isinstance(dataset, ClassFolders):
             own, *parts = Path(path).relative_to(dataset.root).parts
             yield Kept(path, label, "/".join(parts), stays=own == label)

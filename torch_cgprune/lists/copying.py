@@ -9,12 +9,12 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from tqdm.auto import tqdm
 
-from torch_cgprune.errors import Argument, DetailedError, Message
+from torch_cgprune.errors import Argument, ArgumentValueError, Message
 from torch_cgprune.lists.placing import Placed
 from torch_cgprune.utils.files import replacing
 
@@ -22,11 +22,8 @@ from torch_cgprune.utils.files import replacing
 OWN = ".torch-cgprune-apply"
 _NOTE, _HALF = "plan", "half"
 
-_LINKLESS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EACCES}
-
-
-class LinkError(DetailedError, OSError):
-    """A hard link cannot be made."""
+# Where there can be no hard link: another disk, a file of another owner, a disk that knows none.
+_LINKLESS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
 
 def copy_files(
@@ -48,7 +45,7 @@ def copy_files(
 
     Raises:
         FileExistsError: the folder holds something else.
-        LinkError: a hard link cannot be made there.
+        ArgumentValueError: a hard link cannot be made there.
         OSError: an origin that is gone, is no file, or changes meanwhile; a full or read-only disk.
 
     """
@@ -67,18 +64,18 @@ def copy_files(
     return len(done)
 
 
-def check_apart(folder: Path, root: Path, files: Sequence[Placed]) -> None:
+def check_apart(folder: Path, root: Path, files: Iterable[str]) -> None:
     """Raise ValueError where a new folder would be a part of its source, or the source one of it.
 
     Args:
         folder: the new one.
         root: the folder of the source.
-        files: of the source; links may lead out of its root.
+        files: paths of the source's files; links may lead out of its root.
 
     """
     target, source = folder.resolve(), root.resolve()
     above = {target, *target.parents}
-    homes = {Path(home).resolve() for home in {os.path.dirname(file.origin) for file in files}}  # noqa: PTH120
+    homes = {Path(home).resolve() for home in {os.path.dirname(file) for file in files}}  # noqa: PTH120
     if source in above or target in source.parents or homes & above:
         raise ValueError(
             f"The folder {str(folder)!r} must not be in the source {str(root)!r}, nor the source "
@@ -129,13 +126,12 @@ def _begin(folder: Path, plan: str) -> None:
         )
     try:
         (folder / OWN).mkdir(parents=True, exist_ok=True)
-        with replacing(folder / OWN / _NOTE) as temporary:
-            temporary.write_text(plan, encoding="utf-8")
     except OSError as error:
         raise OSError(
-            f"The folder {str(folder)!r} cannot be written ({error.strerror or error}). Name a "
-            "folder elsewhere."
+            f"The folder {str(folder)!r} cannot be written ({error.strerror}). Name one elsewhere."
         ) from error
+    with replacing(folder / OWN / _NOTE) as temporary:
+        temporary.write_text(plan, encoding="utf-8")
 
 
 def _fingerprint(files: Sequence[Placed], states: dict[str, os.stat_result]) -> str:
@@ -220,8 +216,8 @@ def _bring(file: Placed, folder: Path, state: os.stat_result, *, link: bool) -> 
             _copy(file.origin, folder / OWN / _HALF, target, state)
     except OSError as error:
         if link and error.errno in _LINKLESS:
-            raise LinkError(
-                "There can be no hard link from %r to %r (%s): it may be on another disk.",
+            raise ArgumentValueError(
+                "There can be no hard link from %r to %r (%s).",
                 file.origin,
                 str(target),
                 error.strerror,
@@ -229,8 +225,9 @@ def _bring(file: Placed, folder: Path, state: os.stat_result, *, link: bool) -> 
                 cure=Message("Leave out %s to copy.", Argument("link", "True")),
             ) from error
         raise OSError(
-            f"The file {file.origin!r} cannot be brought to {str(target)!r}: {error}. What is done "
-            "stays: mend the cause and call this again, and it goes on."
+            f"The file {file.origin!r} cannot be brought to {str(target)!r} "
+            f"({error.strerror or error}). What is done stays: mend the cause and call this again, "
+            "and it goes on."
         ) from error
 
 
