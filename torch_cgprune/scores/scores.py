@@ -12,6 +12,7 @@ from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError, Message
 from torch_cgprune.inputs.labels import ClassName
+from torch_cgprune.scores import groups, shown
 from torch_cgprune.scores.calibration import Calibration, measure
 from torch_cgprune.scores.file import read_scores, write_scores
 from torch_cgprune.scores.histogram import histogram
@@ -131,6 +132,14 @@ class CGScores:
             # Frozen for others; as a field it goes along into what replaces these scores.
             object.__setattr__(self, "judgement", made)
         return self.judgement
+
+    @cached_property
+    def copy_groups(self) -> Tensor:
+        """(n,) int64 number of the group of copies that each example is in; -1 without a copy.
+
+        Groups are numbered by their first members. Copies are examples of the same content.
+        """
+        return groups.copy_groups(self.digests, None)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -262,26 +271,11 @@ class CGScores:
 
     @property
     def _title(self) -> str:
-        options = ", ".join(f"{k}={_brief(v)}" for k, v in self.metadata.get("options", {}).items())
-        return f"{len(self)} examples, {len(self.classes)} classes, {options}"
+        return shown.title(len(self), len(self.classes), self.metadata.get("options", {}))
 
     @property
     def _lines(self) -> list[str]:
-        low, high = self.values.aminmax()
-        suspects, conflicts = int(self.suspects.sum()), int(self.conflicts.sum())
-        return [
-            f"values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}",
-            f"suspects: {suspects} ({suspects / len(self):.1%}), "
-            f"{suspicion_rule(self)} rule"
-            + (f"; {conflicts} in conflict with a copy" if conflicts else ""),
-        ]
-
-
-def _brief(value: Any) -> str:
-    """Show an option; the runs per class as a range."""
-    if isinstance(value, list):
-        return str(value[0]) if len({*value}) == 1 else f"{min(value)}..{max(value)}"
-    return repr(value)
+        return shown.lines(self.values, self.suspects, self.conflicts, suspicion_rule(self))
 
 
 def repeats(scores: CGScores) -> Tensor:
