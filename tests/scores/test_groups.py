@@ -3,7 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torch_cgprune import cg_scores
-from torch_cgprune.scores.groups import copy_groups, first_alike
+from torch_cgprune.scores.groups import (
+    copy_groups,
+    first_alike,
+    later_copies,
+    of_several_labels,
+)
 
 DIGESTS = st.lists(st.integers(0, 8), min_size=1, max_size=20)
 
@@ -52,3 +57,22 @@ def test_copies_among_the_examples_are_grouped_whatever_their_labels(rng):
     scores = cg_scores(x, [0, 1] * 6, progress=False)
     groups = {1: 0, 11: 0, 2: 1, 7: 1, 9: 1}
     assert scores.copy_groups.tolist() == [groups.get(i, -1) for i in range(12)]
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(-1, 3), st.integers(0, 2), st.booleans()), min_size=1, max_size=25
+    )
+)
+def test_one_of_every_label_in_a_group_is_kept_rather_one_that_is_not_suspected(rows):
+    groups, labels, suspects = (torch.tensor(column) for column in zip(*rows, strict=True))
+    later = later_copies(groups, labels, suspects).tolist()
+    for i, (group, label, suspected) in enumerate(rows):
+        alike = [j for j, row in enumerate(rows) if row[:2] == (group, label)]
+        kept = min(alike, key=lambda j: (rows[j][2], j))
+        assert later[i] == (group >= 0 and i != kept), (i, suspected)
+    found = of_several_labels(groups, labels).tolist()
+    assert found == [
+        len({label for g, label, _ in rows if g == group}) > 1
+        for group in range(max(row[0] for row in rows) + 1)
+    ]

@@ -46,6 +46,48 @@ def copy_groups(digests: Tensor, pairs: Tensor | None) -> Tensor:
     return groups[first].where(sizes[first] > 1, -1)
 
 
+def later_copies(groups: Tensor, labels: Tensor, suspects: Tensor) -> Tensor:
+    """Return which copies are not needed: of every label in a group, one is.
+
+    Args:
+        groups: (n,) int64 as :func:`copy_groups` returns them.
+        labels: (n,) int64 class codes.
+        suspects: (n,) bool, of which another is rather kept; else the first is.
+
+    Returns:
+        (n,) bool.
+
+    Example:
+        >>> groups, labels = torch.tensor([0, 0, 0, 0, -1]), torch.tensor([5, 5, 5, 6, 5])
+        >>> later_copies(groups, labels, torch.tensor([True, False, False, False, False]))
+        tensor([ True, False,  True, False, False])
+
+    """
+    n = len(groups)
+    order = torch.arange(n, device="cpu") + n * suspects
+    _, kinds = _kinds(groups, labels).unique(return_inverse=True)
+    least = order.new_full((n,), 2 * n).scatter_reduce_(0, kinds, order, "amin")
+    return (groups >= 0) & (order > least[kinds])
+
+
+def of_several_labels(groups: Tensor, labels: Tensor) -> Tensor:
+    """Return (m,) bool, which of m groups have members of different labels.
+
+    Args:
+        groups: (n,) int64 as :func:`copy_groups` returns them.
+        labels: (n,) int64 class codes.
+
+    """
+    kinds = _kinds(groups, labels)[groups >= 0].unique()
+    several: Tensor = (kinds // (int(labels.max()) + 1)).bincount() > 1
+    return several
+
+
+def _kinds(groups: Tensor, labels: Tensor) -> Tensor:
+    """Return (n,) int64, equal for the same group and label."""
+    return groups * (int(labels.max()) + 1) + labels
+
+
 def _joined(root: Tensor, pairs: Tensor) -> Tensor:
     """Return (n,) the lowest member of every example's group, where pairs join groups.
 
