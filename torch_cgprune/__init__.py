@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # for who reads or checks the code; a name is imported when i
         WindowSampler,
     )
     from torch_cgprune.scores import CGScores
-    from torch_cgprune.scoring import cg_scores
+    from torch_cgprune.scoring import NearCopies, cg_scores, near_copies
 
 __all__ = [
     "CGScoredDataset",
@@ -44,6 +44,7 @@ __all__ = [
     "DistributedWindowSampler",
     "Encoder",
     "LinearSchedule",
+    "NearCopies",
     "NoiseRate",
     "NoiseReport",
     "NotPositiveDefiniteError",
@@ -54,6 +55,7 @@ __all__ = [
     "WindowSampler",
     "cg_scores",
     "estimate_noise_rate",
+    "near_copies",
     "noise_report",
 ]
 
@@ -67,6 +69,7 @@ _HOMES = {
     "DistributedWindowSampler": "samplers",
     "Encoder": "encoders",
     "LinearSchedule": "policies",
+    "NearCopies": "scoring",
     "NoiseRate": "noise",
     "NoiseReport": "noise",
     "NotPositiveDefiniteError": "errors",
@@ -77,6 +80,7 @@ _HOMES = {
     "WindowSampler": "samplers",
     "cg_scores": "scoring",
     "estimate_noise_rate": "noise",
+    "near_copies": "scoring",
     "noise_report": "noise",
 }
 

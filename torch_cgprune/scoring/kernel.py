@@ -18,7 +18,7 @@ _CHUNK_ROWS = 1024
 # core's cache holds, and enough to keep a GPU busy.
 _CHUNK_ON_CPU, _CHUNK_ON_GPU = 2**18, 2**24
 # Those of which pairs are taken, which takes 40 bytes for each, at the worst.
-_CHUNK_OF_PAIRS = 2**22
+CHUNK_OF_PAIRS = 2**22
 
 # Above this cosine (0.8 degrees) entries are computed from differences of rows.
 _CLOSE = 1 - 1e-4
@@ -127,22 +127,18 @@ def gram_tile(
     own.zero_()  # no close pair
     limit = _CHUNK_ON_CPU if out.device.type == "cpu" else _CHUNK_ON_GPU
     if finder is not None:
-        limit = min(limit, _CHUNK_OF_PAIRS)
+        limit = min(limit, CHUNK_OF_PAIRS)
     step = max(1, limit // (len(out) * stop))
     twins = []
     for first in range(start, stop, step):
         part = out[:, first - start : first - start + step]
         part.clamp_(-1, 1)  # rounding may push a product of unit rows past 1, where arccos is NaN
-        found = (part >= min(_CLOSE, 1 if finder is None else finder.above)).nonzero()
-        cosines = part[found.unbind(1)].double()
+        above = 1.0 if finder is None else finder.above
+        found = close_entries(part, rows[:, first : first + step], rows, above)
         part.mul_(torch.acos(part).div_(-2 * math.pi).add_(0.5))
-        found[:, 1] += first
-        close = cosines >= _CLOSE
-        angles = small_angles(rows, rows, found[close])
-        twins.append(_refine(part, first, found[close], angles))
+        twins.append(_refine(part, first, found))
         if finder is not None:
-            cosines[close] = angles.double().cos()
-            finder.add(found, cosines)
+            finder.add(found.entries + found.entries.new_tensor([0, first, 0]), found.cosines)
     own.fill_(0.5)
     return torch.cat(twins, dim=1)
 
@@ -152,29 +148,53 @@ def twin_angle(dtype: torch.dtype) -> float:
     return 1000 * torch.finfo(dtype).eps
 
 
-def small_angles(rows: Tensor, others: Tensor, entries: Tensor) -> Tensor:
-    """Return (m,) angles between close rows, from the length of their difference.
+class CloseEntries(NamedTuple):
+    """Entries of matrices of cosines that are close to 1.
 
-    The cosine of a small angle keeps only half of its digits.
-
-    Args:
-        rows: (B, n, d) unit rows.
-        others: (B, n', d) unit rows.
-        entries: (m, 3) int64 which of the B, row and other row of each pair.
+    Attributes:
+        entries: (m, 3) int64 matrix, row and column.
+        cosines: (m,) float64.
+        small: (m,) bool, those of small angles.
+        angles: of these, in radians.
 
     """
+
+    entries: Tensor
+    cosines: Tensor
+    small: Tensor
+    angles: Tensor
+
+
+def close_entries(products: Tensor, rows: Tensor, others: Tensor, above: float) -> CloseEntries:
+    """Return the entries of a cosine from ``above`` on, and all those of small angles.
+
+    The cosine of a small angle keeps only half of its digits: it is computed anew, from the length
+    of the difference.
+
+    Args:
+        products: (B, a, b) products of unit rows.
+        rows: (B, a, d) these rows.
+        others: (B, b or more, d) those they are multiplied with.
+        above: the least cosine.
+
+    """
+    entries = (products >= min(_CLOSE, above)).nonzero()
+    cosines = products[entries.unbind(1)].double()
+    small = cosines >= _CLOSE
     chords = [
         torch.linalg.vector_norm(rows[b, i] - others[b, j], dim=1)
-        for b, i, j in (part.unbind(1) for part in entries.split(_CHUNK_ROWS))
+        for b, i, j in (part.unbind(1) for part in entries[small].split(_CHUNK_ROWS))
     ]
-    return 2 * torch.asin(torch.cat(chords) / 2)
+    angles = 2 * torch.asin(torch.cat(chords) / 2)
+    cosines[small] = angles.double().cos()
+    return CloseEntries(entries, cosines, small, angles)
 
 
-def _refine(out: Tensor, start: int, entries: Tensor, angles: Tensor) -> Tensor:
-    """Compute entries of rows from ``start`` on anew, from their angles; return the twins."""
-    b, i, j = entries.unbind(1)
-    out[b, i - start, j] = angles.cos() * (math.pi - angles) / (2 * math.pi)
+def _refine(out: Tensor, start: int, found: CloseEntries) -> Tensor:
+    """Compute entries of rows from ``start`` on anew, from small angles; return the twins."""
+    angles, (b, i, j) = found.angles, found.entries[found.small].unbind(1)
+    out[b, i, j] = angles.cos() * (math.pi - angles) / (2 * math.pi)
     twins = torch.zeros(out.shape[:2], dtype=torch.bool, device=out.device)
-    twin = (j < i) & (angles < twin_angle(out.dtype))
-    twins[b[twin], i[twin] - start] = True
+    twin = (j < start + i) & (angles < twin_angle(out.dtype))
+    twins[b[twin], i[twin]] = True
     return twins

@@ -64,8 +64,7 @@ def resolve_options(
 
     """
     check_choice("method", "cg_scores", method, METHODS)
-    name = str(dtype).removeprefix("torch.")
-    check_choice("dtype", "cg_scores", name, _DTYPES)
+    name = dtype_name(dtype, "cg_scores")
     if not isinstance(standardise, bool):
         raise wrong_type("standardise", "cg_scores", "True or False", standardise)
     n = sum(counts)
@@ -103,6 +102,11 @@ def log_choices(options: dict[str, Any], requested: dict[str, Any], n: int) -> N
         _log.info("method='auto' takes %r for n = %d", options["method"], n)
     if options["method"] == "stochastic" and requested.get("runs") is None:
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
+
+
+def dtype_name(dtype: object, owner: str) -> str:
+    """Return the name of a dtype in which is computed; ``owner`` takes it as an argument."""
+    return check_choice("dtype", owner, str(dtype).removeprefix("torch."), _DTYPES)
 
 
 def _near(near: object, method: str) -> float:
