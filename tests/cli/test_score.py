@@ -20,10 +20,10 @@ def folder(tmp_path):
 @pytest.mark.parametrize(("asked", "taken"), [(None, 3), (0, 0), (2, 2)])
 def test_image_files_are_read_by_processes_unless_told_otherwise(asked, taken, folder, monkeypatch):
     monkeypatch.setattr(score, "workers_for", lambda n: n - 1)
-    assert score._workers(open_source(str(folder), progress=False), asked) == taken
+    assert score.workers_of(open_source(str(folder), progress=False), asked) == taken
 
 
 def test_arrays_are_read_in_this_process(tmp_path, monkeypatch):
     monkeypatch.setattr(score, "workers_for", lambda n: n)
     np.savez(tmp_path / "x.npz", features=np.ones((4, 2)), labels=[0, 1, 0, 1])
-    assert score._workers(open_source(str(tmp_path / "x.npz"), progress=False), None) is None
+    assert score.workers_of(open_source(str(tmp_path / "x.npz"), progress=False), None) is None

@@ -1,4 +1,4 @@
-"""The command line: ``torch-cgprune score``, ``select``, ``report`` and ``info``."""
+"""The command line: ``torch-cgprune score``, ``select``, ``report``, ``info`` and ``near``."""
 
 from torch_cgprune.cli.entry import main
 

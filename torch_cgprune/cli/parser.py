@@ -11,6 +11,7 @@ _DOES = {
     "select": "list what to keep",
     "report": "write an HTML page",
     "info": "show what is in scores",
+    "near": "find near copies between a training and a test set",
 }
 
 

@@ -120,7 +120,7 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
             features=opened.features,
             labels=opened.labels,
             transform=opened.transform,
-            num_workers=_workers(opened, args.num_workers),
+            num_workers=workers_of(opened, args.num_workers),
             on_mismatch="recompute" if args.overwrite else "error",
             device=args.device,
             dtype=getattr(torch, args.dtype),
@@ -129,16 +129,16 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
             **{name: getattr(args, name) for name in _SCORING},
         )
     except UnreadableImageError as error:
-        raise _all_unreadable(opened, progress=progress) from error
+        raise all_unreadable(opened, progress=progress) from error
 
 
-def _workers(opened: Opened, asked: int | None) -> int | None:
+def workers_of(opened: Opened, asked: int | None) -> int | None:
     """Return how many processes read: image files are each opened anew, wherever that is."""
     own_files = opened.features is None and find_names(opened.dataset) is not None
     return workers_for(len(opened.dataset)) if asked is None and own_files else asked
 
 
-def _all_unreadable(opened: Opened, *, progress: bool) -> UnreadableImageError:
+def all_unreadable(opened: Opened, *, progress: bool) -> UnreadableImageError:
     """Look for the other files that cannot be read too: there is seldom one alone."""
     bad = unreadable(opened.dataset, progress=progress)
     paths = [opened.dataset.samples[i][0] for i in bad]

@@ -114,10 +114,14 @@ def _matrix(rows: Any, name: str) -> Tensor:
 
 def _of_others(error: TypeError | ValueError) -> TypeError | ValueError:
     """Return an error of the 'features' as one of the 'others'."""
-    text = str(error).replace("'features'", "'others'")
+    said = [
+        part.replace("'features'", "'others'") if isinstance(part, str) else part
+        for part in error.args
+    ]
     if isinstance(error, ArgumentValueError):
-        return ArgumentValueError("%s", text, parameter="others", rows=error.rows)
-    return type(error)(text)
+        how: dict[str, Any] = {"rows": error.rows, "cure": error.cure}
+        return ArgumentValueError(*said, parameter="others", **how)
+    return type(error)(*said)
 
 
 def _check_lengths(d: int, theirs: int) -> None:
