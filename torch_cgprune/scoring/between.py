@@ -53,8 +53,8 @@ def near_copies(
     Args:
         features: (n, ...) numbers, as :func:`cg_scores` takes them; rows are scaled to unit norm.
         others: (m, ...) numbers of the same kind and length.
-        near: cosine, in (0, 1], from which two examples are near copies; 1 finds exact ones alone,
-            equal up to scale. In float32 a cosine is good to 1e-5, from 0.9999 on to more digits.
+        near: cosine, in (0, 1], from which two examples are near copies; see :func:`cg_scores`. 1
+            finds exact ones alone, equal up to scale.
         device: where to compute; None as for :func:`cg_scores`.
         dtype: ``torch.float32`` or ``torch.float64``.
         progress: show a progress bar.

@@ -17,7 +17,7 @@ _CHUNK_ROWS = 1024
 # Entries whose arccos is taken at a time, which takes a temporary of as many numbers: what a
 # core's cache holds, and enough to keep a GPU busy.
 _CHUNK_ON_CPU, _CHUNK_ON_GPU = 2**18, 2**24
-# Those of which pairs are taken, which takes 40 bytes for each, at the worst.
+# Those of which pairs are taken, which takes up to 170 bytes for each: 0.7 GB where all are close.
 CHUNK_OF_PAIRS = 2**22
 
 # Above this cosine (0.8 degrees) entries are computed from differences of rows.

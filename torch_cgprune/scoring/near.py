@@ -38,6 +38,8 @@ class Closest:
     def add(self, pairs: Tensor, cosines: Tensor) -> None:
         """Take in (m, 2) int64 pairs of (m,) float64 cosines, as far as they are wanted."""
         wanted = cosines >= self.above
+        if not wanted.any():
+            return
         self._waiting.append((pairs[wanted], cosines[wanted]))
         self._count += int(wanted.sum())
         if self._count > 2 * self.limit:
