@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # for who reads or checks the code; a name is imported when i
         WindowSampler,
     )
     from torch_cgprune.scores import CGScores
-    from torch_cgprune.scoring import cg_scores
+    from torch_cgprune.scoring import NearCopies, cg_scores, near_copies
 
 __all__ = [
     "CGScoredDataset",
@@ -45,6 +45,7 @@ __all__ = [
     "DistributedWindowSampler",
     "Encoder",
     "LinearSchedule",
+    "NearCopies",
     "NoiseRate",
     "NoiseReport",
     "NotPositiveDefiniteError",
@@ -56,6 +57,7 @@ __all__ = [
     "cg_scores",
     "estimate_noise_rate",
     "load_image",
+    "near_copies",
     "noise_report",
 ]
 
@@ -69,6 +71,7 @@ _HOMES = {
     "DistributedWindowSampler": "samplers",
     "Encoder": "encoders",
     "LinearSchedule": "policies",
+    "NearCopies": "scoring",
     "NoiseRate": "noise",
     "NoiseReport": "noise",
     "NotPositiveDefiniteError": "errors",
@@ -80,6 +83,7 @@ _HOMES = {
     "cg_scores": "scoring",
     "estimate_noise_rate": "noise",
     "load_image": "inputs.image_loader",
+    "near_copies": "scoring",
     "noise_report": "noise",
 }
 

@@ -53,6 +53,28 @@ def usage(capsys, *argv):
     return capsys.readouterr().err
 
 
+def test_near_copies_are_asked_for_and_left_out(tmp_path, capsys):
+    """Row 12 is nearly row 3, of the same class: files without pairs are of other options."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(N, 6)).astype(np.float32)
+    features[12] = features[3] + 0.01
+    np.savez(tmp_path / "data.npz", features=features, labels=np.arange(N) % 3)
+    path = tmp_path / "s.safetensors"
+    argv = ["score", tmp_path / "data.npz", "-o", path]
+    assert run(capsys, *argv, "-q")[0] == 0
+    code, _, err = run(capsys, *argv, "--near", 0.999)
+    assert (code, "near is None there and 0.999 here" in err) == (1, True)
+    code, said, _ = run(capsys, *argv, "--near", 0.999, "--overwrite", "--json")
+    assert json.loads(said)["near_copies"]["pairs"] == 1
+    assert CGScores.load(path).near_copies.tolist() == [[3, 12]]
+    code, said, _ = run(capsys, "select", path, "--keep", 1, "--exclude", "copies")
+    assert (code, len(said.splitlines())) == (0, N - 1)
+    code, _, err = run(capsys, *argv, "--near", 0.9, "--method", "stochastic", "--overwrite")
+    assert code == 1
+    assert "option --near must be None for the method 'stochastic'" in err
+    assert "--method exact or local" in err
+
+
 def test_score_is_the_librarys(arrays, capsys):
     out = arrays.with_name("s.safetensors")
     options = ["--method", "local", "--runs", 2, "--block-size", 16, "--seed", 3, "--ridge", 0.1]
@@ -603,7 +625,16 @@ def test_without_the_extra_the_cure_is_named(scored, tmp_path, capsys, monkeypat
 
 def test_every_command_has_an_example_in_its_help(capsys):
     commands = build_parser()._subparsers._group_actions[0].choices
-    assert {*commands} == {"score", "encode", "select", "suspects", "apply", "report", "info"}
+    assert {*commands} == {
+        "score",
+        "encode",
+        "select",
+        "suspects",
+        "apply",
+        "report",
+        "info",
+        "near",
+    }
     for name in commands:
         with pytest.raises(SystemExit) as stop:
             main([name, "--help"])

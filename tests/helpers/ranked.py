@@ -11,9 +11,9 @@ from torch_cgprune import CGScoredDataset, CGScores, cg_scores
 from torch_cgprune.scoring import blocks, problem
 
 METHODS = {
-    "exact": {"method": "exact"},
+    "exact": {"method": "exact", "near": 0.9},
     "auto": {"method": "exact", "ridge": "auto"},
-    "local": {"method": "local", "block_size": 19, "runs": 3},
+    "local": {"method": "local", "block_size": 19, "runs": 3, "near": 0.9},
     "stochastic": {"method": "stochastic", "ratio": 1, "runs": 3},
     "standardised": {"method": "local", "block_size": 19, "runs": 2, "standardise": True},
 }

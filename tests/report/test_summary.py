@@ -136,6 +136,21 @@ def test_copies_and_conflicts_are_counted():
     assert (facts(plain())["duplicates"], facts(plain())["conflicts"]) == (0, 0)
 
 
+def test_near_copies_are_counted_where_somebody_looked_for_them():
+    assert facts(with_copies())["near_copies"] is None
+    assert "near copies" not in in_words(facts(with_copies()))
+    x = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
+    x[[5, 6, 9]] = x[[2, 2, 4]] * (1 + 1e-3 * torch.arange(5))
+    found = facts(cg_scores(x, torch.arange(60) % 3, near=0.999, progress=False))
+    counts = {"cosine": 0.999, "pairs": 3, "groups": 2, "groups_of_several_labels": 2}
+    assert found["near_copies"] == counts
+    line = (
+        "near copies  3 pairs of cosine 0.999 or more; in all 2 groups of copies, 2 of them with "
+        "different labels"
+    )
+    assert line in in_words(found).splitlines()
+
+
 def test_the_text_has_the_counts_in_it():
     known = with_metadata(
         with_copies(), source={"source": "animals/train", "skipped": ["a.jpg", "b.jpg"]}

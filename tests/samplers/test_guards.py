@@ -229,3 +229,49 @@ def test_what_was_asked_for_is_no_surprise(clean):
     assert said(lambda: PrunedSampler(clean, **asked, balanced=True))[0] == []
     (message,), _ = said(lambda: PrunedSampler(clean, **{**asked, "fraction": 0.6}))
     assert message.startswith("The noise filter drops more than half of ")
+
+
+def with_copies(noise, near):
+    """Three classes of twenty; of the first, fifteen are nearly the first of them."""
+    rng = torch.Generator().manual_seed(0)
+    x, codes = torch.randn(60, 8, generator=rng), torch.arange(60) // 20
+    x[5:20] = x[0] + noise * torch.randn(15, 8, generator=rng)
+    x[50] = x[30]  # of another label
+    return cg_scores(x, codes, near=near, progress=False)
+
+
+@pytest.mark.parametrize(("noise", "near"), [(0, None), (0, 0.99), (0.01, 0.99)])
+def test_copies_are_excluded_but_for_one_of_each_label(noise, near):
+    scores = with_copies(noise, near)
+    for make in (
+        lambda: PrunedSampler(scores, 1, exclude="copies"),
+        lambda: PrunedSampler(scores, 1, "random", exclude="copies"),
+        lambda: WindowSampler(scores, 0, 1, exclude="copies"),
+    ):
+        (message,), sampler = said(make)
+        group = [0, *range(5, 20)]
+        left = {*range(60)} - {*group}
+        assert left < {*sampler.selection.tolist()}  # 30 and 50 have different labels
+        assert len({*sampler.selection.tolist()} & {*group}) == 1
+        assert message == (
+            "exclude='copies' leaves out more than half of '0'. Look at the copies on the report's "
+            "page; if they are none, score with a higher 'near'."
+        )
+
+
+def test_the_noise_filter_goes_with_the_copies():
+    scores = with_copies(0, None)
+    sampler = said(lambda: PrunedSampler(scores, policy="noise-filter", exclude="copies"))[1]
+    out = scores.suspects | scores.later_copies
+    assert sampler.selection.tolist() == (~out).nonzero().flatten().tolist()
+
+
+def test_near_copies_are_no_copies_to_who_has_not_looked_for_them():
+    messages, sampler = said(lambda: PrunedSampler(with_copies(0.01, None), 1, exclude="copies"))
+    assert messages == []
+    assert len(sampler) == 60
+
+
+def test_a_pair_does_not_say_which_are_copies():
+    with pytest.raises(TypeError, match=r"'copies' for a CGScoredDataset .* which are copies"):
+        PrunedSampler(([1.0, 2.0], [0, 1]), 0.5, exclude="copies")

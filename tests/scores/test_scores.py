@@ -42,6 +42,31 @@ def test_saving_and_loading_gives_the_same(scores, tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) & 0o044  # others in the group may load it
 
 
+def test_near_copies_are_saved_too_where_they_were_asked_for(tmp_path, rng):
+    path, x = tmp_path / "s.safetensors", torch.randn(20, 2, generator=rng)
+    for near, pairs in ((0.99, 5), (1, 0)):
+        scores = cg_scores(x, [0, 1] * 10, near=near, progress=False)
+        assert len(scores.near_copies) >= pairs
+        scores.save(path)
+        loaded = CGScores.load(path)
+        for name in ("near_copies", "near_cosines", "copy_groups", "later_copies"):
+            assert torch.equal(getattr(loaded, name), getattr(scores, name))
+    cg_scores(x, [0, 1] * 10, progress=False).save(path)
+    assert CGScores.load(path).near_copies is CGScores.load(path).near_cosines is None
+
+
+def test_a_file_from_before_there_were_pairs_tells_of_its_twins(tmp_path, rng):
+    path = tmp_path / "s.safetensors"
+    cg_scores(torch.randn(20, 5, generator=rng), [0, 1] * 10, progress=False).save(path)
+    tensors, strings = read_safetensors(path)
+    assert strings.pop("twins") == "0"
+    save_file(tensors, path, {**strings, "near_copies": "3"})
+    loaded = CGScores.load(path)
+    assert loaded.near_copies is None
+    assert loaded.metadata["twins"] == 3
+    assert "near_copies" not in loaded.metadata
+
+
 def test_scores_of_one_class_are_saved_too(tmp_path, rng):
     alone = cg_scores(torch.randn(6, 4, generator=rng), [7] * 6, progress=False)
     alone.save(tmp_path / "s.safetensors")

@@ -13,7 +13,7 @@ from torch_cgprune.scoring.score import score_within
 
 METHODS = {
     "stochastic": {"method": "stochastic", "ratio": 1, "runs": 4},
-    "local": {"method": "local", "block_size": 12, "runs": 4},
+    "local": {"method": "local", "block_size": 12, "runs": 4, "near": 0.6},
 }
 BLOCKS = {"stochastic": 3, "local": 5}  # a run
 ONE_AT_A_TIME = Limits(batch=0)
@@ -62,7 +62,7 @@ def test_a_resumed_scoring_is_bit_identical(data, options, tmp_path, monkeypatch
     assert counted == [2]  # finished runs were not done again
     for name in NAMES:
         assert torch.equal(getattr(resumed, name), getattr(whole, name))
-    for name in ("own", "rival", "margin", "loo"):
+    for name in ("own", "rival", "margin", "loo", "near_copies", "near_cosines"):
         ours, theirs = getattr(resumed, name), getattr(whole, name)
         assert ours is theirs is None or torch.equal(ours, theirs)
     assert [*tmp_path.iterdir()] == []

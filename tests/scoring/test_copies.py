@@ -97,7 +97,7 @@ def test_one_pixel_level_apart_float32_agrees_with_float64(rng):
     doubled = torch.cat([x, NEAR["one pixel level"](x[:50])])
     labels = torch.cat([codes, codes[:50]])
     single, double = (score(doubled, labels, dtype=t) for t in (torch.float32, torch.float64))
-    assert single.metadata["near_copies"] == 0
+    assert single.metadata["twins"] == 0
     torch.testing.assert_close(single.values, double.values, rtol=0.05, atol=0.05)
 
 
@@ -122,5 +122,5 @@ def test_copies_in_conflict_are_no_near_copies(caplog):
     x[7] = x[4]
     scores = cg_scores(x, torch.arange(30) % 2, progress=False)
     assert scores.conflicts.nonzero().flatten().tolist() == [4, 7]
-    assert scores.metadata["near_copies"] == 0
+    assert scores.metadata["twins"] == 0
     assert "but for rounding" not in caplog.text

@@ -29,6 +29,10 @@ def test_ranks_share_the_work_to_the_same_scores(processes, tmp_path):
                 assert torch.equal(ours, getattr(got[0], tensor))  # the same on all ranks
                 torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-9)
         assert got[0].metadata == expected.metadata
+        for scores in got if "near" in options else ():
+            assert len(scores.near_copies) > 5
+            assert torch.equal(scores.near_copies, expected.near_copies)
+            torch.testing.assert_close(scores.near_cosines, expected.near_cosines)
 
 
 def test_a_dataset_is_scored_together_and_written_once(tmp_path):

@@ -448,7 +448,7 @@ def test_near_copies_are_found_in_every_block_of_a_batch(x):
     counts = set()
     for numbers in (0, 2**22):
         scores = score(both, codes, method="local", block_size=20, limits=Limits(batch=numbers))
-        counts.add(scores.metadata["near_copies"])
+        counts.add(scores.metadata["twins"])
     (count,) = counts
     assert count > 0
 

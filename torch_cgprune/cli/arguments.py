@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from torch_cgprune.cli import apply, encode, info, report, score, select, suspects
+from torch_cgprune.cli import apply, encode, info, near, report, score, select, suspects
 
 # Each module has ``add_options``, ``run`` and ``EXAMPLES``.
 _COMMANDS = {
@@ -15,6 +15,7 @@ _COMMANDS = {
     "apply": apply,
     "report": report,
     "info": info,
+    "near": near,
 }
 
 

@@ -14,6 +14,7 @@ _DOES = {
     "apply": "write a dataset of what a list keeps",
     "report": "write an HTML page",
     "info": "show what is in scores",
+    "near": "find near copies between a training and a test set",
 }
 
 

@@ -22,7 +22,7 @@ from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring.options import METHODS
 
-_SCORING = ("method", "ratio", "runs", "block_size", "ridge", "standardise", "seed")
+_SCORING = ("method", "ratio", "runs", "block_size", "ridge", "standardise", "near", "seed")
 
 
 EXAMPLES = """examples:
@@ -60,6 +60,12 @@ def _add_scoring(scoring: Any) -> None:
         "--standardise",
         action="store_true",
         help="bring columns of different units to mean 0 and deviation 1",
+    )
+    scoring.add_argument(
+        "--near",
+        type=real("(0, 1]"),
+        metavar="X",
+        help="exact, local: find near copies, of this cosine or more, as 0.99",
     )
     scoring.add_argument(
         "--runs", type=integer(1), metavar="N", help="local, stochastic: draws to average"

@@ -41,6 +41,7 @@ examples:
   torch-cgprune select animals.safetensors --keep 0.6 --exclude suspects -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.6 --exclude relabel.csv -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.6 --dropped -o dropped.txt
+  torch-cgprune select animals.safetensors --keep 1 --exclude copies -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.1 --policy stratified | head"""
 
 
@@ -67,7 +68,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--fraction", type=real("(0, 1)"), metavar="X", help="noise-filter: share to drop"
     )
     policy.add_argument(
-        "--exclude", metavar="FILE", help="a list of examples to leave out first, or: suspects"
+        "--exclude",
+        metavar="FILE",
+        help="a list of examples to leave out first, or: suspects, copies",
     )
     policy.add_argument(
         "--balanced",

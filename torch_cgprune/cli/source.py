@@ -34,13 +34,15 @@ def open_source(
     skip_unreadable: bool = False,
     download: bool = False,
     progress: bool = True,
+    part: str = "train",
+    labelled: bool = True,
 ) -> Opened:
     """Open a dataset by the name a user gives it.
 
     Args:
         source: a folder with one folder of images per class; a CSV file with the columns ``path``
             and ``label``; an ``.npz``, ``.npy`` or ``.safetensors`` file of features and labels; or
-            ``NAME:ROOT``, a dataset of torchvision (``KNOWN``), its training part.
+            ``NAME:ROOT``, a dataset of torchvision (``KNOWN``).
         labels: a file of labels, ``.npy`` or one a line; an ``.npy`` file needs it.
         keys: what features and labels are called in an ``.npz`` or ``.safetensors`` file.
         features: a file of features to score instead of images.
@@ -50,6 +52,8 @@ def open_source(
             or hold NaN.
         download: let torchvision fetch what is not there.
         progress: show progress bars.
+        part: ``"train"`` or ``"test"``, of a dataset of torchvision.
+        labelled: False if an ``.npy`` file may go without labels.
 
     Raises:
         FileNotFoundError, ValueError: no such source, or an option that it does not take.
@@ -68,11 +72,12 @@ def open_source(
     }
     _check_options(source, options, is_array=is_array, is_known=is_known)
     if is_array:
-        matrix, own = open_arrays(path, keys or ("features", "labels"), labelled=labels is None)
+        wanted = labels is None and (labelled or path.suffix.lower() != ".npy")
+        matrix, own = open_arrays(path, keys or ("features", "labels"), labelled=wanted)
         opened = Opened(matrix, matrix, load_labels(labels) if labels else own)
     else:
         opened = Opened(
-            _torchvision(name, root, download=download) if is_known else _files(path),
+            _torchvision(name, root, part, download=download) if is_known else _files(path),
             None if features is None else open_matrix(features),
             load_labels(labels) if labels else None,
             _transform(resize, files=not is_known),
@@ -124,9 +129,9 @@ def _check_options(source: str, options: dict[str, Any], *, is_array: bool, is_k
             )
 
 
-def _torchvision(name: str, root: str, *, download: bool) -> Any:
+def _torchvision(name: str, root: str, part: str, *, download: bool) -> Any:
     try:
-        return KNOWN[name](root, download=download)
+        return KNOWN[name](root, train=part == "train", download=download)
     except RuntimeError as error:
         if download:
             raise

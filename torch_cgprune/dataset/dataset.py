@@ -78,7 +78,7 @@ class CGScoredDataset(Dataset[Any]):
             own, and the ``targets`` are these; the wrapped dataset keeps its labels. True warns
             where many more are changed than are estimated to be wrong, of all or of a class.
         options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``standardise``,
-            ``dtype``, ``seed`` of :func:`cg_scores`.
+            ``near``, ``dtype``, ``seed`` of :func:`cg_scores`.
 
     Attributes:
         dataset: the wrapped dataset, untouched.

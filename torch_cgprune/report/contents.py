@@ -1,8 +1,7 @@
-"""What the page shows of scores: sentences, examples, suspects, copies."""
+"""What the page shows of scores: sentences, examples, suspects."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any, NamedTuple
 
 import torch
@@ -13,12 +12,11 @@ from torch_cgprune.report.pictures import Pictures
 from torch_cgprune.report.plots import CLASSES_SHOWN
 from torch_cgprune.report.summary import ENCODE, many
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scores.scores import repeats
 
 # Lines that the page's table has at most: a person looks at the worst first, and not at more.
 SUSPECTS_UP_TO = 20_000
-# Of every class, examples with the lowest and with the highest scores; groups of copies.
-EXAMPLES, GROUPS_UP_TO, COPIES_UP_TO = 8, 50, 12
+# Of every class, examples with the lowest and with the highest scores.
+EXAMPLES = 8
 
 
 class SuspectRow(NamedTuple):
@@ -131,7 +129,7 @@ def example(scores: CGScores, index: int, pictures: Pictures) -> dict[str, Any]:
     return {
         "picture": pictures.draw([index])[index],
         "name": call(scores, index),
-        "class": scores.class_names[int(scores.labels[index])],
+        "class": label(scores, index),
         "score": f"{float(scores.values[index]):.3g}",
     }
 
@@ -141,42 +139,8 @@ def call(scores: CGScores, index: int) -> str:
     return f"example {index}" if scores.names is None else scores.names[index]
 
 
-def copies(scores: CGScores, pictures: Pictures) -> tuple[list[dict[str, Any]], int]:
-    """Return groups of exact copies, those of different labels first, and how many there are."""
-    groups, sizes = _copy_groups(scores)
-    members: defaultdict[int, list[int]] = defaultdict(list)
-    for index in (sizes > 1).nonzero().flatten().tolist():
-        members[int(groups[index])].append(index)
-    listed = sorted(members.values(), key=lambda group: _agree(scores, group))[:GROUPS_UP_TO]
-    shown = [
-        {
-            "conflict": not _agree(scores, group),
-            "picture": pictures.draw(group[:1])[group[0]],
-            "members": [(call(scores, i), _label(scores, i)) for i in group[:COPIES_UP_TO]],
-            "more": max(0, len(group) - COPIES_UP_TO),
-        }
-        for group in listed
-    ]
-    return shown, len(members)
-
-
-def scaled_copies(scores: CGScores) -> int:
-    """Return how many examples are another's copy but for brightness: equal rows up to scale."""
-    _, sizes = _copy_groups(scores)
-    return int(((sizes == 1) & (repeats(scores) | scores.conflicts)).sum())
-
-
-def _copy_groups(scores: CGScores) -> tuple[Tensor, Tensor]:
-    """Return (n,) the group of equal content that each example is in, and how large that is."""
-    _, groups, counts = scores.digests.unique(return_inverse=True, return_counts=True)
-    return groups, counts[groups]
-
-
-def _agree(scores: CGScores, group: list[int]) -> bool:
-    return len(scores.labels[group].unique()) == 1
-
-
-def _label(scores: CGScores, index: int) -> str:
+def label(scores: CGScores, index: int) -> str:
+    """Return what the class of an example is called."""
     return scores.class_names[int(scores.labels[index])]
 
 
@@ -211,6 +175,12 @@ def sentences(scores: CGScores, found: dict[str, Any], flagged: Tensor, rule: st
     said += [f"{many(n, 'example')} {what}" for what, n in rest.items() if n]
     if found["photographs_as_pixels"]:
         said.append(f"{ENCODE[0].upper()}{ENCODE[1:]}.")
+    near = found["near_copies"]
+    if near and near["pairs"]:
+        said.append(
+            f"{many(near['pairs'], 'pair')} of examples {'is' if near['pairs'] == 1 else 'are'} "
+            f"copies or nearly, of cosine {near['cosine']:g} or more."
+        )
     if found["skipped"]:
         said.append(f"{many(len(found['skipped']), 'example')} left out: not to be read or scored.")
     return said

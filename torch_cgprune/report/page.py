@@ -12,6 +12,7 @@ import torch
 
 from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.report import contents, plots
+from torch_cgprune.report.copies import copies, scaled_copies
 from torch_cgprune.report.extras import jinja2
 from torch_cgprune.report.pictures import THREADS, Pictures
 from torch_cgprune.report.policy_table import policy_table
@@ -109,7 +110,7 @@ def page_of(
     """Return the page of checked arguments; see :func:`write_report`."""
     found, rule_name = facts(scores), rule or suspicion_rule(scores)
     suspects, flagged = contents.suspects_of(scores, rule)
-    groups, all_groups = contents.copies(scores, pictures)
+    groups, all_groups = copies(scores, pictures)
     examples = contents.examples_by_class(scores, flagged, pictures)
     rows = contents.suspect_rows(scores, suspects, pictures)
     pictures.close()
@@ -131,7 +132,7 @@ def page_of(
         "examples": examples,
         "copies": groups,
         "all_copies": all_groups,
-        "scaled_copies": contents.scaled_copies(scores),
+        "scaled_copies": scaled_copies(scores),
         "suspects": len(suspects),
         "pictured": sum(bool(row.picture) for row in rows),
         "has_source": pictures.dataset is not None,

@@ -12,6 +12,7 @@ from torch_cgprune.errors import Argument, ArgumentValueError
 from torch_cgprune.inputs.labels import Labels, encode_labels
 from torch_cgprune.noise import estimate_noise_rate
 from torch_cgprune.scores import CGScores
+from torch_cgprune.scores.groups import of_several_labels
 from torch_cgprune.scores.scores import repeats, suspicion_rule
 
 # What helps where photographs are scored as pixels, from the shell and in Python.
@@ -32,9 +33,11 @@ def facts(scores: CGScores) -> dict[str, Any]:
         ``lowest``, ``median``, ``highest``; ``suspects``: ``count``, ``share`` in [0, 1], ``rule``;
         ``wrong_labels``: ``estimate``, ``error``, or None where none would be reliable;
         ``duplicates``, later exact copies of the same label; ``conflicts``, copies of another;
-        ``near_copies``; ``skipped``, names of what cannot be scored; ``photographs_as_pixels``,
-        whether an encoder would see more; ``per_class``: ``class``, ``examples``, ``mean``,
-        ``deviation``, ``suspects``, ``complexity``, ``bound``.
+        ``near_copies``: None where nobody looked for them, or ``cosine`` from which on, ``pairs``,
+        ``groups`` (of exact copies too), ``groups_of_several_labels``; ``skipped``, names of what
+        cannot be scored; ``photographs_as_pixels``, whether an encoder would see more;
+        ``per_class``: ``class``, ``examples``, ``mean``, ``deviation``, ``suspects``,
+        ``complexity``, ``bound``.
 
     """
     low, high = scores.values.aminmax()
@@ -54,7 +57,7 @@ def facts(scores: CGScores) -> dict[str, Any]:
         "wrong_labels": rate and {"estimate": rate.rate, "error": rate.error},
         "duplicates": int(repeats(scores).sum()),
         "conflicts": int(scores.conflicts.sum()),
-        "near_copies": scores.metadata.get("near_copies", 0),
+        "near_copies": _near_copies(scores),
         "skipped": scores.metadata.get("source", {}).get("skipped", []),
         "photographs_as_pixels": scores.metadata.get("photographs_as_pixels", False),
         "per_class": _per_class(scores),
@@ -63,6 +66,18 @@ def facts(scores: CGScores) -> dict[str, Any]:
 
 def _median(scores: CGScores) -> float:
     return float(scores.values.median())
+
+
+def _near_copies(scores: CGScores) -> dict[str, Any] | None:
+    if scores.near_copies is None:
+        return None
+    several = of_several_labels(scores.copy_groups, scores.labels)
+    return {
+        "cosine": scores.metadata.get("options", {}).get("near"),
+        "pairs": len(scores.near_copies),
+        "groups": len(several),
+        "groups_of_several_labels": int(several.sum()),
+    }
 
 
 def _per_class(scores: CGScores) -> list[dict[str, Any]]:
@@ -118,6 +133,12 @@ def _findings(found: dict[str, Any]) -> list[str]:
     copies = many(found["duplicates"], "exact duplicate")
     conflicts = many(found["conflicts"], "example")
     lines.append(f"copies       {copies}, {conflicts} with a copy of another label")
+    if near := found["near_copies"]:
+        lines.append(
+            f"near copies  {many(near['pairs'], 'pair')} of cosine {near['cosine']:g} or more; in "
+            f"all {many(near['groups'], 'group')} of copies, {near['groups_of_several_labels']} of "
+            "them with different labels"
+        )
     if found["skipped"]:
         lines.append(
             f"left out     {many(len(found['skipped']), 'example')} not to be read or scored"

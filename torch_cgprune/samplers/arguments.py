@@ -17,9 +17,10 @@ from torch_cgprune.noise import noise_report
 from torch_cgprune.policies.by_name import POLICIES, kept_by
 from torch_cgprune.policies.quotas import checked_window
 from torch_cgprune.policies.schedules import Share, share_at, turning_points
-from torch_cgprune.samplers.guards import warn_of_loss, warn_of_suspects
+from torch_cgprune.samplers.guards import warn_of_copies, warn_of_loss, warn_of_suspects
 from torch_cgprune.samplers.selection import Selection
 from torch_cgprune.samplers.source import Examples, Source, examples_of
+from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.arrays import are_indices, check_range, real_numbers
 from torch_cgprune.utils.checks import check_choice, check_integer, check_real, wrong_value
 
@@ -28,8 +29,9 @@ _log = logging.getLogger(__name__)
 # A file that lists examples; see torch_cgprune.lists.
 ListFile: TypeAlias = str | os.PathLike[str]
 
-# For ``exclude``: what looks wrong by the default rule. A file of this name is "./suspects".
-SUSPECTS = "suspects"
+# For ``exclude``: what looks wrong by the default rule; copies, but for one of each label. Files of
+# these names are "./suspects" and "./copies".
+SUSPECTS, COPIES = "suspects", "copies"
 
 # What PrunedSampler takes: the window has a sampler of its own.
 PRUNING = (
@@ -170,6 +172,8 @@ def _without(
         return kept
     if _is_suspects(exclude):
         out = _suspects(owner, examples, warned=warned)
+    elif isinstance(exclude, str) and exclude == COPIES:
+        out = _copies(owner, examples)
     elif isinstance(exclude, str | os.PathLike):
         out = _listed(examples, exclude)
     else:
@@ -192,13 +196,7 @@ def _is_suspects(exclude: Any) -> bool:
 
 def _suspects(owner: str, examples: Examples, *, warned: bool) -> Tensor:
     """Return the examples whose label looks wrong, but for the last of a class."""
-    if examples.scores is None:
-        raise TypeError(
-            f"The 'exclude' parameter of {owner} can be 'suspects' for a CGScoredDataset or "
-            "CGScores: a pair of scores and labels does not say which labels look wrong. Pass "
-            "indices, or a file that lists examples."
-        )
-    report = noise_report(examples.scores)
+    report = noise_report(_scores(owner, examples, SUSPECTS, "which labels look wrong"))
     if not warned:
         warn_of_loss(
             report,
@@ -213,6 +211,24 @@ def _suspects(owner: str, examples: Examples, *, warned: bool) -> Tensor:
     suspected = torch.ones(len(examples), dtype=torch.bool, device="cpu")
     suspected[report.selection] = False
     return suspected.nonzero().flatten()
+
+
+def _copies(owner: str, examples: Examples) -> Tensor:
+    """Return the copies of examples that are left."""
+    scores = _scores(owner, examples, COPIES, "which are copies")
+    warn_of_copies(scores)
+    return scores.later_copies.nonzero().flatten()
+
+
+def _scores(owner: str, examples: Examples, word: str, what: str) -> CGScores:
+    """Return what says which examples are meant by a word."""
+    if examples.scores is None:
+        raise TypeError(
+            f"The 'exclude' parameter of {owner} can be {word!r} for a CGScoredDataset or "
+            f"CGScores: a pair of scores and labels does not say {what}. Pass indices, or a file "
+            "that lists examples."
+        )
+    return examples.scores
 
 
 def _indices(owner: str, exclude: Any, n: int) -> Tensor:

@@ -9,6 +9,7 @@ from torch_cgprune.noise import NoiseReport
 from torch_cgprune.noise.guards import LOOK, gathered, too_much
 from torch_cgprune.samplers.selection import Selection
 from torch_cgprune.samplers.source import Examples
+from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.warn import warn_caller
 
 
@@ -28,6 +29,23 @@ def warn_of_loss(
     lost = too_much(report.classes, report.counts, report.dropped, rate)
     if lost is not None:
         warn_caller("%s %s. Look at %s and the report's page, and %s.", who, lost, LOOK, cure)
+
+
+def warn_of_copies(scores: CGScores) -> None:
+    """Warn where more than half of a class are copies that are left out."""
+    k = len(scores.classes)
+    counts, lost = (
+        codes.bincount(minlength=k) for codes in (scores.labels, scores.labels[scores.later_copies])
+    )
+    found = too_much(scores.class_names, counts, lost, None)
+    if found is not None:
+        warn_caller(
+            "%s leaves out %s. Look at the copies on the report's page; if they are none, score "
+            "with a higher %s.",
+            Argument("exclude", "'copies'"),
+            found,
+            Argument("near"),
+        )
 
 
 def warn_of_suspects(

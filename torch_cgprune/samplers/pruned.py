@@ -37,9 +37,10 @@ class PrunedSampler(SelectionSampler):
             :func:`torch_cgprune.noise.evidence`.
         fraction: (noise-filter) drop this share, in (0, 1), of the most suspicious by the rule.
         exclude: examples to leave out whatever their scores: ``"suspects"``, those whose label
-            looks wrong (not from a pair); indices; or a file that lists them, such as the CSV of
-            the report's page. ``keep`` is then a share of the others; the noise filter judges all,
-            and drops these too. ``"suspects"`` warns as the noise filter does.
+            looks wrong, or ``"copies"``, ``CGScores.later_copies`` (neither from a pair); indices;
+            or a file that lists them, such as the CSV of the report's page. ``keep`` is then a
+            share of the others; the noise filter judges all, and drops these too. ``"suspects"``
+            warns as the noise filter does, ``"copies"`` where more than half of a class is lost.
         balanced: apply the policy inside every class, so that class proportions stay. None is True,
             but False for ``"noise-filter"``, which then drops exactly what the rule suspects.
         higher_is_harder: False for scores of a pair that are lower for harder, irregular examples,

@@ -32,7 +32,7 @@ _TENSORS = (
     "conflicts",
     "first_partial",
 )
-_OPTIONAL = ("own", "rival", "margin", "loo")
+_OPTIONAL = ("own", "rival", "margin", "loo", "near_copies", "near_cosines")
 # Of a judgement and of its posterior; their numbers are in the metadata.
 _JUDGED = ("wrong", "suggested", "doubted")
 _FITTED = ("bias", "joint", "background")
@@ -88,6 +88,8 @@ def read_scores(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise CacheError(
             f"The file {os.fspath(path)!r} holds no scores of the format {FORMAT!r}. {DELETE}"
         )
+    if "near_copies" in metadata:  # what twins were called, before there were pairs
+        metadata["twins"] = metadata.pop("near_copies")
     names = tensors.pop("names", None)
     judgement = _judgement(tensors, metadata.pop("judgement", None))
     return {

@@ -10,12 +10,13 @@ from typing import Any
 
 from torch import Tensor
 
-from torch_cgprune.errors import Argument, ArgumentValueError, Message
 from torch_cgprune.inputs.labels import ClassName
+from torch_cgprune.scores import groups, shown
 from torch_cgprune.scores.calibration import Calibration, measure
 from torch_cgprune.scores.file import read_scores, write_scores
 from torch_cgprune.scores.histogram import histogram
 from torch_cgprune.scores.judging import Judgement, judge
+from torch_cgprune.scores.missing import no_classes_predicted, too_many_predictions
 from torch_cgprune.scores.posterior import Posterior, outputs_of
 from torch_cgprune.utils.devices import own_settings
 
@@ -48,6 +49,10 @@ class CGScores:
         loo: (n, k) all these predictions, or None where n k exceeds 2^27: with several runs,
             ``margin`` is then the mean of each run's, ``rival`` that of the highest prediction.
         judgement: what is said of the labels, None until somebody asks (where ``loo`` is there).
+        near_copies: (m, 2) int64 pairs i < j of examples whose rows have a cosine of ``near`` or
+            more, the closest first, at most 10 n; None where ``cg_scores`` was not asked for them.
+            Of equal rows the first alone is paired with others, and with each later one.
+        near_cosines: (m,) float64 cosines of these pairs, up to 1; None likewise.
         names: n file names of the examples, relative to their folder; None where they are no files.
         metadata: method, options, library version, fingerprint: JSON values.
 
@@ -68,6 +73,8 @@ class CGScores:
     margin: Tensor | None = None
     loo: Tensor | None = None
     judgement: Judgement | None = None
+    near_copies: Tensor | None = None
+    near_cosines: Tensor | None = None
     names: tuple[str, ...] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -135,6 +142,24 @@ class CGScores:
             # Frozen for others; as a field it goes along into what replaces these scores.
             object.__setattr__(self, "judgement", made)
         return self.judgement
+
+    @cached_property
+    def copy_groups(self) -> Tensor:
+        """(n,) int64 number of the group of copies that each example is in; -1 without a copy.
+
+        Groups are numbered by their first members. Copies are examples of the same content, and
+        pairs of ``near_copies``; copies of copies are in one group.
+        """
+        return groups.copy_groups(self.digests, self.near_copies)
+
+    @cached_property
+    def later_copies(self) -> Tensor:
+        """(n,) bool, the members of groups of copies, but for one of each label.
+
+        That is the first whose label does not look wrong, or else the first: which of several
+        labels is right, copies do not tell.
+        """
+        return groups.later_copies(self.copy_groups, self.labels, self.suspects)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -218,21 +243,9 @@ class CGScores:
         tensor: Tensor | None = getattr(self, name)
         if tensor is not None:
             return tensor
-        method = self.metadata.get("options", {}).get("method")
         if self.own is None:
-            raise ArgumentValueError(
-                "%r needs predictions of all classes, which the method %r does not have: each of "
-                "its blocks knows one class.",
-                what,
-                method,
-                parameter="method",
-                value=method,
-                cure=Message("Score with %s.", Argument("method", "'exact' or 'local'")),
-            )
-        raise ValueError(
-            f"{what!r} needs the predictions of all classes, which are kept up to 2^27 numbers; "
-            f"here they would be {len(self)} x {len(self.classes)}. Score fewer examples together."
-        )
+            raise no_classes_predicted(what, self.metadata.get("options", {}).get("method"))
+        raise too_many_predictions(what, len(self), len(self.classes))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all.
@@ -266,29 +279,13 @@ class CGScores:
 
     @property
     def _title(self) -> str:
-        options = ", ".join(f"{k}={_brief(v)}" for k, v in self.metadata.get("options", {}).items())
-        return f"{len(self)} examples, {len(self.classes)} classes, {options}"
+        return shown.title(len(self), len(self.classes), self.metadata.get("options", {}))
 
     @property
     def _lines(self) -> list[str]:
-        low, high = self.values.aminmax()
-        suspects, conflicts = int(self.suspects.sum()), int(self.conflicts.sum())
-        lines = [
-            f"values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}",
-            f"suspects: {suspects} ({suspects / len(self):.1%}), "
-            f"{suspicion_rule(self)} rule"
-            + (f"; {conflicts} in conflict with a copy" if conflicts else ""),
-        ]
-        if self.metadata.get("photographs_as_pixels"):
-            lines.append("photographs as pixels: features=encoders.load(NAME) would see more")
-        return lines
-
-
-def _brief(value: Any) -> str:
-    """Show an option; the runs per class as a range."""
-    if isinstance(value, list):
-        return str(value[0]) if len({*value}) == 1 else f"{min(value)}..{max(value)}"
-    return repr(value)
+        as_pixels = self.metadata.get("photographs_as_pixels", False)
+        rule = suspicion_rule(self)
+        return shown.lines(self.values, self.suspects, self.conflicts, rule, as_pixels=as_pixels)
 
 
 def repeats(scores: CGScores) -> Tensor:

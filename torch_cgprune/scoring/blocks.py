@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from torch_cgprune.scoring.kernel import gram_tile, twin_angle
+from torch_cgprune.scoring.near import Finder
 from torch_cgprune.scoring.plans import Block
 from torch_cgprune.solver import Storage, sweep
 from torch_cgprune.utils.ranks import ALONE, Ranks
@@ -30,6 +31,7 @@ def solve_blocks(
     ridges: Tensor,
     weights: Tensor,
     *,
+    finder: Finder | None = None,
     storage: Storage | None = None,
     ranks: Ranks = ALONE,
     advance: Callable[[int], object] | None = None,
@@ -44,6 +46,7 @@ def solve_blocks(
             :func:`~torch_cgprune.scoring.kernel.twin_angle` at least, below which they cannot be
             told apart.
         weights: (B, b) how many examples each row stands for; they count in H E.
+        finder: of near copies; see :func:`~torch_cgprune.scoring.kernel.gram_tile`.
         storage: as for :func:`~torch_cgprune.solver.sweep`.
         ranks: likewise.
         advance: likewise.
@@ -59,7 +62,7 @@ def solve_blocks(
         ridges = ridges.to(rows)
 
     def fill(start: int, stop: int, out: Tensor) -> None:
-        near = gram_tile(rows, start, stop, out[: len(rows)])
+        near = gram_tile(rows, start, stop, out[: len(rows)], finder)
         out[len(rows) :] = out[:1]
         product[:, start:stop].baddbmm_(out, weighted[:, :stop])
         product[:, :start].baddbmm_(out[..., :start].mT, weighted[:, start:stop])

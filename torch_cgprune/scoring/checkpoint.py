@@ -37,7 +37,7 @@ class Checkpoint:
     def save(self, sums: Sums, runs: int) -> None:
         """Replace the file, as a whole, by the sums over the first ``runs`` runs."""
         if self.path is not None:
-            write_safetensors(self.path, sums.tensors, {"job": self.job, "runs": str(runs)})
+            write_safetensors(self.path, sums.state, {"job": self.job, "runs": str(runs)})
 
     def load_into(self, sums: Sums) -> int:
         """Fill ``sums`` with those of the file and return how many runs they cover: 0 without."""
@@ -50,7 +50,7 @@ class Checkpoint:
             return 0
         if metadata.get("job") != self.job:
             return 0
-        sums.tensors = tensors
+        sums.restore(tensors)
         runs = int(metadata["runs"])
         _log.info("taking up after %d finished runs in %s", runs, self.path)
         return runs

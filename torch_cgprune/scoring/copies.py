@@ -15,12 +15,14 @@ class Copies:
 
     Attributes:
         kept: (m,) int64 ascending, the first example of every pair (row, label).
+        first: (n,) int64, for every example the first one of an equal row, whatever its label.
         stand_in: (n,) int64, for every example the position in ``kept`` of the one like it.
         conflicts: (n,) bool, the examples of which a copy has another label.
 
     """
 
     kept: Tensor
+    first: Tensor
     stand_in: Tensor
     conflicts: Tensor
 
@@ -43,13 +45,14 @@ def find_copies(digests: Tensor, codes: Tensor) -> Copies:
         (tensor([0, 1, 3]), tensor([2]), tensor([0, 2, 3]))
 
     """
-    groups = np.unique(digests.numpy(), return_inverse=True)[1]
+    _, alike, groups = np.unique(digests.numpy(), return_index=True, return_inverse=True)
     pairs = groups * (int(codes.max()) + 1) + codes.numpy()
     _, first, pair_of = np.unique(pairs, return_index=True, return_inverse=True)
     labels_in_group = np.bincount(groups[first])
     kept = np.sort(first)
     return Copies(
         kept=torch.from_numpy(kept),
+        first=torch.from_numpy(alike[groups]),
         stand_in=torch.from_numpy(np.searchsorted(kept, first[pair_of])),
         conflicts=torch.from_numpy(labels_in_group[groups] > 1),
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.inputs.bad_rows import bad_rows, sort_out
+from torch_cgprune.scoring.near import Finder
 
 # Rows normalised at a time: bounds the float64 copies to a few MB for images.
 _CHUNK_ROWS = 1024
@@ -16,6 +17,8 @@ _CHUNK_ROWS = 1024
 # Entries whose arccos is taken at a time, which takes a temporary of as many numbers: what a
 # core's cache holds, and enough to keep a GPU busy.
 _CHUNK_ON_CPU, _CHUNK_ON_GPU = 2**18, 2**24
+# Those of which pairs are taken, which takes up to 170 bytes for each: 0.7 GB where all are close.
+CHUNK_OF_PAIRS = 2**22
 
 # Above this cosine (0.8 degrees) entries are computed from differences of rows.
 _CLOSE = 1 - 1e-4
@@ -89,7 +92,9 @@ def unit_rows(
     return rows
 
 
-def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:
+def gram_tile(
+    rows: Tensor, start: int, stop: int, out: Tensor, finder: Finder | None = None
+) -> Tensor:
     r"""Fill rows ``start:stop`` of arc-cosine Gram matrices, columns up to ``stop``.
 
     .. math:: H_{ij} = x_i^T x_j \, (\pi - \arccos(x_i^T x_j)) / (2 \pi), \qquad H_{ii} = 1/2
@@ -99,6 +104,7 @@ def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:
         start: first row of the tile.
         stop: one past its last row.
         out: (B, stop - start, stop) tensor of the same dtype and device, overwritten.
+        finder: is told the pairs of rows that are as close as it wants; None looks for none.
 
     Returns:
         (B, stop - start) bool: the row is nearly a copy of an earlier row of the matrix, the angle
@@ -120,16 +126,21 @@ def gram_tile(rows: Tensor, start: int, stop: int, out: Tensor) -> Tensor:
     own = out[..., start:].diagonal(dim1=1, dim2=2)
     own.zero_()  # no close pair
     limit = _CHUNK_ON_CPU if out.device.type == "cpu" else _CHUNK_ON_GPU
+    if finder is not None:
+        limit = min(limit, CHUNK_OF_PAIRS)
     step = max(1, limit // (len(out) * stop))
-    near = []
+    twins = []
     for first in range(start, stop, step):
         part = out[:, first - start : first - start + step]
         part.clamp_(-1, 1)  # rounding may push a product of unit rows past 1, where arccos is NaN
-        close = (part > _CLOSE).nonzero()
+        above = 1.0 if finder is None else finder.above
+        found = close_entries(part, rows[:, first : first + step], rows, above)
         part.mul_(torch.acos(part).div_(-2 * math.pi).add_(0.5))
-        near.append(_refine(rows, first, part, close))
+        twins.append(_refine(part, first, found))
+        if finder is not None:
+            finder.add(found.entries + found.entries.new_tensor([0, first, 0]), found.cosines)
     own.fill_(0.5)
-    return torch.cat(near, dim=1)
+    return torch.cat(twins, dim=1)
 
 
 def twin_angle(dtype: torch.dtype) -> float:
@@ -137,17 +148,53 @@ def twin_angle(dtype: torch.dtype) -> float:
     return 1000 * torch.finfo(dtype).eps
 
 
-def _refine(rows: Tensor, start: int, out: Tensor, close: Tensor) -> Tensor:
-    """Compute the entries of close pairs anew, from the length of their difference.
+class CloseEntries(NamedTuple):
+    """Entries of matrices of cosines that are close to 1.
 
-    The cosine of a small angle keeps only half of its digits.
+    Attributes:
+        entries: (m, 3) int64 matrix, row and column.
+        cosines: (m,) float64.
+        small: (m,) bool, those of small angles.
+        angles: of these, in radians.
+
     """
-    near = torch.zeros(out.shape[:2], dtype=torch.bool, device=out.device)
-    for pairs in torch.split(close, _CHUNK_ROWS):
-        b, i, j = pairs.unbind(1)
-        chord = torch.linalg.vector_norm(rows[b, start + i] - rows[b, j], dim=1)
-        angle = 2 * torch.asin(chord / 2)
-        out[b, i, j] = angle.cos() * (math.pi - angle) / (2 * math.pi)
-        twin = (j < start + i) & (angle < twin_angle(rows.dtype))
-        near[b[twin], i[twin]] = True
-    return near
+
+    entries: Tensor
+    cosines: Tensor
+    small: Tensor
+    angles: Tensor
+
+
+def close_entries(products: Tensor, rows: Tensor, others: Tensor, above: float) -> CloseEntries:
+    """Return the entries of a cosine from ``above`` on, and all those of small angles.
+
+    The cosine of a small angle keeps only half of its digits: it is computed anew, from the length
+    of the difference.
+
+    Args:
+        products: (B, a, b) products of unit rows.
+        rows: (B, a, d) these rows.
+        others: (B, b or more, d) those they are multiplied with.
+        above: the least cosine.
+
+    """
+    entries = (products >= min(_CLOSE, above)).nonzero()
+    cosines = products[entries.unbind(1)].double()
+    small = cosines >= _CLOSE
+    chords = [
+        torch.linalg.vector_norm(rows[b, i] - others[b, j], dim=1)
+        for b, i, j in (part.unbind(1) for part in entries[small].split(_CHUNK_ROWS))
+    ]
+    angles = 2 * torch.asin(torch.cat(chords) / 2)
+    cosines[small] = angles.double().cos()
+    return CloseEntries(entries, cosines, small, angles)
+
+
+def _refine(out: Tensor, start: int, found: CloseEntries) -> Tensor:
+    """Compute entries of rows from ``start`` on anew, from small angles; return the twins."""
+    angles, (b, i, j) = found.angles, found.entries[found.small].unbind(1)
+    out[b, i, j] = angles.cos() * (math.pi - angles) / (2 * math.pi)
+    twins = torch.zeros(out.shape[:2], dtype=torch.bool, device=out.device)
+    twin = (j < start + i) & (angles < twin_angle(out.dtype))
+    twins[b[twin], i[twin]] = True
+    return twins

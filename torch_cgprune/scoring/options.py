@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from torch_cgprune.errors import Argument, ArgumentValueError, Message, Parameter
 from torch_cgprune.scoring.plans import recommended_runs
 from torch_cgprune.utils.checks import check_choice, check_integer, check_real, wrong_type
 
@@ -40,6 +41,7 @@ def resolve_options(
     block_size: int | None = None,
     ridge: float | str | None = None,
     standardise: bool = False,
+    near: float | None = None,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -53,6 +55,7 @@ def resolve_options(
         block_size: likewise.
         ridge: likewise.
         standardise: likewise.
+        near: likewise.
         dtype: likewise.
         seed: likewise.
 
@@ -61,8 +64,7 @@ def resolve_options(
 
     """
     check_choice("method", "cg_scores", method, METHODS)
-    name = str(dtype).removeprefix("torch.")
-    check_choice("dtype", "cg_scores", name, _DTYPES)
+    name = dtype_name(dtype, "cg_scores")
     if not isinstance(standardise, bool):
         raise wrong_type("standardise", "cg_scores", "True or False", standardise)
     n = sum(counts)
@@ -73,6 +75,8 @@ def resolve_options(
     common: dict[str, Any] = {"ridge": _ridge(ridge), "dtype": name}
     if standardise:  # recorded only then: files from before there was this option stay good
         common["standardise"] = True
+    if near is not None:  # likewise
+        common["near"] = _near(near, method)
     if method == "exact":
         return {"method": method, **common}
     seed = check_integer("seed", "cg_scores", seed, minimum=0)
@@ -98,6 +102,25 @@ def log_choices(options: dict[str, Any], requested: dict[str, Any], n: int) -> N
         _log.info("method='auto' takes %r for n = %d", options["method"], n)
     if options["method"] == "stochastic" and requested.get("runs") is None:
         _log.info("runs=None: half of every other class takes %s runs a class", options["runs"])
+
+
+def dtype_name(dtype: object, owner: str) -> str:
+    """Return the name of a dtype in which is computed; ``owner`` takes it as an argument."""
+    return check_choice("dtype", owner, str(dtype).removeprefix("torch."), _DTYPES)
+
+
+def _near(near: object, method: str) -> float:
+    if method == "stochastic":
+        raise ArgumentValueError(
+            "The %s must be None for the method 'stochastic', whose blocks are drawn at random. "
+            "Got %r instead.",
+            Parameter("cg_scores", "near"),
+            near,
+            parameter="near",
+            value=near,
+            cure=Message("Score with %s.", Argument("method", "'exact' or 'local'")),
+        )
+    return check_real("near", "cg_scores", near, "(0, 1]")
 
 
 def _ridge(ridge: object) -> float | str:

@@ -50,6 +50,7 @@ def prepared(
         device=pick_device(device, data.matrix.device),
         ranks=ranks,
         limits=limits,
+        near=data.options.get("near"),
     )
     return dataclasses.replace(problem, storage=place_tiles(problem, storage)), points
 

@@ -16,6 +16,7 @@ from torch_cgprune.scoring.blocks import Solved, solve_blocks
 from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.kernel import Scaling, unit_rows
 from torch_cgprune.scoring.limits import Limits
+from torch_cgprune.scoring.near import PAIRS_PER_EXAMPLE, Closest, Finder
 from torch_cgprune.scoring.plans import Block, Plan
 from torch_cgprune.scoring.sums import Sums
 from torch_cgprune.solver import Storage, numbers
@@ -44,6 +45,7 @@ class Problem:
     storage: Storage | None = None
     ranks: Ranks = ALONE
     posterior: Posterior | None = None
+    near: float | None = None
 
     @functools.cached_property
     def priors(self) -> Tensor:
@@ -69,7 +71,14 @@ class Problem:
     def sums(self) -> Sums:
         """Return the sums over no run."""
         m = len(self.copies.kept)
-        return Sums(m, self.priors, predictions=self.plan.predicts, posterior=self.posterior)
+        limit = PAIRS_PER_EXAMPLE * len(self.codes)
+        return Sums(
+            m,
+            self.priors,
+            predictions=self.plan.predicts,
+            posterior=self.posterior,
+            closest=None if self.near is None else Closest(self.near, limit),
+        )
 
     @property
     def keeps_predictions(self) -> bool:
@@ -80,9 +89,11 @@ class Problem:
 
     def run(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
         """Solve the blocks of one run, shared by the ranks; the sums are the same on all."""
-        if self.plan.whole:
-            return self._share_tiles(blocks, advance)
-        return self._share_blocks(blocks, advance)
+        share = self._share_tiles if self.plan.whole else self._share_blocks
+        sums = share(blocks, advance)
+        if sums.closest is not None:
+            sums.closest.share(self.ranks)
+        return sums
 
     def _share_tiles(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
         """Solve one block after the other, each with all ranks."""
@@ -92,7 +103,7 @@ class Problem:
         for block in blocks:
             with ranks.together():
                 rows = self.rows(block)[None]  # as a batch of one, without a copy
-            solved = self._solve(rows, [block], advance, ranks)
+            solved = self._solve(rows, [block], advance, sums.closest, ranks)
             with ranks.together():
                 sums.add_block(block, *solved)
         return sums
@@ -104,7 +115,9 @@ class Problem:
             sums = self.sums()
             for batch in _batches(ranks.mine(blocks), self._blocks_at_once):
                 rows = torch.stack([self.rows(block) for block in batch])
-                solved = self._solve(rows, batch, lambda done: advance(done * ranks.size), ALONE)
+                solved = self._solve(
+                    rows, batch, lambda done: advance(done * ranks.size), sums.closest, ALONE
+                )
                 for block, solution in zip(batch, solved, strict=True):
                     sums.add_block(block, solution)
         for tensor in sums.tensors.values():
@@ -112,16 +125,24 @@ class Problem:
         return sums
 
     def _solve(
-        self, rows: Tensor, batch: list[Block], advance: Callable[[int], object], ranks: Ranks
+        self,
+        rows: Tensor,
+        batch: list[Block],
+        advance: Callable[[int], object],
+        closest: Closest | None,
+        ranks: Ranks,
     ) -> list[Solved]:
         with ranks.together():
             of = torch.stack([block.rows for block in batch])
             ridges, weights = self.ridges[of], self.weights[of]
+            stand_for = self.copies.first[self.copies.kept]
+            finder = None if closest is None else Finder(closest, stand_for[of])
         return solve_blocks(
             rows,
             batch,
             ridges,
             weights,
+            finder=finder,
             storage=self.storage,
             ranks=ranks,
             advance=advance,

@@ -30,6 +30,7 @@ def cg_scores(
     block_size: int | None = None,
     ridge: float | str | None = None,
     standardise: bool = False,
+    near: float | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
@@ -71,6 +72,11 @@ def cg_scores(
             None is ``"auto"``, but 0 for stochastic and for one class alone.
         standardise: bring the columns to mean 0 and standard deviation 1 first, without those that
             are constant: for tables whose columns are of different units, as income and year.
+        near: (exact, local) cosine, in (0, 1], from which two examples are near copies: 0.99 serves
+            for pixels, about 0.85 for an encoder's features, 1 finds exact copies alone. They are
+            listed in ``near_copies`` of the scores: up to ten pairs for each example, of ``local``
+            those that share a block in one of its runs. None looks for none. In float32 a cosine
+            is good to 1e-5, from 0.9999 on to more digits.
         device: where to compute; None takes the features' own device if that is no CPU, else CUDA
             if there is one, else the CPU.
         dtype: ``torch.float32`` or ``torch.float64``.
@@ -109,6 +115,7 @@ def cg_scores(
         block_size=block_size,
         ridge=ridge,
         standardise=standardise,
+        near=near,
         device=device,
         dtype=dtype,
         seed=seed,

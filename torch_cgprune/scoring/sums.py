@@ -16,6 +16,7 @@ from torch_cgprune.scores.judging import Judgement, Verdicts, concluded, verdict
 from torch_cgprune.scores.posterior import Posterior, outputs_of
 from torch_cgprune.scoring.blocks import Solved
 from torch_cgprune.scoring.copies import Copies
+from torch_cgprune.scoring.near import Closest, with_exact
 from torch_cgprune.scoring.plans import Block
 
 _log = logging.getLogger(__name__)
@@ -25,12 +26,14 @@ _WIDER = Argument("dtype", "torch.float64")
 # What is kept of each example where the predictions of all classes are too many: codes, taken from
 # the run with the highest prediction, and what is averaged over runs.
 _CODES, _JUDGED = ("rival", "suggested"), ("wrong", "doubted")
+# Near copies and their cosines, in a file.
+_PAIRS = ("pairs", "cosines")
 
 
 class Sums:
     """What the blocks of one run, or of several, say of the m examples they score.
 
-    Within a run an example scores once at most. All state is in ``tensors``, so that runs can be
+    Within a run an example scores once at most. What adds up is in ``tensors``, so that runs can be
     added up, kept in a file, and shared between processes.
 
     Args:
@@ -38,13 +41,21 @@ class Sums:
         priors: (k,) class shares; their dtype is that of the predictions.
         predictions: whether the blocks predict all classes.
         posterior: of their predictions, where these are too many to keep; None keeps them.
+        closest: takes near copies; None where nobody asks for them.
 
     """
 
     def __init__(
-        self, m: int, priors: Tensor, *, predictions: bool, posterior: Posterior | None = None
+        self,
+        m: int,
+        priors: Tensor,
+        *,
+        predictions: bool,
+        posterior: Posterior | None = None,
+        closest: Closest | None = None,
     ) -> None:
         k = len(priors)
+        self.closest = closest
         self.priors, self.predictions, self.posterior = priors, predictions, posterior
         self.tensors = {
             "columns": torch.zeros(m, 5, dtype=torch.float64),  # score, its three terms, CG'
@@ -59,6 +70,19 @@ class Sums:
             self.tensors |= {name: priors.new_zeros(m) for name in ("own", "best", "margin")}
             self.tensors |= {name: torch.zeros(m, dtype=torch.int64) for name in _CODES}
             self.tensors |= {name: torch.zeros(m, dtype=torch.float64) for name in _JUDGED}
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """What :meth:`restore` takes."""
+        if self.closest is None:
+            return self.tensors
+        return {**self.tensors, **dict(zip(_PAIRS, self.closest.found(), strict=True))}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from the state of such sums."""
+        self.tensors = {name: state[name] for name in state.keys() - {*_PAIRS}}
+        if self.closest is not None:
+            self.closest.add(*(state[name] for name in _PAIRS))
 
     def add_block(self, block: Block, solved: Solved) -> None:
         """Take in a block of this run."""
@@ -97,6 +121,8 @@ class Sums:
                 t[name] = new[name].where(better, t[name])
         for name in t.keys() - {"best", *_CODES}:
             t[name] += new[name]
+        if self.closest is not None and run.closest is not None:
+            self.closest.add(*run.closest.found())
         return self
 
 
@@ -183,12 +209,12 @@ def finish(
     columns = means[of]
     columns[copies.later, :4] = 0
     predictions = _predictions(t, of, codes)
-    near = int(((t["twins"] > 0) & ~copies.conflicts[copies.kept]).sum())
-    if near:
+    twins = int(((t["twins"] > 0) & ~copies.conflicts[copies.kept]).sum())
+    if twins:
         _log.warning(
             "%d of %d rows are copies of others but for rounding and were given a small ridge. If "
             "they should differ, centre the features or pass %s.",
-            near,
+            twins,
             len(of),
             _WIDER,
         )
@@ -203,11 +229,20 @@ def finish(
         bound=bound.clone(),
         digests=digests,
         conflicts=copies.conflicts,
-        metadata={**metadata, "near_copies": near},
+        metadata={**metadata, "twins": twins},
         first_partial=means[of, 2],
         judgement=_judgement(sums, of),
-        **(predictions or {}),  # type: ignore[arg-type]  # all are tensors
+        **_near_copies(sums.closest, copies),
+        **predictions,
     )
+
+
+def _near_copies(closest: Closest | None, copies: Copies) -> dict[str, Any]:
+    """Return the near copies among all examples, where somebody asks for them."""
+    if closest is None:
+        return {}
+    pairs, cosines = with_exact(copies.first, closest)
+    return {"near_copies": pairs, "near_cosines": cosines}
 
 
 def _judgement(sums: Sums, of: Tensor) -> Judgement | None:
@@ -220,7 +255,7 @@ def _judgement(sums: Sums, of: Tensor) -> Judgement | None:
     return concluded(found, sums.posterior)
 
 
-def _predictions(t: dict[str, Tensor], of: Tensor, codes: Tensor) -> dict[str, Tensor] | None:
+def _predictions(t: dict[str, Tensor], of: Tensor, codes: Tensor) -> dict[str, Any]:
     if "loo" in t:
         loo = (t["loo"] / t["times"][:, None])[of]
         own, best, rival = own_and_rival(loo, codes)
@@ -228,4 +263,4 @@ def _predictions(t: dict[str, Tensor], of: Tensor, codes: Tensor) -> dict[str, T
     if "own" in t:
         own, margin = (t[name] / t["times"] for name in ("own", "margin"))
         return {"own": own[of], "rival": t["rival"][of], "margin": margin[of]}
-    return None
+    return {}

@@ -47,6 +47,16 @@ class Ranks:
         if self.size > 1:
             _carry(tensor, lambda wire: dist.broadcast(wire, source))
 
+    def each(self, tensor: Tensor) -> Iterator[Tensor]:
+        """Yield the tensor of every rank in turn; they may differ in length."""
+        for rank in range(self.size):
+            length = torch.tensor(len(tensor))
+            self.broadcast(length, rank)
+            mine = rank == self.rank
+            theirs = tensor if mine else tensor.new_empty(int(length), *tensor.shape[1:])
+            self.broadcast(theirs, rank)
+            yield theirs
+
     def tell(self, value: Any) -> Any:
         """Return the value that rank 0 has."""
         if self.size == 1:

@@ -1,0 +1,77 @@
+"""What the page shows of copies: groups of them, exact and near ones."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torch_cgprune.report.contents import call, label
+from torch_cgprune.report.pictures import Pictures
+from torch_cgprune.scores import CGScores
+from torch_cgprune.scores.scores import repeats
+
+# Groups that are listed, members that are named of each, and pictures of those that differ.
+GROUPS_UP_TO, COPIES_UP_TO, PICTURES_UP_TO = 50, 12, 4
+
+
+def copies(scores: CGScores, pictures: Pictures) -> tuple[list[dict[str, Any]], int]:
+    """Return groups of copies, those of different labels first, and how many there are.
+
+    Of every member there is its name, its label and, where near copies were looked for, the cosine
+    to the closest other one; of those with a content of their own, pictures.
+    """
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for index in (scores.copy_groups >= 0).nonzero().flatten().tolist():
+        members[int(scores.copy_groups[index])].append(index)
+    listed = sorted(members.values(), key=lambda group: _agree(scores, group))[:GROUPS_UP_TO]
+    cosines = _closest(scores)
+    return [_shown(scores, group, cosines, pictures) for group in listed], len(members)
+
+
+def _shown(
+    scores: CGScores, group: list[int], cosines: Tensor | None, pictures: Pictures
+) -> dict[str, Any]:
+    first = dict(zip(scores.digests[group].flip(0).tolist(), reversed(group), strict=True))
+    seen = sorted(first.values())[:PICTURES_UP_TO]
+    return {
+        "conflict": not _agree(scores, group),
+        "pictures": [picture for picture in pictures.draw(seen).values() if picture],
+        "members": [
+            (call(scores, i), label(scores, i), "" if cosines is None else _digits(cosines[i]))
+            for i in group[:COPIES_UP_TO]
+        ],
+        "more": max(0, len(group) - COPIES_UP_TO),
+    }
+
+
+def scaled_copies(scores: CGScores) -> int:
+    """Return how many examples are another's copy but for brightness: equal rows up to scale.
+
+    None of those that are listed as near copies.
+    """
+    if scores.near_copies is not None:
+        return 0
+    return int(((scores.copy_groups < 0) & (repeats(scores) | scores.conflicts)).sum())
+
+
+def _closest(scores: CGScores) -> Tensor | None:
+    """Return (n,) float64 the highest cosine of each example in a pair of near copies."""
+    if scores.near_copies is None or scores.near_cosines is None:
+        return None
+    highest = torch.zeros(len(scores), dtype=torch.float64)
+    for column in scores.near_copies.unbind(1):
+        highest.scatter_reduce_(0, column, scores.near_cosines, "amax")
+    return highest
+
+
+def _digits(cosine: Tensor) -> str:
+    """Return a cosine with four digits, rounded down: 1 is an exact copy."""
+    return "1" if cosine >= 1 else f"{math.floor(1e4 * float(cosine)) / 1e4:.4f}"
+
+
+def _agree(scores: CGScores, group: list[int]) -> bool:
+    return len(scores.labels[group].unique()) == 1
