@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from torch_cgprune.cli import info, report, score, select
+from torch_cgprune.cli import export, info, report, score, select
 
 # Each module has ``add_options``, ``run`` and ``EXAMPLES``.
-_COMMANDS = {"score": score, "select": select, "report": report, "info": info}
+_COMMANDS = {"score": score, "select": select, "export": export, "report": report, "info": info}
 
 
 def add_arguments(command: argparse.ArgumentParser, name: str) -> None:

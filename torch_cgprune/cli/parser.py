@@ -9,6 +9,7 @@ from typing import Any
 _DOES = {
     "score": "score a dataset",
     "select": "list what to keep",
+    "export": "write the table of all examples",
     "report": "write an HTML page",
     "info": "show what is in scores",
 }

@@ -121,8 +121,8 @@ def _form(args: argparse.Namespace) -> str:
     ending = Path(args.output).suffix.lower().removeprefix(".") or "txt"
     if ending not in FORMATS or args.format not in (None, ending):
         raise UsageError(
-            f"The file {args.output!r} must end as its format says, in .txt, .csv, .json or .npy: "
-            "a list is read back by its ending."
+            f"The file {args.output!r} must end as its format says, in "
+            f"{', '.join(f'.{form}' for form in FORMATS)}: a list is read back by its ending."
         )
     return ending
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from torch_cgprune.utils.extras import needed
 
 
 def matplotlib() -> Any:
@@ -19,10 +20,4 @@ def jinja2() -> Any:
 
 
 def _needed(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        package = name.partition(".")[0]
-        raise ImportError(
-            f"Plots and reports need {package}: pip install 'torch-cgprune[report]'."
-        ) from error
+    return needed(name, "Plots and reports need", "'torch-cgprune[report]'")

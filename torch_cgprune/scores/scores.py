@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -14,9 +13,10 @@ from torch_cgprune.errors import Argument, ArgumentValueError, Message
 from torch_cgprune.inputs.labels import ClassName
 from torch_cgprune.scores.calibration import Calibration, measure
 from torch_cgprune.scores.file import read_scores, write_scores
-from torch_cgprune.scores.histogram import histogram
 from torch_cgprune.scores.judging import Judgement, judge
 from torch_cgprune.scores.posterior import Posterior, outputs_of
+from torch_cgprune.scores.shown import as_html, lines, title
+from torch_cgprune.scores.table import as_frame
 from torch_cgprune.utils.devices import own_settings
 
 
@@ -251,37 +251,29 @@ class CGScores:
         """
         return cls(**read_scores(path))
 
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` with a row an example, as ``export`` writes it.
+
+        Its columns are ``index``, ``path``, ``label``, ``score``, ``wrong_probability``,
+        ``suggested_label``, ``suggested_probability`` and ``copy_group``; what the method does not
+        have, and ``path`` where examples are no files, is ``NA``.
+
+        Raises:
+            ImportError: pandas is not installed.
+
+        """
+        return as_frame(self)
+
     def __repr__(self) -> str:
-        return "\n".join([f"CGScores({self._title}", *(f"  {line}" for line in self._lines)]) + ")"
+        return "\n".join([f"CGScores({title(self)}", *(f"  {s}" for s in self._lines)]) + ")"
 
     def _repr_html_(self) -> str:
         """Show the same in a notebook, with a histogram of the scores."""
-        lines = "<br>".join(html.escape(line) for line in self._lines)
-        title = html.escape(f"CGScores: {self._title}")
-        return f"<div><b>{title}</b><br>{lines}<br>{histogram(self.values)}</div>"
-
-    @property
-    def _title(self) -> str:
-        options = ", ".join(f"{k}={_brief(v)}" for k, v in self.metadata.get("options", {}).items())
-        return f"{len(self)} examples, {len(self.classes)} classes, {options}"
+        return as_html(title(self), self._lines, self.values)
 
     @property
     def _lines(self) -> list[str]:
-        low, high = self.values.aminmax()
-        suspects, conflicts = int(self.suspects.sum()), int(self.conflicts.sum())
-        return [
-            f"values: {low:.4g} .. {high:.4g}, median {self.values.median():.4g}",
-            f"suspects: {suspects} ({suspects / len(self):.1%}), "
-            f"{suspicion_rule(self)} rule"
-            + (f"; {conflicts} in conflict with a copy" if conflicts else ""),
-        ]
-
-
-def _brief(value: Any) -> str:
-    """Show an option; the runs per class as a range."""
-    if isinstance(value, list):
-        return str(value[0]) if len({*value}) == 1 else f"{min(value)}..{max(value)}"
-    return repr(value)
+        return lines(self, suspicion_rule(self))
 
 
 def repeats(scores: CGScores) -> Tensor:
