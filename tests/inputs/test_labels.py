@@ -78,7 +78,11 @@ def test_dense_and_sparse_integers_as_numpy_has_them(values, dtype):
         ([2**64, 1], TypeError, r"exceed 64 bits: pass labels=\[str\(label\)"),
         ([-1, 2**63], TypeError, r"exceed 64 bits"),
         ([{"boxes": []}], TypeError, r"targets of a detection"),
-        (pd.DataFrame({"kind": [0, 1]}), TypeError, r"DataFrame; pass .*frame\['kind'\]"),
+        (
+            pd.DataFrame({"id": [5, 6], "kind": [0, 1]}),
+            TypeError,
+            r"DataFrame of 2 columns; pass .*frame\['kind'\]",
+        ),
     ],
 )
 def test_labels_that_are_none(labels, error, match):

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError, DetailedError
+from torch_cgprune.inputs.frames import is_absent, one_column
 from torch_cgprune.inputs.tables import is_column, labels_in
 from torch_cgprune.utils.arrays import plain
 
@@ -25,6 +26,7 @@ def label_array(labels: Any) -> np.ndarray[Any, Any]:
         ArgumentValueError: none at all, not one per example, or some that are missing.
 
     """
+    labels = one_column(labels)
     _check_kind(labels)
     array = _as_array(labels)
     if array.ndim != 1:
@@ -48,13 +50,6 @@ def _check_kind(labels: Any) -> None:
             [*labels][:3],
             parameter="labels",
             cure="pass [labels[name] for name in names] instead.",
-        )
-    if hasattr(labels, "columns"):
-        raise ArgumentTypeError(
-            "The 'labels' must be one integer or string per example. Got a %s;",
-            type(labels).__name__,
-            parameter="labels",
-            cure=f"pass one of its columns, as labels=frame[{[*labels.columns][-1]!r}].",
         )
 
 
@@ -146,13 +141,7 @@ def _no_classes(labels: Any, array: np.ndarray[Any, Any]) -> DetailedError:
 
 def _absent(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return (n,) bool, the labels that say there is none."""
-    return np.array([_is_absent(label) for label in array], dtype=bool)
-
-
-def _is_absent(label: Any) -> bool:
-    if isinstance(label, numbers.Real):
-        return bool(label != label)  # noqa: PLR0124 (NaN alone is not itself)
-    return label is None or type(label).__name__ in ("NAType", "NaTType")  # as pandas has them
+    return np.array([is_absent(label) for label in array], dtype=bool)
 
 
 def _are_numbers(array: np.ndarray[Any, Any]) -> bool:
