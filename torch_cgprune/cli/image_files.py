@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -15,12 +17,31 @@ from tqdm.auto import tqdm
 
 from torch_cgprune.errors import UnreadableImageError
 from torch_cgprune.inputs.pixels import as_scored
-from torch_cgprune.utils.tables import read_table
 
 _THREADS = 8
 
 
-def load_image(path: str) -> Image.Image:
+@dataclass(frozen=True)
+class EncodedImage:
+    """The content of an image file that lies in a table.
+
+    Attributes:
+        content: the bytes of the file.
+        name: where it is, for messages.
+
+    """
+
+    content: bytes
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return repr(self.name)
+
+
+def load_image(source: str | EncodedImage) -> Image.Image:
     """Return the image in a file: as RGB, on white; deep ones in mode F, not clipped to RGB.
 
     Of an animation that is the first frame.
@@ -30,13 +51,19 @@ def load_image(path: str) -> Image.Image:
 
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 (else Pillow may leave it open)
+        with _opened(source) as file:
             return as_scored(Image.open(file))
     except UserWarning:  # where warnings are errors, this is none of the file's
         raise
     except Exception as error:  # Pillow raises anything, from OSError to SyntaxError
         reason = "it is no image" if isinstance(error, UnidentifiedImageError) else error
-        raise UnreadableImageError(f"The image {path!r} cannot be read: {reason}.") from error
+        raise UnreadableImageError(f"The image {source!r} cannot be read: {reason}.") from error
+
+
+def _opened(source: str | EncodedImage) -> BinaryIO:
+    if isinstance(source, EncodedImage):
+        return io.BytesIO(source.content)
+    return open(source, "rb")  # noqa: PTH123 (else Pillow may leave it open)
 
 
 def in_three_channels(image: Image.Image) -> Any:
@@ -45,38 +72,36 @@ def in_three_channels(image: Image.Image) -> Any:
 
 
 class ListedImages(VisionDataset):  # type: ignore[misc]
-    """The image files that a CSV file lists, with their labels: ``path`` and ``label`` columns.
-
-    Blanks around a label are none of it.
+    """Image files that are listed with their labels.
 
     Args:
-        path: of the CSV file; relative paths in it start at its folder.
-        transform: from a PIL image to what an item holds.
+        root: a folder, at which relative paths start.
+        images: n paths, or contents of files.
+        labels: n numbers of classes, or None.
+        classes: the k names that these number.
 
     Attributes:
-        samples: n pairs of a file's path and its label's number.
-        targets: these n numbers.
-        classes: the k labels they stand for, sorted.
-
-    Raises:
-        ValueError: no such columns, or no rows, or an empty cell.
+        samples: n pairs of an image's file and its label.
+        targets: the n labels.
+        samples_are_files: whether all images are files of their own.
 
     """
 
-    samples_are_files = True
-
     def __init__(
-        self, path: str | os.PathLike[str], transform: Callable[[Any], Any] | None = None
+        self,
+        root: Path,
+        images: Sequence[str | EncodedImage],
+        labels: Sequence[int | None],
+        classes: Sequence[str],
     ) -> None:
-        super().__init__(Path(path).parent, transform=transform)
-        rows = _rows(Path(path))
-        self.classes = sorted({label for _, label in rows})
-        codes = {label: code for code, label in enumerate(self.classes)}
-        self.samples = [
-            (os.path.join(self.root, name), codes[label])  # noqa: PTH118 (absolute ones stay)
-            for name, label in rows
+        super().__init__(root)
+        placed = [
+            os.path.join(root, image) if isinstance(image, str) else image  # noqa: PTH118 (absolute ones stay)
+            for image in images
         ]
-        self.targets = [code for _, code in self.samples]
+        self.samples = [*zip(placed, labels, strict=True)]
+        self.targets, self.classes = [*labels], [*classes]
+        self.samples_are_files = all(isinstance(image, str) for image in images)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -87,32 +112,13 @@ class ListedImages(VisionDataset):  # type: ignore[misc]
         return (image if self.transform is None else self.transform(image)), code
 
 
-def _rows(path: Path) -> list[tuple[str, str]]:
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        columns, rows = read_table(file, str(path), {"path", "label"})
-        if not {"path", "label"} <= {*columns}:
-            raise ValueError(
-                f"The list {str(path)!r} must have the columns 'path' and 'label' in its first "
-                f"line. Got {columns} instead."
-            )
-        found = []
-        for line, row in rows:
-            label = row["label"].strip()
-            if not row["path"] or not label:
-                raise ValueError(f"The list {str(path)!r} has no path or no label in line {line}.")
-            found.append((row["path"], label))
-    if not found:
-        raise ValueError(f"The list {str(path)!r} is empty: there is nothing to score.")
-    return found
-
-
 def unreadable(
     dataset: Any, is_fine: Callable[[Image.Image], bool] | None = None, *, progress: bool = True
 ) -> list[int]:
     """Return the indices of the files that cannot be read; looks at all of them.
 
     Args:
-        dataset: with ``samples``, pairs of a path and a label.
+        dataset: with ``samples``, pairs of an image's file and a label.
         is_fine: whether an image can be used that has been read; None takes any.
         progress: show a progress bar in files.
 

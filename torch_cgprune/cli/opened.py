@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ class Opened:
         features: an array of features; None to score the images.
         labels: n of them; None for the dataset's own.
         transform: of the images, None as they are.
+        rows: n numbers of the rows of a table that the examples are, from 0; None of no table.
         skipped: names of the files and rows that are left out: they cannot be read or scored.
 
     """
@@ -24,4 +25,5 @@ class Opened:
     features: Any = None
     labels: Any = None
     transform: Callable[[Any], Any] | None = None
+    rows: Sequence[int] | None = None
     skipped: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from torch_cgprune.cli.image_files import load_image, unreadable
+from torch_cgprune.cli.image_files import EncodedImage, load_image, unreadable
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.option_types import integer, real, ridge
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
@@ -143,9 +143,9 @@ def _all_unreadable(opened: Opened, *, progress: bool) -> UnreadableImageError:
     )
 
 
-def _reason(path: str) -> str:
+def _reason(path: str | EncodedImage) -> str:
     """Return why a file cannot be read; a missing one is of a list, whose folder may be wrong."""
-    if not Path(path).exists():
+    if isinstance(path, str) and not Path(path).exists():
         return "There is no such file: paths in a list start at the list's folder."
     try:
         load_image(path)

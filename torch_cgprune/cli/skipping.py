@@ -56,12 +56,14 @@ def _left(opened: Opened, left: list[int], bad: list[int]) -> Opened:
         dataset, names = rows, [f"row {i}" for i in range(len(opened.dataset))]
     else:
         dataset = Subset(opened.dataset, left)
-        names = [*(find_names(opened.dataset) or (path for path, _ in opened.dataset.samples))]
+        files = (str(path) for path, _ in opened.dataset.samples)
+        names = [*(find_names(opened.dataset) or files)]
     return dataclasses.replace(
         opened,
         dataset=dataset,
         features=rows,
         labels=labels,
+        rows=None if opened.rows is None else [opened.rows[i] for i in left],
         skipped=tuple(names[i] for i in bad if i < len(names)),
     )
 

@@ -11,7 +11,7 @@ from torch_cgprune.cli.parser import options
 from torch_cgprune.errors import Argument, Message, Parameter
 from torch_cgprune.inputs.bad_rows import LEAVE_OUT
 from torch_cgprune.inputs.fingerprints import RECOMPUTE
-from torch_cgprune.inputs.rows import EQUALISE
+from torch_cgprune.inputs.rows import ENCODE, EQUALISE
 from torch_cgprune.noise.guards import LOOK
 
 
@@ -40,6 +40,7 @@ class _Shell:
         self.own = {
             RECOMPUTE.template: mismatch,
             EQUALISE.template: "Pass --resize N, as --resize 32.",
+            ENCODE.template: "Pass --encoder, as --encoder transformers:NAME.",
             LEAVE_OUT.template: "Repair or delete them, or pass --skip-unreadable.",
             LOOK.template: "--dry-run",
         }

@@ -28,6 +28,9 @@ CONVERT = Message(
     "images, or torchvision.transforms.Grayscale()."
 )
 
+# The cure for texts.
+ENCODE = Message("Pass 'features': what an encoder of texts makes of them, a row each.")
+
 # What white is in the types that images have; other integers may count anything.
 _GREATEST = {torch.uint8: 255, torch.uint16: 65535}
 
@@ -142,6 +145,14 @@ def numbers(image: Any, index: int) -> Tensor:
         raise TypeError(
             f"Item {index} of the dataset is a mapping with {sorted(image)}. Name two of its "
             "columns, as features='image', labels='label'."
+        )
+    if isinstance(image, str):
+        raise ArgumentTypeError(
+            "Item %d of the dataset is a text, which has no numbers to score.",
+            index,
+            parameter="features",
+            row=index,
+            cure=ENCODE,
         )
     if not isinstance(image, Tensor):
         raise TypeError(

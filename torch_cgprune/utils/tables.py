@@ -18,14 +18,16 @@ def read_table(
     Args:
         file: of text, opened with ``newline=""``.
         path: its name, for the message.
-        wanted: names of columns; the separator is the one by which most of them are there.
+        wanted: names of columns; the separator is the one by which most of them are there, and of
+            several the one that makes most columns.
 
     Returns:
         The names of the columns, and an iterator of a line's number and its cells by column, an
         empty text for each cell that a line lacks; lines of blank cells are left out.
 
     Raises:
-        ValueError: what ``csv`` cannot read, as a cell of more than 131,072 characters.
+        ValueError: what ``csv`` cannot read, as a cell of more than 131,072 characters; a line of
+            more cells than columns, as an unquoted comma makes one.
 
     Example:
         >>> import io
@@ -37,9 +39,10 @@ def read_table(
     """
     text = file.read()
     heads = {by: next(_lines(text, by, path), (1, []))[1] for by in _SEPARATORS}
-    separator = max(_SEPARATORS, key=lambda by: len(wanted & {*map(str.strip, heads[by])}))
-    columns = [name.strip() for name in heads[separator]]
-    return columns, _rows(_lines(text, separator, path), columns)
+    heads = {by: [name.strip() for name in head] for by, head in heads.items()}
+    separator = max(_SEPARATORS, key=lambda by: (len(wanted & {*heads[by]}), len(heads[by])))
+    columns = heads[separator]
+    return columns, _rows(_lines(text, separator, path), columns, path)
 
 
 def _lines(text: str, separator: str, path: str) -> Iterator[tuple[int, list[str]]]:
@@ -53,10 +56,15 @@ def _lines(text: str, separator: str, path: str) -> Iterator[tuple[int, list[str
 
 
 def _rows(
-    lines: Iterator[tuple[int, list[str]]], columns: list[str]
+    lines: Iterator[tuple[int, list[str]]], columns: list[str], path: str
 ) -> Iterator[tuple[int, dict[str, str]]]:
     next(lines, None)
     for number, cells in lines:
+        if any(cell.strip() for cell in cells[len(columns) :]):
+            raise ValueError(
+                f"The list {path!r}, line {number}: there are {len(cells)} cells in "
+                f"{len(columns)} columns. Put a cell with a separator in it into quotes."
+            )
         if any(cell.strip() for cell in cells):
             missing = [""] * (len(columns) - len(cells))
             yield number, dict(zip(columns, cells + missing, strict=False))
