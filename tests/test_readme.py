@@ -78,7 +78,8 @@ def test_the_commands_run(tmp_path, monkeypatch, capsys):
     runpy.run_path(str(ROOT / "examples/digits_folder.py"), run_name="__main__")
     texts = [block for file in FILES for block in blocks_of(file, "console")]
     commands = re.findall(r"^\$ torch-cgprune (.*)$", "".join(texts), re.MULTILINE)
-    assert {command.split()[0] for command in commands} == {"score", "report", "select", "info"}
+    used = {command.split()[0] for command in commands}
+    assert used == {"score", "report", "select", "export", "info"}
     for command in dict.fromkeys(commands):
         assert main(shlex.split(command)) == 0, capsys.readouterr().err
     assert 900 < len((tmp_path / "kept.txt").read_text().splitlines()) < 1078

@@ -32,7 +32,7 @@ TABLE = datasets.Dataset.from_dict(
             "picture": datasets.Image(),
             "kind": KINDS,
             "text": datasets.Value("string"),
-            "emb": datasets.List(datasets.Value("float32")),
+            "emb": [datasets.Value("float32")],
         }
     ),
 )

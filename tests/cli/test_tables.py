@@ -251,8 +251,28 @@ def test_files_that_are_damaged(tmp_path, form, content):
         open_source(str(path))
 
 
+def test_typed_tables_of_one_name_twice_or_of_classes_beyond_the_names(tmp_path):
+    path = tmp_path / "t.parquet"
+    pa.parquet.write_table(pa.table([[1.0], [2.0], [0]], ["a", "a", "label"]), path)
+    with pytest.raises(ValueError, match=r"several columns 'a'"):
+        open_source(str(path))
+    noted = json.dumps({"info": {"features": {"label": {"names": ["x", "y"]}}}})
+    for labels, match in (([0, 2], "class number 2, and names of 2"), ([0, -2], "number -2")):
+        named = pa.table({"a": [1.0, 2.0], "label": labels})
+        named = named.replace_schema_metadata({"huggingface": noted})
+        pa.parquet.write_table(named, path)
+        with pytest.raises(ValueError, match=match):
+            open_source(str(path))
+    named = pa.table({"a": [1.0, 2.0], "label": ["p", "q"]})
+    pa.parquet.write_table(named.replace_schema_metadata({"huggingface": noted}), path)
+    assert open_source(str(path)).labels == ["p", "q"]
+
+
 def test_jsonl_of_other_things(tmp_path):
     for text, match in (
+        ("[" * 100_000, "line 1: this is no JSON"),
+        (f'{{"a": {10**30}}}', "several types"),
+        ('{"a": "\\ud800"}', "several types"),
         ("[1]\n", r"line 1: .*\(it is list\)"),
         ('{"a": 1}\n\n{"a": "b"}', "types"),
     ):

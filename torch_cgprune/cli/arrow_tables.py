@@ -32,6 +32,9 @@ class ArrowTable:
         root: the folder.
         names: of the columns.
 
+    Raises:
+        ValueError: two columns of one name.
+
     """
 
     def __init__(
@@ -43,7 +46,15 @@ class ArrowTable:
         lines: Sequence[int] | None = None,
     ) -> None:
         self.path, self.root, self.names = path, root, table.column_names
-        self._table, self._classes, self._lines = table, classes, lines
+        self._table, self._lines = table, lines
+        if twice := [name for name in self.names if self.names.count(name) > 1]:
+            raise ValueError(f"The table {path!r} has several columns {twice[0]!r}: rename them.")
+        integer = parquet().types.is_integer
+        self._classes = {
+            name: of_column
+            for name, of_column in classes.items()
+            if name in self.names and integer(table.schema.field(name).type)
+        }
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -72,6 +83,12 @@ class ArrowTable:
         values = self._table[name].to_pylist()
         names = self.class_names(name)
         if names is not None:
+            beyond = [code for code in values if code is not None and not -1 <= code < len(names)]
+            if beyond:
+                raise ValueError(
+                    f"The column {name!r} of {self.path!r} has the class number {beyond[0]}, and "
+                    f"names of {len(names)} classes: it is damaged. Write it anew."
+                )
             return [None if code in (None, -1) else names[code] for code in values]
         return [_label(value) for value in values]
 
@@ -210,7 +227,7 @@ def open_jsonl(path: Path) -> ArrowTable:
                 if line.strip():
                     rows.append(_object(line))
                     lines.append(number)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(
                 f"The file {str(path)!r}, line {len(lines) + 1}: this is no JSON object ({error})."
             ) from error
@@ -218,7 +235,7 @@ def open_jsonl(path: Path) -> ArrowTable:
     pa = parquet()
     try:
         table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
-    except pa.ArrowException as error:
+    except Exception as error:  # pyarrow raises anything, by what it cannot hold
         raise ValueError(
             f"The file {str(path)!r} has a column of several types ({error})."
         ) from error

@@ -41,12 +41,15 @@ class TextTable:
             with opener(
                 path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=""
             ) as file:
-                self.names, rows = read_table(file, self.path, wanted)
+                names, rows = read_table(file, self.path, wanted)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"The file {self.path!r} cannot be read as .gz ({error}).") from error
-        found = [*rows]
-        self._lines = [line for line, _ in found]
-        self._cells = {name: [row[name] for _, row in found] for name in self.names}
+        self.names, self._lines = names, list[int]()
+        self._cells: dict[str, list[str]] = {name: [] for name in names}
+        for line, row in rows:
+            self._lines.append(line)
+            for name, cell in row.items():
+                self._cells[name].append(cell)
 
     def __len__(self) -> int:
         return len(self._lines)
