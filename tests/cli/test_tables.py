@@ -187,6 +187,11 @@ def test_a_number_is_what_python_writes(value):
     assert number(f" {value!r}\t") == value
 
 
+@pytest.mark.parametrize("text", ["", " ", "1_0", "\u0661", "nan", "-inf", "1e999", "1,5", "0x10"])
+def test_these_are_no_numbers(text):
+    assert np.isnan(number(text))
+
+
 @given(st.text(max_size=6))
 def test_anything_else_is_none(text):
     value = number(text)
@@ -390,6 +395,10 @@ def test_labels_of_a_file_take_the_place_of_the_tables(tmp_path):
     assert open_source(str(path), labels=labels).labels == Y
     with pytest.raises(ValueError, match="no column 'label'"):
         open_source(str(path))
+    for name, head in (("t.tsv", "a\tb, c"), ("t.csv", "a\tb, c\td")):
+        cells = "\t".join("123"[: head.count("\t") + 1])
+        by_tabs = table(tmp_path, f"{head}\n" + f"{cells}\n" * N, name)
+        assert open_source(by_tabs, labels=labels).features.shape[1] == head.count("\t") + 1
     frame = pd.DataFrame({"path": [f"{i}.png" for i in range(N)]})
     opened = open_source(str(written(tmp_path, "csv", frame)), labels=labels)
     assert opened.labels == Y

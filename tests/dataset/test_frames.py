@@ -33,6 +33,9 @@ def test_the_other_columns_are_the_features_and_items_have_both(library, tmp_pat
     loader = DataLoader(train, batch_size=4, sampler=PrunedSampler(train, 0.6, "random"))
     assert sum(len(rows) for rows, _ in loader) == 18
     assert not CGScoredDataset(table, labels="kind", cache=cache, progress=False).computed
+    numbered = pd.DataFrame(X).assign(**{"3": Y}).rename(columns={"3": 3})
+    by_number = CGScoredDataset(numbered, labels=3, progress=False)
+    assert torch.equal(by_number.scores.terms, train.scores.terms)
     by_list = CGScoredDataset(table[["a", "b", "c"]], labels=Y, progress=False)
     assert torch.equal(by_list.scores.terms, train.scores.terms)
 

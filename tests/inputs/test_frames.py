@@ -182,6 +182,7 @@ def test_rows_in_two_orders_are_refused_and_both_cures_work():
         ("x", range(0, 40, 2), False),
         ("x", np.arange(20) + 0.5, False),
         ("id", [NAN, 1, 2], False),
+        ("id", [float("inf"), 1, 2], False),
         ("id", [True, False, True], False),
     ],
 )

@@ -36,12 +36,13 @@ class TextTable:
 
     def __init__(self, path: Path, wanted: set[str]) -> None:
         self.path, self.root = str(path), path.parent
+        separators = "\t" if path.name.lower().endswith((".tsv", ".tsv.gz")) else ",;\t"
         opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
         try:
             with opener(
                 path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=""
             ) as file:
-                names, rows = read_table(file, self.path, wanted)
+                names, rows = read_table(file, self.path, wanted, separators)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"The file {self.path!r} cannot be read as .gz ({error}).") from error
         self.names, self._lines = names, list[int]()

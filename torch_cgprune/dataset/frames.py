@@ -52,7 +52,7 @@ def as_dataset(frame: Any, column: str | None, labels: Labels | str | int | None
 
     """
     columns = dict(columns_of(frame))
-    if isinstance(labels, str) and labels in columns:
+    if isinstance(labels, str | int) and labels in columns:
         given = columns[labels]
     elif labels is None or isinstance(labels, str | int):
         raise _no_column("labels", labels, columns)

@@ -169,7 +169,9 @@ def numbers_the_rows(name: Any, series: Any) -> bool:
 
     """
     array = np.asarray(series.to_numpy() if hasattr(series, "to_numpy") else series)
-    if array.ndim != 1 or array.dtype.kind not in "iuf" or not (array == array // 1).all():
+    if array.ndim != 1 or array.dtype.kind not in "iuf":
+        return False
+    if not (np.isfinite(array) & (array == np.floor(array))).all():
         return False
     called = str(name).strip().lower()
     if called in _NUMBERS_ROWS or called.startswith("unnamed:"):

@@ -7,11 +7,9 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-_SEPARATORS = ",;\t"
-
 
 def read_table(
-    file: Any, path: str, wanted: set[str]
+    file: Any, path: str, wanted: set[str], separators: str = ",;\t"
 ) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
     r"""Read a table whose columns are separated by commas, semicolons or tabs: the header tells.
 
@@ -20,6 +18,7 @@ def read_table(
         path: its name, for the message.
         wanted: names of columns; the separator is the one by which most of them are there, and of
             several the one that makes most columns.
+        separators: that it may have.
 
     Returns:
         The names of the columns, and an iterator of a line's number and its cells by column, an
@@ -38,9 +37,9 @@ def read_table(
 
     """
     text = file.read()
-    heads = {by: next(_lines(text, by, path), (1, []))[1] for by in _SEPARATORS}
+    heads = {by: next(_lines(text, by, path), (1, []))[1] for by in separators}
     heads = {by: [name.strip() for name in head] for by, head in heads.items()}
-    separator = max(_SEPARATORS, key=lambda by: (len(wanted & {*heads[by]}), len(heads[by])))
+    separator = max(separators, key=lambda by: (len(wanted & {*heads[by]}), len(heads[by])))
     columns = heads[separator]
     return columns, _rows(_lines(text, separator, path), columns, path)
 
