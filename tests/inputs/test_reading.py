@@ -241,7 +241,7 @@ def test_what_cannot_be_read():
         read(Stream())
     with pytest.raises(ValueError, match="empty"):
         read(Items([]))
-    with pytest.raises(TypeError, match=r"Item 0 .*Got str; pass a 'transform'"):
+    with pytest.raises(TypeError, match=r"Item 0 .* a text.*if it is a path, a 'transform'"):
         read(Items([("image.jpg", 0)]))
 
 

@@ -29,7 +29,10 @@ CONVERT = Message(
 )
 
 # The cure for texts.
-ENCODE = Message("Pass 'features': what an encoder of texts makes of them, a row each.")
+ENCODE = Message(
+    "Pass 'features', what an encoder of texts makes of them; or if it is a path, a 'transform' "
+    "that opens it."
+)
 
 # What white is in the types that images have; other integers may count anything.
 _GREATEST = {torch.uint8: 255, torch.uint16: 65535}
