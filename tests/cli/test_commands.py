@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -634,6 +635,7 @@ def test_every_command_has_an_example_in_its_help(capsys):
         "report",
         "info",
         "near",
+        "export",
     }
     for name in commands:
         with pytest.raises(SystemExit) as stop:
@@ -652,3 +654,34 @@ def test_letters_that_the_terminal_lacks(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", terminal)
     assert main(["score", str(tmp_path / "x.npz"), "-o", str(tmp_path / "s.safetensors")]) == 0
     assert b"\\u732b" in terminal.buffer.getvalue()
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_export_writes_the_data_frame(scored, tmp_path, capsys, form):
+    out = tmp_path / f"table.{form}"
+    code, said, err = run(capsys, "export", scored, "-o", out)
+    assert (code, said, err) == (0, f"{out}: {N} examples\n", "")
+    frame = CGScores.load(scored).to_pandas()
+    if form == "csv":
+        with out.open(newline="") as file:
+            assert [*csv.DictReader(file)] == [
+                {name: "" if pd.isna(value) else str(value) for name, value in row.items()}
+                for row in frame.to_dict("records")
+            ]
+    else:
+        read = pd.read_parquet(out, dtype_backend="numpy_nullable")
+        pd.testing.assert_frame_equal(read, frame, check_dtype=False, check_exact=True)
+    again = run(capsys, "select", scored, "--keep", 1, "--exclude", out)
+    assert again[0] == 1  # the table is a list of all: none is left
+    assert "leaves none" in again[2]
+
+
+def test_export_refuses_another_kind_of_file_and_its_input(scored, tmp_path, capsys):
+    code, _, err = run(capsys, "export", scored, "-o", tmp_path / "t.xlsx")
+    assert code == 2
+    assert "must end in .csv or .parquet" in err
+    copy = tmp_path / "s.csv"
+    copy.write_bytes(scored.read_bytes())
+    code, _, err = run(capsys, "export", copy, "-o", copy)
+    assert code == 2
+    assert "is an input too" in err

@@ -1,8 +1,10 @@
 """Files of any content: read, or refused in one line, never with a traceback."""
 
+import gzip
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +18,7 @@ from torch_cgprune.cli.source import open_source
 from torch_cgprune.lists import read_examples
 
 pytestmark = pytest.mark.slow  # hundreds of commands
+TABLES = ("csv", "tsv", "csv.gz", "jsonl", "parquet")
 few = settings(
     max_examples=20,
     deadline=20_000,  # no hang
@@ -36,6 +39,14 @@ def sound(kind):
             return save({"features": torch.from_numpy(x), "labels": torch.from_numpy(y)})
         case "csv":
             return b"path,label\n0.png,a\n1.png,b\n"
+        case "tsv":
+            return b"x\tlabel\tz\n" + b"1.5\ta\t2\n3\tb\t-1e3\n" * 3
+        case "csv.gz":
+            return gzip.compress(b"x,label,z\n" + b"1.5,a,2\n3,b,-1e3\n" * 3)
+        case "jsonl":
+            return b'{"x": 1.5, "z": [1, 2], "label": "a"}\n{"x": 2, "z": [3, 4], "label": "b"}\n'
+        case "parquet":
+            pd.DataFrame({"x": [*x], "z": x[:, 0], "label": y}).to_parquet(buffer)
         case _:
             pixels = rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(buffer, {"tif": "tiff", "jpg": "jpeg"}.get(kind, kind))
@@ -71,7 +82,7 @@ def ends_well(capsys, *argv):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", ["npz", "npy", "safetensors", "csv"])
+@pytest.mark.parametrize("kind", ["npz", "npy", "safetensors", *TABLES])
 @few
 @given(st.data())
 def test_a_source_of_any_content(tmp_path, capsys, kind, data):
@@ -81,7 +92,7 @@ def test_a_source_of_any_content(tmp_path, capsys, kind, data):
     (tmp_path / "labels.txt").write_text("a\nb\n" * 3)
     try:
         open_source(str(source), labels=str(labels[1]) if labels else None)
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, ValueError, TypeError, MemoryError) as error:
         assert str(error)  # noqa: PT017 (some are refused, which is not known)
     out = tmp_path / "s.safetensors"
     out.unlink(missing_ok=True)
@@ -115,7 +126,7 @@ def test_labels_and_lists_of_any_content(tmp_path, names, content):
         ("npy", load_labels),
         *(
             (suffix, lambda path: read_examples(path, 5))
-            for suffix in ("txt", "csv", "json", "npy")
+            for suffix in ("txt", "csv", "json", "npy", "parquet")
         ),
     ):
         path = tmp_path / f"list.{suffix}"

@@ -122,6 +122,12 @@ def test_a_csv_file_lists_images_anywhere(tmp_path, head, end):
     assert scores.names == tuple(names)
 
 
+def test_empty_cells_beyond_the_columns_are_none(tmp_path):
+    save_image(tmp_path / "a.png", 0)
+    source = write(tmp_path / "train.csv", b"path,label\na.png,x,,\na.png,y,\n")
+    assert open_source(str(source)).dataset.classes == ["x", "y"]
+
+
 @pytest.mark.parametrize("by", [",", ";", "\t"])
 def test_a_list_as_spreadsheets_write_it(tmp_path, by):
     for seed in range(3):
@@ -372,19 +378,20 @@ def test_folders_that_are_no_dataset_say_so(tmp_path, names, match):
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        (b"", r"columns 'path' and 'label' in its first line. Got \[\]"),
-        (b"file,class\na.png,x\n", r"Got \['file', 'class'\]"),
-        (b"path|label\na.png|x\n", r"Got \['path\|label'\]"),
+        (b"", "is empty: there is nothing to score"),
+        (b"file,class\na.png,x\n", r"no column 'label', but 'file', 'class'. .*--label-column"),
+        (b"path|label\na.png|x\n", r"no column 'label', but 'path\|label'"),
         (b"path,label\n", "is empty: there is nothing to score"),
-        (b"path,label\na.png,x\n,x\n", "no path or no label in line 3"),
-        (b"path,label\na.png,\n", "no path or no label in line 2"),
-        (b"path,label\na.png\n", "no path or no label in line 2"),
-        (b"path,label\na.png, \n", "no path or no label in line 2"),
+        (b"path,label\na.png,x\n,x\n", r"has no path \(column 'path'\) in line 3\."),
+        (b"path,label\na.png,\n", r"has no label \(column 'label'\) in line 2\."),
+        (b"path,label\na.png\nb.png,x\nc.png,\n", r"has no label .* in line 2, line 4\."),
+        (b"path,label\na.png, \n", "has no label .* in line 2"),
+        (b"path,label\na.png,x\nb,c.png,x\n", "line 3: there are 3 cells in 2 columns"),
         (b"path,label\n" + b"a" * 200_000, "line 2: this is no table"),
     ],
 )
 def test_lists_that_are_none_say_so(tmp_path, content, match):
-    with pytest.raises(ValueError, match=rf"The list '.*train.csv'.*{match}"):
+    with pytest.raises(ValueError, match=rf"'.*train.csv'.*{match}"):
         open_source(str(write(tmp_path / "train.csv", content)))
 
 

@@ -90,7 +90,11 @@ def test_dense_and_sparse_integers_as_numpy_has_them(values, dtype):
         (sparse.csr_matrix([[0], [1]]), TypeError, r"pass labels.toarray\(\).ravel\(\)"),
         (torch.tensor([0, 1]).to_sparse(), TypeError, r"pass labels.to_dense\(\)"),
         ([{"boxes": []}], TypeError, r"targets of a detection"),
-        (pd.DataFrame({"kind": [0, 1]}), TypeError, r"DataFrame; pass .*frame\['kind'\]"),
+        (
+            pd.DataFrame({"id": [5, 6], "kind": [0, 1]}),
+            TypeError,
+            r"DataFrame of 2 columns; pass .*frame\['kind'\]",
+        ),
     ],
 )
 def test_labels_that_are_none(labels, error, match):

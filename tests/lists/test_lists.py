@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -23,7 +24,7 @@ from torch_cgprune import (
     noise_report,
 )
 from torch_cgprune.inputs.names import find_class_names, find_names
-from torch_cgprune.lists import FORMATS, listed, read_examples, read_relabels
+from torch_cgprune.lists import FORMATS, TABLES, listed, read_examples, read_relabels
 
 ODD = ("plain.jpg", "two words.jpg", 'a "quote".jpg', "<b>&.jpg", "bücher/ß.jpg", "comma,.jpg")
 
@@ -43,6 +44,44 @@ def test_what_is_written_is_read_back(tmp_path, form, names):
     path = tmp_path / f"kept.{form}"
     path.write_bytes(listed(torch.tensor([0, 2, 3, 4, 5, 9]), known, form))
     assert read_examples(path, 12, known).tolist() == [0, 2, 3, 4, 5, 9]
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_a_table_has_the_columns_of_the_data_frame(tmp_path, form):
+    known = scores(names=(*ODD, *(f"{i}\n" for i in range(6))), class_names=["a, b", 'ü "c"'])
+    path = tmp_path / f"t.{form}"
+    path.write_bytes(listed(torch.tensor([7, 2]), known, form))
+    got = pd.read_csv(path) if form == "csv" else pd.read_parquet(path)
+    frame = known.to_pandas().iloc[[7, 2]].reset_index(drop=True)
+    assert got.columns.tolist() == frame.columns.tolist()
+    for name in frame:
+        assert got[name].isna().tolist() == frame[name].isna().tolist()
+        there = frame[name].dropna().tolist()
+        if there and isinstance(there[0], float):  # pandas rounds what it reads from CSV
+            there = pytest.approx(there, rel=1e-15)
+        assert got[name].dropna().tolist() == there
+
+
+def test_parquet_has_names_that_are_no_utf8_as_a_browser_has_them(tmp_path):
+    name = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
+    known, path = scores(2, names=["a.jpg", name]), tmp_path / "k.parquet"
+    path.write_bytes(listed(torch.tensor([1]), known, "parquet"))
+    assert pd.read_parquet(path)["path"].tolist() == ["caf\ufffd.jpg"]
+    assert read_examples(path, 2, known).tolist() == [1]
+
+
+def test_parquet_lists_of_other_programs(tmp_path):
+    known, path = scores(names=[f"{i}.png" for i in range(12)]), tmp_path / "k.parquet"
+    pd.DataFrame({"path": ["3.png", "5.png"], "more": [[1], [2]]}).to_parquet(path)
+    assert read_examples(path, 12, known).tolist() == [3, 5]
+    pd.DataFrame({"index": [4, 2]}).to_parquet(path)
+    assert read_examples(path, 12, scores()).tolist() == [2, 4]
+    pd.DataFrame({"number": [4, 2]}).to_parquet(path)
+    with pytest.raises(ValueError, match=r"column 'index' or 'path'. Got \['number'\]"):
+        read_examples(path, 12, known)
+    pd.DataFrame({"index": [4], "label": ["1"]}).to_parquet(path)
+    with pytest.raises(ValueError, match="line 1: example 4 is labelled '1' there and '0' here"):
+        read_examples(path, 12, scores())
 
 
 @given(chosen=st.sets(st.integers(0, 11)), form=st.sampled_from(FORMATS), named=st.booleans())
@@ -116,7 +155,8 @@ def test_what_other_programs_write(tmp_path):
         ("k.json", "{", "is no JSON"),
         ("k.json", '{"a": 1}', "must hold 'paths' or 'indices'"),
         ("k.npy", "nothing", "is no .npy file"),
-        ("k.xls", "", ".txt, .csv, .json or .npy file"),
+        ("k.xls", "", ".txt, .csv, .json, .npy or .parquet file"),
+        ("k.parquet", "PAR1", "cannot be read as .parquet"),
     ],
 )
 def test_bad_lists_say_what_is_wrong(tmp_path, name, content, match):
@@ -215,7 +255,7 @@ def test_a_kept_list_is_the_selection(tmp_path):
     kept.write_text("5\n2\n7\n")
     assert PrunedSampler(known, keep=kept).selection.tolist() == [2, 5, 7]
     assert PrunedSampler(known, keep=str(kept), exclude=[5]).selection.tolist() == [2, 7]
-    pair = (known.values, known.labels)
+    pair = (known.values, known.labels)  # noqa: PD011
     assert PrunedSampler(pair, keep=kept).selection.tolist() == [2, 5, 7]
 
 

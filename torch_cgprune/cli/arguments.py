@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from torch_cgprune.cli import apply, encode, info, near, report, score, select, suspects
+from torch_cgprune.cli import apply, encode, export, info, near, report, score, select, suspects
 
 # Each module has ``add_options``, ``run`` and ``EXAMPLES``.
 _COMMANDS = {
@@ -13,6 +13,7 @@ _COMMANDS = {
     "select": select,
     "suspects": suspects,
     "apply": apply,
+    "export": export,
     "report": report,
     "info": info,
     "near": near,

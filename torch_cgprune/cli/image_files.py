@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ from torchvision.datasets import VisionDataset
 from tqdm.auto import tqdm
 
 from torch_cgprune.errors import UnreadableImageError
-from torch_cgprune.inputs.image_loader import load_image
-from torch_cgprune.utils.tables import read_table
+from torch_cgprune.inputs.image_loader import EncodedImage, load_image
 
 _THREADS = 8
 
@@ -26,38 +25,36 @@ def in_three_channels(image: Image.Image) -> Any:
 
 
 class ListedImages(VisionDataset):  # type: ignore[misc]
-    """The image files that a CSV file lists, with their labels: ``path`` and ``label`` columns.
-
-    Blanks around a label are none of it.
+    """Image files that are listed with their labels.
 
     Args:
-        path: of the CSV file; relative paths in it start at its folder.
-        transform: from a PIL image to what an item holds.
+        root: a folder, at which relative paths start.
+        images: n paths, or contents of files.
+        labels: n numbers of classes, or None.
+        classes: the k names that these number.
 
     Attributes:
-        samples: n pairs of a file's path and its label's number.
-        targets: these n numbers.
-        classes: the k labels they stand for, sorted.
-
-    Raises:
-        ValueError: no such columns, or no rows, or an empty cell.
+        samples: n pairs of an image's file and its label.
+        targets: the n labels.
+        samples_are_files: whether all images are files of their own.
 
     """
 
-    samples_are_files = True
-
     def __init__(
-        self, path: str | os.PathLike[str], transform: Callable[[Any], Any] | None = None
+        self,
+        root: Path,
+        images: Sequence[str | EncodedImage],
+        labels: Sequence[int | None],
+        classes: Sequence[str],
     ) -> None:
-        super().__init__(Path(path).parent, transform=transform)
-        rows = _rows(Path(path))
-        self.classes = sorted({label for _, label in rows})
-        codes = {label: code for code, label in enumerate(self.classes)}
-        self.samples = [
-            (os.path.join(self.root, name), codes[label])  # noqa: PTH118 (absolute ones stay)
-            for name, label in rows
+        super().__init__(root)
+        placed = [
+            os.path.join(root, image) if isinstance(image, str) else image  # noqa: PTH118 (absolute ones stay)
+            for image in images
         ]
-        self.targets = [code for _, code in self.samples]
+        self.samples = [*zip(placed, labels, strict=True)]
+        self.targets, self.classes = [*labels], [*classes]
+        self.samples_are_files = all(isinstance(image, str) for image in images)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -68,32 +65,13 @@ class ListedImages(VisionDataset):  # type: ignore[misc]
         return (image if self.transform is None else self.transform(image)), code
 
 
-def _rows(path: Path) -> list[tuple[str, str]]:
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        columns, rows = read_table(file, str(path), {"path", "label"})
-        if not {"path", "label"} <= {*columns}:
-            raise ValueError(
-                f"The list {str(path)!r} must have the columns 'path' and 'label' in its first "
-                f"line. Got {columns} instead."
-            )
-        found = []
-        for line, row in rows:
-            label = row["label"].strip()
-            if not row["path"] or not label:
-                raise ValueError(f"The list {str(path)!r} has no path or no label in line {line}.")
-            found.append((row["path"], label))
-    if not found:
-        raise ValueError(f"The list {str(path)!r} is empty: there is nothing to score.")
-    return found
-
-
 def unreadable(
     dataset: Any, is_fine: Callable[[Image.Image], bool] | None = None, *, progress: bool = True
 ) -> list[int]:
     """Return the indices of the files that cannot be read; looks at all of them.
 
     Args:
-        dataset: with ``samples``, pairs of a path and a label.
+        dataset: with ``samples``, pairs of an image's file and a label.
         is_fine: whether an image can be used that has been read; None takes any.
         progress: show a progress bar in files.
 

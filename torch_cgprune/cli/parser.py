@@ -12,6 +12,7 @@ _DOES = {
     "select": "list what to keep",
     "suspects": "list the labels that look wrong",
     "apply": "write a dataset of what a list keeps",
+    "export": "write the table of all examples",
     "report": "write an HTML page",
     "info": "show what is in scores",
     "near": "find near copies between a training and a test set",

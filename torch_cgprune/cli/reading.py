@@ -10,13 +10,15 @@ from torch_cgprune.cli.option_types import integer
 from torch_cgprune.cli.source import KNOWN
 
 SOURCE = (
-    "a folder with one folder of images per class; a .csv file with the columns path and label; an "
-    ".npz, .npy or .safetensors file of features and labels; or NAME:ROOT, the training part of a "
+    "a folder with one folder of images per class; a table (.csv, .tsv, packed as .gz, .parquet, "
+    ".jsonl) of paths, texts or numbers, with labels; an .npz, .npy or .safetensors file of "
+    "features and labels; hf:FOLDER, what datasets has saved; or NAME:ROOT, the training part of a "
     f"torchvision dataset below a folder, NAME being {', '.join(KNOWN)}"
 )
 
 # How a source is read, beside its name: kept with the scores, for the report to read it likewise.
-_READING = ("labels", "keys", "features", "encoder", "resize", "skip_unreadable")
+_COLUMNS = ("path_column", "text_column", "feature_columns", "label_column")
+_READING = ("labels", "keys", "features", "encoder", "resize", "skip_unreadable", *_COLUMNS)
 
 
 def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None:
@@ -36,6 +38,19 @@ def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None
     )
     add_encoder(options)
     options.add_argument(
+        "--path-column", metavar="NAME", help="of a table: paths of images, or images (path)"
+    )
+    options.add_argument("--text-column", metavar="NAME", help="of a table: texts")
+    options.add_argument(
+        "--feature-columns",
+        nargs="+",
+        metavar="NAME",
+        help="of a table: numbers (all that are, where it has no images)",
+    )
+    options.add_argument(
+        "--label-column", metavar="NAME", help="of a table: labels (label, or the only classes)"
+    )
+    options.add_argument(
         "--resize", type=integer(1), metavar="N", help="scale images to N x N pixels"
     )
     options.add_argument(
@@ -48,7 +63,7 @@ def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None
     options.add_argument(
         "--download",
         action="store_true",
-        help="fetch what is not there: torchvision's dataset, the encoder",
+        help="fetch what is not there: the dataset, the encoder",
     )
     options.add_argument(
         "--num-workers",

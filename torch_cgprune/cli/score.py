@@ -29,7 +29,9 @@ EXAMPLES = """examples:
   torch-cgprune score animals/train -o animals.safetensors
   torch-cgprune score fashion-mnist:data -o fmnist.safetensors --method local
   torch-cgprune score animals/train -o animals.safetensors --encoder efficientnet_lite:lite0
-  torch-cgprune score train.npz --keys x_train y_train -o train.safetensors"""
+  torch-cgprune score train.npz --keys x_train y_train -o train.safetensors
+  torch-cgprune score train.parquet --label-column kind -o train.safetensors
+  torch-cgprune score hf:saved/animals -o animals.safetensors"""
 
 
 def add_options(command: argparse.ArgumentParser) -> None:

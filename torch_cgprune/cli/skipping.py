@@ -57,7 +57,8 @@ def _left(opened: Opened, left: list[int], bad: list[int]) -> Opened:
         dataset, names = rows, [f"row {i}" for i in range(len(opened.dataset))]
     else:
         dataset = Subset(opened.dataset, left)
-        names = [*(find_names(opened.dataset) or (path for path, _ in opened.dataset.samples))]
+        files = (str(path) for path, _ in opened.dataset.samples)
+        names = [*(find_names(opened.dataset) or files)]
     return dataclasses.replace(
         opened,
         dataset=dataset,

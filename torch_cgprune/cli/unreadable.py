@@ -10,7 +10,7 @@ from torch_cgprune.cli.image_files import unreadable
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.errors import UnreadableImageError
 from torch_cgprune.inputs.bad_rows import some_of
-from torch_cgprune.inputs.image_loader import load_image
+from torch_cgprune.inputs.image_loader import EncodedImage, load_image
 from torch_cgprune.inputs.loading import workers_for
 from torch_cgprune.inputs.names import find_names
 
@@ -46,9 +46,9 @@ def _all_unreadable(opened: Opened, *, progress: bool) -> UnreadableImageError:
     )
 
 
-def _reason(path: str) -> str:
+def _reason(path: str | EncodedImage) -> str:
     """Return why a file cannot be read; a missing one is of a list, whose folder may be wrong."""
-    if not Path(path).exists():
+    if isinstance(path, str) and not Path(path).exists():
         return "There is no such file: paths in a list start at the list's folder."
     try:
         load_image(path)

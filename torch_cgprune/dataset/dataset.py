@@ -14,10 +14,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from torch_cgprune.dataset.cache import check_options
+from torch_cgprune.dataset.frames import as_dataset
 from torch_cgprune.dataset.relabel import likelier, relabelled, warn_of_changes
 from torch_cgprune.dataset.source import Source
 from torch_cgprune.errors import ArgumentValueError, CacheMismatchError
 from torch_cgprune.inputs.bad_rows import with_names
+from torch_cgprune.inputs.frames import is_frame
 from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.inputs.names import find_names
 from torch_cgprune.inputs.views import column_view, deterministic_view
@@ -45,7 +47,9 @@ class CGScoredDataset(Dataset[Any]):
     Args:
         dataset: n items ``(image, label, ...)``; images are PIL, numpy or tensors, of one size. Or
             mappings, as a ``datasets.Dataset`` has them; then name two columns as ``features`` and
-            ``labels``. Such a table is read without its format or transform.
+            ``labels``. Such a table is read without its format or transform. Or a data frame of
+            pandas or polars with the column of the ``labels`` named: its other columns are the
+            features, and items are a row as a tensor and its label.
         cache: a file to load the scores from if it exists, and to write them to if not; replaced
             only as a whole, and always where nothing tells the encoder from another
             (``Encoder.identity``). None computes them at every start. Beside it, in
@@ -81,7 +85,7 @@ class CGScoredDataset(Dataset[Any]):
             ``near``, ``dtype``, ``seed`` of :func:`cg_scores`.
 
     Attributes:
-        dataset: the wrapped dataset, untouched.
+        dataset: the wrapped dataset, untouched; of a data frame, its rows.
         scores: the :class:`CGScores`.
         computed: whether they were computed now, not loaded from the cache.
 
@@ -123,9 +127,12 @@ class CGScoredDataset(Dataset[Any]):
         relabel: bool | str | os.PathLike[str] = False,
         **options: Any,
     ) -> None:
-        self.dataset = dataset
         ranks = current_ranks()
         with ranks.together():
+            if is_frame(dataset):
+                column = features if isinstance(features, str) else None
+                dataset = as_dataset(dataset, column, labels)
+                features, labels = None if column else features, None
             check_choice("verify", "CGScoredDataset", verify, ("sample", "full"))
             check_choice("on_mismatch", "CGScoredDataset", on_mismatch, ("error", "recompute"))
             if not isinstance(relabel, bool):
@@ -152,7 +159,7 @@ class CGScoredDataset(Dataset[Any]):
             if relabel is not False:
                 data.check_relabelled()
         known = ranks.tell(known)
-        self.computed = known is None
+        self.dataset, self.computed = dataset, known is None
         if known is None:
             where = {"device": device, "storage": storage, "progress": progress}
             known = _computed(data, ranks, path, {**where, **options})

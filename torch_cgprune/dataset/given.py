@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from torch_cgprune.encoders import Encoder
+from torch_cgprune.inputs.frames import check_aligned
 from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.inputs.tables import table_rows
 from torch_cgprune.inputs.views import check_map_style, column_view, field_view, is_array
@@ -60,6 +61,7 @@ def told_apart(dataset: Any, features: Any, labels: Labels | str | int | None) -
 
     """
     check_map_style(dataset)
+    check_aligned("features", features, "labels", labels)
     rows, encoder, image = _features(features)
     label = labels if isinstance(labels, str) else None
     if label is not None and image is None and rows is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 from torchvision.datasets import DatasetFolder
@@ -16,27 +18,53 @@ from torch_cgprune.inputs.views import is_plain, per_item
 from torch_cgprune.utils.warn import warn_caller
 
 
-def load_image(path: str) -> Image.Image:
+@dataclass(frozen=True)
+class EncodedImage:
+    """The content of an image file that lies in a table.
+
+    Attributes:
+        content: the bytes of the file.
+        name: where it is, for messages.
+
+    """
+
+    content: bytes
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return repr(self.name)
+
+
+def load_image(path: str | EncodedImage) -> Image.Image:
     """Return the image in a file: as RGB, on white; deep ones in mode F, not clipped to RGB.
 
     Of an animation that is the first frame. As ``ImageFolder(root, loader=load_image)`` it takes
     the place of torchvision's own, which clips deep images to white and drops what is transparent.
 
     Args:
-        path: of the file.
+        path: of the file; or its content, where it lies in a table.
 
     Raises:
         UnreadableImageError: truncated, or no image.
 
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 (else Pillow may leave it open)
+        with _opened(path) as file:
             return as_scored(Image.open(file))
     except UserWarning:  # where warnings are errors, this is none of the file's
         raise
     except Exception as error:  # Pillow raises anything, from OSError to SyntaxError
         reason = "it is no image" if isinstance(error, UnidentifiedImageError) else error
         raise UnreadableImageError(f"The image {path!r} cannot be read: {reason}.") from error
+
+
+def _opened(path: str | EncodedImage) -> BinaryIO:
+    if isinstance(path, EncodedImage):
+        return io.BytesIO(path.content)
+    return open(path, "rb")  # noqa: PTH123 (else Pillow may leave it open)
 
 
 def warn_of_losses(dataset: Any, indices: Sequence[int]) -> None:

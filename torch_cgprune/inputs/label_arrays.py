@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError, DetailedError, Message
+from torch_cgprune.inputs.frames import is_absent, one_column
 from torch_cgprune.inputs.label_cures import (
     AS_TEXTS,
     DECODE,
@@ -24,7 +25,7 @@ from torch_cgprune.inputs.label_cures import (
     WHOLE_ARRAY,
     WHOLE_TENSOR,
 )
-from torch_cgprune.inputs.tables import is_absent, is_column, is_sparse, labels_in
+from torch_cgprune.inputs.tables import is_column, is_sparse, labels_in
 from torch_cgprune.utils.arrays import plain
 
 # Rows looked at to tell what a matrix of labels is.
@@ -39,6 +40,7 @@ def label_array(labels: Any) -> np.ndarray[Any, Any]:
         ArgumentValueError: none at all, not one per example, or some that are missing.
 
     """
+    labels = one_column(labels)
     _check_kind(labels)
     array = _as_array(labels)
     if array.ndim != 1:
@@ -62,13 +64,6 @@ def _check_kind(labels: Any) -> None:
             [*labels][:3],
             parameter="labels",
             cure="pass [labels[name] for name in names] instead.",
-        )
-    if hasattr(labels, "columns"):
-        raise ArgumentTypeError(
-            "The 'labels' must be one integer or string per example. Got a %s;",
-            type(labels).__name__,
-            parameter="labels",
-            cure=f"pass one of its columns, as labels=frame[{[*labels.columns][-1]!r}].",
         )
     instead = _instead(labels)
     if instead is not None:

@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 
 from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError, Message
 from torch_cgprune.inputs.pixels import as_scored, is_deep
-from torch_cgprune.inputs.tables import is_column, is_list, is_pair, stacked, table_rows
+from torch_cgprune.inputs.stacking import is_list, stacked
+from torch_cgprune.inputs.tables import is_column, is_pair, table_rows
 from torch_cgprune.inputs.views import is_array
 from torch_cgprune.utils.arrays import as_tensor
 

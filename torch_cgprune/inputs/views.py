@@ -22,9 +22,9 @@ from torchvision.datasets import VisionDataset
 from torchvision.datasets.vision import StandardTransform
 
 from torch_cgprune.errors import ArgumentTypeError
+from torch_cgprune.inputs.frames import check_not_lazy, is_frame
 from torch_cgprune.inputs.tables import (
     decoded,
-    is_frame,
     is_pair,
     is_sparse,
     is_table,
@@ -251,6 +251,7 @@ def check_map_style(dataset: Any) -> None:
             f"{type(dataset).__name__}, with the keys {[*dataset]}; pass one of its values (of a "
             "DatasetDict, a split)."
         )
+    check_not_lazy(dataset, "dataset")
     instead = _instead(dataset)
     if instead is not None:
         raise ArgumentTypeError(

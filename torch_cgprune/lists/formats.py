@@ -1,10 +1,11 @@
-"""The four formats of lists: indices to the content of a file, and a file to its entries."""
+"""The formats of lists: indices to the content of a file, and a file to its entries."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError, Message
 from torch_cgprune.scores import CGScores
+from torch_cgprune.scores.table import COLUMNS, columns
+from torch_cgprune.utils.extras import parquet
+from torch_cgprune.utils.parquet import read_parquet
 from torch_cgprune.utils.tables import read_table
 
 
@@ -35,10 +39,11 @@ def listed(indices: Tensor, scores: CGScores, form: str) -> bytes:
     Args:
         indices: (m,) of the examples.
         scores: of the dataset.
-        form: ``"txt"``, ``"csv"``, ``"json"`` or ``"npy"``.
+        form: ``"txt"``, ``"csv"``, ``"json"``, ``"npy"`` or ``"parquet"``.
 
     Raises:
         ValueError: a name with a line break in it, as text.
+        ImportError: pyarrow is not installed, which writes parquet.
 
     Example:
         >>> import torch
@@ -48,17 +53,19 @@ def listed(indices: Tensor, scores: CGScores, form: str) -> bytes:
         b'0\n3\n'
 
     """
-    if form == "npy":
-        buffer = io.BytesIO()
-        np.save(buffer, indices.numpy())
-        return buffer.getvalue()
-    chosen = indices.tolist()
-    names = None if scores.names is None else [scores.names[i] for i in chosen]
-    text = _WRITERS[form](chosen, names, scores)
+    return _WRITERS[form](indices, scores)
+
+
+def _names(indices: Tensor, scores: CGScores) -> list[str] | None:
+    return None if scores.names is None else [scores.names[i] for i in indices.tolist()]
+
+
+def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _as_lines(chosen: list[int], names: list[str] | None, _: CGScores) -> str:
+def _as_lines(indices: Tensor, scores: CGScores) -> bytes:
+    names = _names(indices, scores)
     broken = [name for name in names or () if {"\n", "\r"} & {*name}]
     if broken:
         raise ArgumentValueError(
@@ -67,25 +74,60 @@ def _as_lines(chosen: list[int], names: list[str] | None, _: CGScores) -> str:
             parameter="format",
             cure=Message("Pass %s.", Argument("format", "'csv' or 'json'")),
         )
-    return "".join(f"{item}\n" for item in names or chosen)
+    return _encoded("".join(f"{item}\n" for item in names or indices.tolist()))
 
 
-def _as_table(chosen: list[int], names: list[str] | None, scores: CGScores) -> str:
+def _as_table(indices: Tensor, scores: CGScores) -> bytes:
     buffer = io.StringIO(newline="")
     rows = csv.writer(buffer, lineterminator="\n")
-    rows.writerow(["index", "path", "label", "score"])
-    labels = [scores.class_names[c] for c in scores.labels[chosen].tolist()]
-    values = scores.values[chosen].tolist()
-    rows.writerows(zip(chosen, names or [""] * len(chosen), labels, values, strict=True))
+    rows.writerow(COLUMNS)
+    rows.writerows(zip(*columns(scores, indices).values(), strict=True))  # None is an empty cell
+    return _encoded(buffer.getvalue())
+
+
+def _as_document(indices: Tensor, scores: CGScores) -> bytes:
+    names = _names(indices, scores)
+    found = {"indices": indices.tolist()} | ({} if names is None else {"paths": names})
+    return _encoded(json.dumps(found) + "\n")
+
+
+def _as_array(indices: Tensor, _: CGScores) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, indices.numpy())
     return buffer.getvalue()
 
 
-def _as_document(chosen: list[int], names: list[str] | None, _: CGScores) -> str:
-    return json.dumps({"indices": chosen} | ({} if names is None else {"paths": names})) + "\n"
+def _as_parquet(indices: Tensor, scores: CGScores) -> bytes:
+    pa = parquet()
+    table = pa.table(
+        {
+            name: pa.array(
+                [printable(value) if isinstance(value, str) else value for value in values],
+                type=COLUMNS[name].lower().replace("float64", "double"),
+            )
+            for name, values in columns(scores, indices).items()
+        }
+    )
+    buffer = io.BytesIO()
+    pa.parquet.write_table(table, buffer)
+    return buffer.getvalue()
 
 
-_WRITERS = {"txt": _as_lines, "csv": _as_table, "json": _as_document}
-FORMATS = (*_WRITERS, "npy")
+_WRITERS: dict[str, Callable[[Tensor, CGScores], bytes]] = {
+    "txt": _as_lines,
+    "csv": _as_table,
+    "json": _as_document,
+    "npy": _as_array,
+    "parquet": _as_parquet,
+}
+FORMATS = tuple(_WRITERS)
+# The formats with all columns; the others have the examples alone.
+TABLES = ("csv", "parquet")
+
+
+def printable(name: str) -> str:
+    """Return a name that is no UTF-8 as a browser or a parquet file has it."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", name)
 
 
 def entries(path: Path) -> Iterator[Entry]:
@@ -96,15 +138,19 @@ def entries(path: Path) -> Iterator[Entry]:
         ValueError: another kind of file, or no such list.
 
     """
-    reader = _READERS.get(path.suffix.lower() or ".txt")
-    if reader is None:
+    form = path.suffix.lower() or ".txt"
+    if form not in (*_READERS, ".parquet"):
         raise ValueError(
-            f"A list of examples must be a .txt, .csv, .json or .npy file. Got {str(path)!r}."
+            "A list of examples must be a .txt, .csv, .json, .npy or .parquet file. Got "
+            f"{str(path)!r}."
         )
     if not path.is_file():
         raise FileNotFoundError(f"There is no list {str(path)!r}.")
+    if form == ".parquet":
+        yield from _parquet(path)
+        return
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        yield from reader(file, str(path))
+        yield from _READERS[form](file, str(path))
 
 
 def _lines(file: io.TextIOBase, _: str) -> Iterator[Entry]:
@@ -120,14 +166,27 @@ def _named_or_numbered(line: int, item: object) -> Entry:
 
 
 def _table(file: io.TextIOBase, path: str) -> Iterator[Entry]:
-    columns, rows = read_table(file, path, {"index", "path", "label", "new_label"})
-    if not {"index", "path"} & {*columns}:
-        raise ValueError(
-            f"The list {path!r} must have a column 'index' or 'path'. Got {columns} instead."
-        )
+    names, rows = read_table(file, path, {"index", "path", "label", "new_label"})
+    _check_columns(names, path)
     for line, row in rows:
         index, name, label = (row.get(column, "") for column in ("index", "path", "label"))
         yield Entry(line, index.strip(), name, label, row.get("new_label"))
+
+
+def _check_columns(names: list[str], path: str) -> None:
+    if not {"index", "path"} & {*names}:
+        raise ValueError(
+            f"The list {path!r} must have a column 'index' or 'path'. Got {names} instead."
+        )
+
+
+def _parquet(path: Path) -> Iterator[Entry]:
+    table = read_parquet(path)
+    _check_columns(table.column_names, str(path))
+    wanted = [name for name in ("index", "path", "label") if name in table.column_names]
+    for number, row in enumerate(table.select(wanted).to_pylist(), 1):
+        texts = {name: str(value) for name, value in row.items() if value is not None}
+        yield Entry(number, *(texts.get(name, "") for name in ("index", "path", "label")))
 
 
 def _document(file: io.TextIOBase, path: str) -> Iterator[Entry]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError
-from torch_cgprune.lists.formats import Entry, entries
+from torch_cgprune.lists.formats import Entry, entries, printable
 from torch_cgprune.utils.arrays import are_indices, check_range, is_whole_number, real_numbers
 
 
@@ -61,7 +60,7 @@ def read_examples(path: str | os.PathLike[str], n: int, scores: Known | None = N
     Where examples are files, names decide, so that a list stays right when files are added.
 
     Args:
-        path: a list in one of the four formats.
+        path: a list in one of the formats.
         n: examples of the dataset.
         scores: of the dataset, for the names and labels of its examples, where there are any.
 
@@ -158,7 +157,7 @@ class _Lookup:
             raise self._foreign(entry, f"has the index {index}, and there are {self.n} examples")
         if entry.label and self.scores is not None:
             given = self.scores.class_names[int(self.scores.labels[index])]
-            if entry.label.strip() not in (given.strip(), _printable(given).strip()):
+            if entry.label.strip() not in (given.strip(), printable(given).strip()):
                 raise self._foreign(
                     entry, f"example {index} is labelled {entry.label!r} there and {given!r} here"
                 )
@@ -185,15 +184,11 @@ class _Lookup:
 def _places(names: Sequence[str]) -> dict[str, int]:
     """Return where each name stands; those that are no UTF-8 also as a browser writes them."""
     places = {name: i for i, name in enumerate(names)}
-    printable = Counter(map(_printable, names))
+    times = Counter(map(printable, names))
     return {
-        **{shown: i for name, i in places.items() if printable[shown := _printable(name)] == 1},
+        **{shown: i for name, i in places.items() if times[shown := printable(name)] == 1},
         **places,
     }
-
-
-def _printable(name: str) -> str:
-    return re.sub("[\ud800-\udfff]", "\ufffd", name)
 
 
 def _indices_of_array(path: Path, n: int) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
+from torch_cgprune.inputs.frames import check_aligned
 from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.policies.quotas import checked
 from torch_cgprune.scores import CGScores
@@ -76,6 +77,7 @@ def examples_of(source: Source, *, higher_is_harder: bool = True) -> Examples:
             "The 'source' of a sampler must be a CGScoredDataset, CGScores, or a tuple "
             f"(scores, labels). Got {type(source).__name__} instead."
         )
+    check_aligned("scores", source[0], "labels", source[1])
     values, codes = checked(*source)
     return Examples(values if higher_is_harder else -values.double(), codes)
 

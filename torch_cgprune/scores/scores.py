@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -11,13 +10,14 @@ from typing import Any
 from torch import Tensor
 
 from torch_cgprune.inputs.labels import ClassName
-from torch_cgprune.scores import groups, shown
+from torch_cgprune.scores import groups
 from torch_cgprune.scores.calibration import Calibration, measure
 from torch_cgprune.scores.file import read_scores, write_scores
-from torch_cgprune.scores.histogram import histogram
 from torch_cgprune.scores.judging import Judgement, judge
 from torch_cgprune.scores.missing import no_classes_predicted, too_many_predictions
 from torch_cgprune.scores.posterior import Posterior, outputs_of
+from torch_cgprune.scores.shown import as_html, lines, title
+from torch_cgprune.scores.table import as_frame
 from torch_cgprune.utils.devices import own_settings
 
 
@@ -268,24 +268,29 @@ class CGScores:
         """
         return cls(**read_scores(path))
 
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` with a row an example, as ``export`` writes it.
+
+        Its columns are ``index``, ``path``, ``label``, ``score``, ``wrong_probability``,
+        ``suggested_label``, ``suggested_probability`` and ``copy_group``; what the method does not
+        have, and ``path`` where examples are no files, is ``NA``.
+
+        Raises:
+            ImportError: pandas is not installed.
+
+        """
+        return as_frame(self)
+
     def __repr__(self) -> str:
-        return "\n".join([f"CGScores({self._title}", *(f"  {line}" for line in self._lines)]) + ")"
+        return "\n".join([f"CGScores({title(self)}", *(f"  {s}" for s in self._lines)]) + ")"
 
     def _repr_html_(self) -> str:
         """Show the same in a notebook, with a histogram of the scores."""
-        lines = "<br>".join(html.escape(line) for line in self._lines)
-        title = html.escape(f"CGScores: {self._title}")
-        return f"<div><b>{title}</b><br>{lines}<br>{histogram(self.values)}</div>"
-
-    @property
-    def _title(self) -> str:
-        return shown.title(len(self), len(self.classes), self.metadata.get("options", {}))
+        return as_html(title(self), self._lines, self.values)
 
     @property
     def _lines(self) -> list[str]:
-        as_pixels = self.metadata.get("photographs_as_pixels", False)
-        rule = suspicion_rule(self)
-        return shown.lines(self.values, self.suspects, self.conflicts, rule, as_pixels=as_pixels)
+        return lines(self, suspicion_rule(self))
 
 
 def repeats(scores: CGScores) -> Tensor:

@@ -53,9 +53,10 @@ def cg_scores(
     With NCCL, ``torch.cuda.set_device`` must have given each rank its own GPU.
 
     Args:
-        features: (n, ...) real numbers, tensor or array, or a data frame, a list of rows, a column
-            of rows; trailing axes are flattened, rows scaled to unit norm.
-        labels: n integers or strings, of any number of classes (one is allowed).
+        features: (n, ...) real numbers, tensor or array, or a data frame (of pandas or polars), a
+            list of rows, a column of rows; trailing axes are flattened, rows scaled to unit norm.
+        labels: n integers or strings, of any number of classes (one is allowed). Rows go by
+            position: features and labels of pandas must have the same index.
         method: ``"exact"``, one factorisation of all n rows for all classes; ``"local"``, blocks of
             neighbours, in time linear in n; ``"stochastic"``, the paper's subsampling (App. A.2).
             ``"auto"`` is exact up to 65,536 examples and local beyond, says so in the log, and

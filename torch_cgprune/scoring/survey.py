@@ -12,6 +12,7 @@ from torch import Tensor
 from torch_cgprune.errors import ArgumentValueError
 from torch_cgprune.inputs.bad_rows import bad_rows, find_bad_rows
 from torch_cgprune.inputs.fingerprints import fingerprint, row_digests
+from torch_cgprune.inputs.frames import check_aligned
 from torch_cgprune.inputs.labels import (
     ClassName,
     Labels,
@@ -106,6 +107,7 @@ def survey(
         TypeError, ValueError: they cannot be scored; the message names the cure.
 
     """
+    check_aligned("features", features, "labels", labels)
     matrix = as_matrix(features)
     codes, classes = encode_labels(labels)
     _check_data(matrix, codes, requested.get("ridge"))

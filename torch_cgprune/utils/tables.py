@@ -7,25 +7,26 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-_SEPARATORS = ",;\t"
-
 
 def read_table(
-    file: Any, path: str, wanted: set[str]
+    file: Any, path: str, wanted: set[str], separators: str = ",;\t"
 ) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
     r"""Read a table whose columns are separated by commas, semicolons or tabs: the header tells.
 
     Args:
         file: of text, opened with ``newline=""``.
         path: its name, for the message.
-        wanted: names of columns; the separator is the one by which most of them are there.
+        wanted: names of columns; the separator is the one by which most of them are there, and of
+            several the one that makes most columns.
+        separators: that it may have.
 
     Returns:
         The names of the columns, and an iterator of a line's number and its cells by column, an
         empty text for each cell that a line lacks; lines of blank cells are left out.
 
     Raises:
-        ValueError: what ``csv`` cannot read, as a cell of more than 131,072 characters.
+        ValueError: what ``csv`` cannot read, as a cell of more than 131,072 characters; a line of
+            more cells than columns, as an unquoted comma makes one.
 
     Example:
         >>> import io
@@ -36,16 +37,16 @@ def read_table(
 
     """
     text = file.read()
-    separator = separator_of(text, path, wanted)
+    separator = separator_of(text, path, wanted, separators)
     columns = [name.strip() for name in _header(text, separator, path)]
     lines = ((number, cells) for number, _, cells in records(text, separator, path))
-    return columns, _rows(lines, columns)
+    return columns, _rows(lines, columns, path)
 
 
-def separator_of(text: str, path: str, wanted: set[str]) -> str:
+def separator_of(text: str, path: str, wanted: set[str], separators: str = ",;\t") -> str:
     """Return what separates the columns of a table: see :func:`read_table` for arguments."""
-    heads = {by: {*map(str.strip, _header(text, by, path))} for by in _SEPARATORS}
-    return max(_SEPARATORS, key=lambda by: len(wanted & heads[by]))
+    heads = {by: [*map(str.strip, _header(text, by, path))] for by in separators}
+    return max(separators, key=lambda by: (len(wanted & {*heads[by]}), len(heads[by])))
 
 
 def _header(text: str, separator: str, path: str) -> list[str]:
@@ -86,10 +87,15 @@ def is_blank(cells: Iterable[str]) -> bool:
 
 
 def _rows(
-    lines: Iterator[tuple[int, list[str]]], columns: list[str]
+    lines: Iterator[tuple[int, list[str]]], columns: list[str], path: str
 ) -> Iterator[tuple[int, dict[str, str]]]:
     next(lines, None)
     for number, cells in lines:
+        if any(cell.strip() for cell in cells[len(columns) :]):
+            raise ValueError(
+                f"The list {path!r}, line {number}: there are {len(cells)} cells in "
+                f"{len(columns)} columns. Put a cell with a separator in it into quotes."
+            )
         if not is_blank(cells):
             missing = [""] * (len(columns) - len(cells))
             yield number, dict(zip(columns, cells + missing, strict=False))
