@@ -397,7 +397,7 @@ def test_rows_of_features_become_a_table(tmp_path, capsys, monkeypatch):
     def open_it(_, *, skip_unreadable, **__):
         return without_bad(opened, progress=False) if skip_unreadable else opened
 
-    monkeypatch.setattr("torch_cgprune.cli.apply.open_source", open_it)
+    monkeypatch.setattr("torch_cgprune.cli.chosen.open_source", open_it)
     (tmp_path / "kept.csv").write_text("index,label\n0,x\n2,y\n")
     (tmp_path / "relabel.csv").write_text("index,new_label\n2,x\n")
     argv = [tmp_path / "kept.csv", tmp_path / "x.csv", "-o", tmp_path / "clean.csv"]

@@ -1,5 +1,6 @@
 """The commands as a shell runs them: on real images, in pipes, interrupted, on a full disk."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -51,6 +52,16 @@ def terminal():
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     return leader, follower
+
+
+def read_to_the_end(leader):
+    """Return what is written to a terminal until the last process closes it."""
+    said = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while more := os.read(leader, 4096):
+            said += more
+    os.close(leader)
+    return said.decode()
 
 
 @pytest.fixture(scope="module")
@@ -186,20 +197,16 @@ def test_usage_is_told_by_its_code(scored):
 def test_a_bar_on_a_terminal_and_none_in_a_file(images, tmp_path):
     argv = ["score", images, "-o", tmp_path / "s.safetensors", "--resize", "8"]
     leader, follower = terminal()
-    done = subprocess.run(
-        [SCRIPT, *map(str, argv), "--skip-unreadable"],
-        stdout=subprocess.PIPE,
-        stderr=follower,
-        timeout=300,
-        check=False,
+    process = subprocess.Popen(
+        [SCRIPT, *map(str, argv), "--skip-unreadable"], stdout=subprocess.PIPE, stderr=follower
     )
     os.close(follower)
-    said = os.read(leader, 2**20).decode()
-    os.close(leader)
-    assert done.returncode == 0, said
+    said = read_to_the_end(leader)
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
     assert "Reading items: 100%" in said
     assert "CG-scores (exact): 100%" in said
-    assert b"%|" not in done.stdout
+    assert b"%|" not in out
     quiet = shell(*argv, "--skip-unreadable", "--overwrite", "--ridge", "1")
     assert "Reading items" not in quiet.stderr
 
@@ -252,17 +259,12 @@ def test_interrupted_it_leaves_in_peace(phase, tmp_path):
     os.close(follower)
     said = ""
     while phase not in said:
-        said += os.read(leader, 4096).decode()
+        said += os.read(leader, 4096).decode(errors="replace")
     time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(60) == 130
     process.stdout.close()
-    try:
-        while more := os.read(leader, 4096).decode():
-            said += more
-    except OSError:  # the other end is closed
-        pass
-    os.close(leader)
+    said += read_to_the_end(leader)
     assert "torch-cgprune: interrupted" in said
     assert "Traceback" not in said
     assert not [*(tmp_path / "out").iterdir()]

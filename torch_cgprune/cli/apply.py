@@ -5,30 +5,19 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-from torch.utils.data import Subset
-
 from torch_cgprune.cli.array_files import ARRAYS
+from torch_cgprune.cli.chosen import Chosen, choose
 from torch_cgprune.cli.class_folders import ClassFolders, is_read
-from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
-from torch_cgprune.cli.reading import add_reading, noted_reading, reading_of
-from torch_cgprune.cli.skipping import without_bad
-from torch_cgprune.cli.source import KNOWN, open_source
-from torch_cgprune.dataset.source import Source
-from torch_cgprune.inputs.labels import encode_labels, find_labels
-from torch_cgprune.inputs.names import find_class_names, find_names
-from torch_cgprune.lists import read_examples, read_relabels
+from torch_cgprune.cli.reading import add_reading
+from torch_cgprune.cli.source import KNOWN
 from torch_cgprune.lists.copying import check_apart, copy_files
-from torch_cgprune.lists.lookup import Examples, Known, counts_on_order
 from torch_cgprune.lists.placing import Kept, Placed, place
 from torch_cgprune.lists.rewriting import Rows, rewrite, table_ending
 from torch_cgprune.report.summary import many, table
-from torch_cgprune.scores import CGScores
 
 EXAMPLES = """examples:
   torch-cgprune apply kept.txt animals/train -o animals/clean
@@ -68,63 +57,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add_reading(command, items=False)
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """What is kept of a source.
-
-    Attributes:
-        opened: the source, as it was scored.
-        reading: how it was opened.
-        examples: what is known of its n examples.
-        kept: (m,) indices of what is kept.
-        labels: (n,) their class codes, new ones included.
-        numbered: a list that tells examples by numbers, which nothing was compared with.
-
-    """
-
-    opened: Opened
-    reading: dict[str, Any]
-    examples: Known
-    kept: Tensor
-    labels: Tensor
-    numbered: str | None
-
-    @property
-    def dataset(self) -> Any:
-        """The whole of what was opened."""
-        dataset = self.opened.dataset
-        return dataset.dataset if isinstance(dataset, Subset) else dataset
-
-    @property
-    def places(self) -> list[int]:
-        """The m indices of what is kept, in the whole dataset."""
-        dataset = self.opened.dataset
-        places = dataset.indices if isinstance(dataset, Subset) else range(len(dataset))
-        return [places[i] for i in self.kept.tolist()]
-
-    @property
-    def rows(self) -> list[int]:
-        """The m numbers of the rows of a table that are kept."""
-        rows = self.opened.rows
-        return self.places if rows is None else [rows[i] for i in self.kept.tolist()]
-
-    @property
-    def names(self) -> list[str]:
-        """The m labels of what is kept."""
-        return [self.examples.class_names[code] for code in self.labels[self.kept].tolist()]
-
-    @property
-    def relabelled(self) -> Tensor:
-        """(m,) bool, what of it has a new label."""
-        return (self.labels != self.examples.labels)[self.kept]
-
-
 def run(args: argparse.Namespace) -> None:
     """Write what a list keeps of a source to a new folder or table."""
     _check_kinds(args)
     if table_ending(args.output):
         check_output(args.output, args.source, args.kept, args.relabel, args.scores)
-    chosen = _chosen(args)
+    chosen = choose(args)
     found = {**_by_class(chosen), "output": args.output}
     told = _to_table(chosen, args) if table_ending(args.output) else _to_folder(chosen, args)
     _tell(found, chosen.numbered)
@@ -170,63 +108,7 @@ def _no_files(args: argparse.Namespace) -> UsageError:
     )
 
 
-def _chosen(args: argparse.Namespace) -> _Chosen:
-    scores = None if args.scores is None else CGScores.load(args.scores)
-    reading = reading_of(args)
-    if scores is not None:
-        given = {name: value for name, value in reading.items() if value}
-        reading = noted_reading(scores.metadata.get("source", {})) | given
-    opened = open_source(args.source, **reading, progress=shows_progress(args))
-    if scores is not None:
-        _check_scores(opened, scores, args.scores)
-    examples: Known = _examples(opened) if scores is None else scores
-    kept = read_examples(args.kept, len(examples), examples)
-    if not len(kept):
-        raise ValueError(f"The list {args.kept!r} keeps nothing.")
-    labels = read_relabels(args.relabel, examples) if args.relabel else examples.labels
-    numbered = None if scores is not None else _numbered(args, examples)
-    if numbered and not args.skip_unreadable:
-        _check_order(numbered, opened, progress=shows_progress(args))
-    return _Chosen(opened, reading, examples, kept, labels, numbered)
-
-
-def _examples(opened: Opened) -> Examples:
-    """Return what is known of a source's examples, called as its scores call them."""
-    own = find_labels(opened.dataset) if opened.labels is None else opened.labels
-    if own is None:
-        raise ValueError("The source has no labels. Pass those that were scored, with --labels.")
-    codes, classes = encode_labels(own)
-    given = opened.labels is not None
-    called = find_class_names(opened.dataset, classes, given=given) or map(str, classes)
-    return Examples(find_names(opened.dataset), codes, tuple(called))
-
-
-def _check_scores(opened: Opened, scores: CGScores, where: str) -> None:
-    """Raise CacheMismatchError unless scores are of these data."""
-    source = Source(opened.dataset, opened.features, opened.labels, transform=opened.transform)
-    source.check_listed(scores, where)
-    source.check_content(scores, where)
-
-
-def _numbered(args: argparse.Namespace, examples: Known) -> str | None:
-    """Return a list that tells examples by their numbers; None where all are told by names."""
-    lists = [path for path in (args.kept, args.relabel) if path]
-    return next((path for path in lists if counts_on_order(path, examples)), None)
-
-
-def _check_order(numbered: str, opened: Opened, *, progress: bool) -> None:
-    """Raise ValueError where a list's numbers may count without what could not be scored."""
-    bad = without_bad(opened, progress=progress).skipped
-    if bad:
-        raise ValueError(
-            f"The list {numbered!r} tells examples by their numbers, and {len(bad)} of the source "
-            f"cannot be read or scored, first {bad[0]!r}: these are not counted if it was scored "
-            "without them. Pass --scores, of which the list is, or --skip-unreadable as when it "
-            "was scored."
-        )
-
-
-def _to_folder(chosen: _Chosen, args: argparse.Namespace) -> str:
+def _to_folder(chosen: Chosen, args: argparse.Namespace) -> str:
     """Copy or link files, and say how many."""
     dataset, folder = chosen.dataset, Path(args.output)
     if not (isinstance(dataset, ClassFolders) or getattr(dataset, "samples_are_files", False)):
@@ -244,7 +126,7 @@ def _to_folder(chosen: _Chosen, args: argparse.Namespace) -> str:
     return f"{done}, {before:,} were there" if before else done
 
 
-def _kept_files(chosen: _Chosen) -> Iterator[Kept]:
+def _kept_files(chosen: Chosen) -> Iterator[Kept]:
     """Yield the files that are kept, with their labels and the names below these."""
     dataset = chosen.dataset
     for index, label in zip(chosen.places, chosen.names, strict=True):
@@ -266,7 +148,7 @@ def _check_read_again(files: list[Placed]) -> None:
         )
 
 
-def _to_table(chosen: _Chosen, args: argparse.Namespace) -> str:
+def _to_table(chosen: Chosen, args: argparse.Namespace) -> str:
     """Write the rows that are kept, and say how many."""
     lists_files = getattr(chosen.dataset, "samples_are_files", False)
     new = zip(chosen.rows, chosen.names, chosen.relabelled.tolist(), strict=True)
@@ -281,7 +163,7 @@ def _to_table(chosen: _Chosen, args: argparse.Namespace) -> str:
     return f"{many(len(chosen.rows), 'row')} written"
 
 
-def _by_class(chosen: _Chosen) -> dict[str, Any]:
+def _by_class(chosen: Chosen) -> dict[str, Any]:
     """Return how many are kept of each class, as labelled before and as labelled now."""
     examples, k = chosen.examples, len(chosen.examples.class_names)
     there = examples.labels.bincount(minlength=k).tolist()
