@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("data", help="fashion-mnist, or a folder with train/<class>/*")
     parser.add_argument("--root", type=Path, default=Path("data"), help="of Fashion-MNIST")
     parser.add_argument(
-        "--cost", type=int, default=8000, metavar="N", help="examples of the timing"
+        "--cost", type=int, default=4000, metavar="N", help="examples of the timing"
     )
     args = parser.parse_args()
     print(f"{args.data}; {machine()}")

@@ -719,7 +719,7 @@ def test_a_known_dataset_that_is_not_there_names_the_cure_and_fetches_nothing(
 def test_a_download_is_made_on_request_alone(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setitem(
-        KNOWN, "mnist", lambda root, *, download: asked.append((root, download)) or [(0, 0)]
+        KNOWN, "mnist", lambda root, **how: asked.append((root, how["download"])) or [(0, 0)]
     )
     open_source(f"mnist:{tmp_path}")
     open_source(f"mnist:{tmp_path}", download=True)

@@ -283,9 +283,9 @@ def test_copies_but_for_brightness_are_told(tmp_path):
 
 
 def near_copies():
-    """Row 7 is row 3, row 8 nearly so and of another label, row 9 is row 4, but for brightness."""
+    """Row 7 is row 3, row 8 nearly so and of another label, 9 is 4 but for brightness, 10 is 0."""
     x = torch.rand(50, 5, generator=torch.Generator().manual_seed(0))
-    x[7], x[8], x[9] = x[3], x[3] + 0.02, 2 * x[4]
+    x[7], x[8], x[9], x[10] = x[3], x[3] + 0.02, 2 * x[4], x[0]
     labels = torch.arange(50) % 2
     labels[9] = labels[4]
     return cg_scores(x, labels, near=0.999, progress=False)
@@ -293,19 +293,19 @@ def near_copies():
 
 def test_near_copies_are_beside_the_exact_ones(tmp_path):
     scores = near_copies()
-    assert scores.near_copies.tolist() == [[3, 7], [4, 9], [3, 8]]
+    assert scores.near_copies.tolist() == [[0, 10], [3, 7], [4, 9], [3, 8]]
     section = written(tmp_path, scores).content.partition('<section id="copies">')[2]
     section = section.partition("</section>")[0]
-    assert "2 groups of copies, exact or nearly, those with different labels first" in section
-    cosine = float(scores.near_cosines[2])
+    assert "3 groups of copies, exact or nearly, those with different labels first" in section
+    cosine = float(scores.near_cosines[3])
     assert 0.999 < cosine < 0.99999
     shown = re.findall(r'<li>(\w): <span class="name">([^<]*)</span> <span class="quiet">', section)
-    assert [name for _, name in shown] == [f"example {i}" for i in (3, 7, 8, 4, 9)]
-    numbers = re.findall(r'<span class="quiet">([\d.]+)</span>', section)
-    assert numbers == ["1", "1", f"{int(cosine * 1e4) / 1e4:.4f}", "1", "1"]
+    assert [name for _, name in shown] == [f"example {i}" for i in (3, 7, 8, 4, 9, 0, 10)]
+    numbers = re.findall(r'<span class="quiet">cosine ([\d.]+)</span>', section)
+    assert numbers == ["1", "1", f"{int(cosine * 1e4) / 1e4:.4f}", "1", "1", "1", "1"]
     assert section.count("different labels</strong>") == 1
     assert "but for brightness" not in section
-    said = "3 pairs of examples are copies or nearly, of cosine 0.999 or more."
+    said = "4 pairs of examples are copies or nearly, of cosine 0.999 or more."
     assert said in written(tmp_path, scores).text
 
 
@@ -313,8 +313,8 @@ def test_near_copies_have_a_picture_each_and_exact_ones_one_for_all():
     scores = near_copies()
     images = torch.arange(50).view(50, 1, 1).expand(50, 4, 4) / 50
     groups, count = copies(scores, Pictures(images, 10**6))
-    assert count == 2
-    assert [len(group["pictures"]) for group in groups] == [2, 2]
+    assert count == 3
+    assert [len(group["pictures"]) for group in groups] == [2, 2, 1]
     assert groups[0]["pictures"] == [Pictures(images, 10**6).draw([i])[i] for i in (3, 8)]
 
 

@@ -1,5 +1,9 @@
 """Near copies between two sources."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -88,3 +92,26 @@ def test_what_cannot_be_compared_is_named(sources):
     for option in ({"near": 0}, {"near": 2}, {"dtype": torch.float16}):
         with pytest.raises(ValueError, match=f"'{next(iter(option))}' parameter of near_copies"):
             near_copies(x, others, **option, progress=False)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_rows():
+    """The process's peak for ten times the rows, in a process of its own."""
+    script = """
+import re, torch
+from pathlib import Path
+from torch_cgprune import near_copies
+torch.set_num_threads(1)
+x, others = torch.randn(40960, 64), torch.randn(4096, 64)
+near_copies(x[:4096], others, progress=False, device="cpu")
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+before = peak()
+near_copies(x, others, progress=False, device="cpu")
+print((peak() - before) * 1024)
+"""
+    # A fixed threshold: else the allocator learns from what is freed to keep more and more.
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "100000"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True, env=environment
+    )
+    assert int(done.stdout) < 10_000_000  # the 40,960 rows once more are 10.5 MB

@@ -19,7 +19,7 @@ GROUPS_UP_TO, COPIES_UP_TO, PICTURES_UP_TO = 50, 12, 4
 
 
 def copies(scores: CGScores, pictures: Pictures) -> tuple[list[dict[str, Any]], int]:
-    """Return groups of copies, those of different labels first, and how many there are.
+    """Return groups of copies, and how many: those of different labels first, then near ones.
 
     Of every member there is its name, its label and, where near copies were looked for, the cosine
     to the closest other one; of those with a content of their own, pictures.
@@ -27,7 +27,7 @@ def copies(scores: CGScores, pictures: Pictures) -> tuple[list[dict[str, Any]], 
     members: defaultdict[int, list[int]] = defaultdict(list)
     for index in (scores.copy_groups >= 0).nonzero().flatten().tolist():
         members[int(scores.copy_groups[index])].append(index)
-    listed = sorted(members.values(), key=lambda group: _agree(scores, group))[:GROUPS_UP_TO]
+    listed = sorted(members.values(), key=lambda group: _rank(scores, group))[:GROUPS_UP_TO]
     cosines = _closest(scores)
     return [_shown(scores, group, cosines, pictures) for group in listed], len(members)
 
@@ -71,6 +71,11 @@ def _closest(scores: CGScores) -> Tensor | None:
 def _digits(cosine: Tensor) -> str:
     """Return a cosine with four digits, rounded down: 1 is an exact copy."""
     return "1" if cosine >= 1 else f"{math.floor(1e4 * float(cosine)) / 1e4:.4f}"
+
+
+def _rank(scores: CGScores, group: list[int]) -> tuple[bool, bool]:
+    """Return what groups are listed by: whether labels agree, and whether all is the same."""
+    return _agree(scores, group), len(scores.digests[group].unique()) == 1
 
 
 def _agree(scores: CGScores, group: list[int]) -> bool:

@@ -91,7 +91,7 @@ def _kinds(groups: Tensor, labels: Tensor) -> Tensor:
 def _joined(root: Tensor, pairs: Tensor) -> Tensor:
     """Return (n,) the lowest member of every example's group, where pairs join groups.
 
-    In every round each group that has a lower neighbour joins it: at most half of them are left.
+    In every round each group that has lower neighbours joins the lowest of them.
 
     Args:
         root: (n,) int64 lowest members of the groups without these pairs.
