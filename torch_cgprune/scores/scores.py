@@ -16,7 +16,7 @@ from torch_cgprune.scores.file import read_scores, write_scores
 from torch_cgprune.scores.judging import Judgement, judge
 from torch_cgprune.scores.missing import no_classes_predicted, too_many_predictions
 from torch_cgprune.scores.posterior import Posterior, outputs_of
-from torch_cgprune.scores.shown import as_html, lines, title
+from torch_cgprune.scores.shown import as_html, as_text
 from torch_cgprune.scores.table import as_frame
 from torch_cgprune.utils.devices import own_settings
 
@@ -282,15 +282,11 @@ class CGScores:
         return as_frame(self)
 
     def __repr__(self) -> str:
-        return "\n".join([f"CGScores({title(self)}", *(f"  {s}" for s in self._lines)]) + ")"
+        return as_text(self, suspicion_rule(self))
 
     def _repr_html_(self) -> str:
         """Show the same in a notebook, with a histogram of the scores."""
-        return as_html(title(self), self._lines, self.values)
-
-    @property
-    def _lines(self) -> list[str]:
-        return lines(self, suspicion_rule(self))
+        return as_html(self, suspicion_rule(self))
 
 
 def repeats(scores: CGScores) -> Tensor:

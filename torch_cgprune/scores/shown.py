@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
 from typing import Any
-
-from torch import Tensor
 
 from torch_cgprune.scores.histogram import histogram
 
 
-def title(scores: Any) -> str:
-    """Return what ``CGScores`` are of, and their options, in one line."""
+def as_text(scores: Any, rule: str) -> str:
+    """Return what ``CGScores`` are and hold; ``rule`` is what their suspects go by."""
+    return (
+        "\n".join([f"CGScores({_title(scores)}", *(f"  {s}" for s in _lines(scores, rule))]) + ")"
+    )
+
+
+def as_html(scores: Any, rule: str) -> str:
+    """Return the same for a notebook, with a histogram of the scores."""
+    listed = "<br>".join(html.escape(line) for line in _lines(scores, rule))
+    name = html.escape(f"CGScores: {_title(scores)}")
+    return f"<div><b>{name}</b><br>{listed}<br>{histogram(scores.values)}</div>"
+
+
+def _title(scores: Any) -> str:
     options = ", ".join(f"{k}={_brief(v)}" for k, v in scores.metadata.get("options", {}).items())
     return f"{len(scores)} examples, {len(scores.classes)} classes, {options}"
 
 
-def lines(scores: Any, rule: str) -> list[str]:
-    """Return what is in ``CGScores``, a line each; ``rule`` is what their suspects go by."""
+def _lines(scores: Any, rule: str) -> list[str]:
     low, high = scores.values.aminmax()
     suspects, conflicts = int(scores.suspects.sum()), int(scores.conflicts.sum())
     found = [
@@ -29,13 +38,6 @@ def lines(scores: Any, rule: str) -> list[str]:
     if scores.metadata.get("photographs_as_pixels"):
         found.append("photographs as pixels: features=encoders.load(NAME) would see more")
     return found
-
-
-def as_html(title: str, lines: Sequence[str], values: Tensor) -> str:
-    """Return the same for a notebook, with a histogram of (n,) scores."""
-    listed = "<br>".join(html.escape(line) for line in lines)
-    name = html.escape(f"CGScores: {title}")
-    return f"<div><b>{name}</b><br>{listed}<br>{histogram(values)}</div>"
 
 
 def _brief(value: Any) -> str:
