@@ -6,6 +6,8 @@ import argparse
 from importlib.metadata import version
 from typing import Any
 
+from torch_cgprune.cli.completion import SHELLS, PrintCompletion
+
 _DOES = {
     "score": "score a dataset",
     "encode": "make features of images or texts",
@@ -27,6 +29,13 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=version("torch-cgprune"))
+    parser.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        choices=SHELLS,
+        metavar="SHELL",
+        help=f"print a script for tab completion ({', '.join(SHELLS)}), and end",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Command)
     for name, does in _DOES.items():
         commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
