@@ -308,7 +308,8 @@ def test_texts_cannot_be_scored_without_an_encoder(tmp_path, capsys):
     argv = ["score", source, "--text-column", "t", "-o", tmp_path / "s.safetensors"]
     code, _, err = run(capsys, *argv)
     assert code == 1
-    assert "is a text, which has no numbers to score. Pass --encoder" in err
+    assert "Item 0 of the dataset is a text, 'a'" in err
+    assert "Pass --encoder transformers:NAME" in err
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -2,17 +2,14 @@
 
 import dataclasses
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from torch_cgprune import cg_scores
-from torch_cgprune.scores.table import COLUMNS, _copy_groups, columns
+from torch_cgprune.scores.table import COLUMNS, columns
 
 NAMES = ["index", "path", "label", "score", "wrong_probability"]
 NAMES += ["suggested_label", "suggested_probability", "copy_group"]
@@ -56,15 +53,6 @@ def test_some_examples_are_rows_of_the_whole_in_their_order():
     whole, some = columns(known), columns(known, torch.tensor([9, 0, 31]))
     assert some == {name: [values[i] for i in (9, 0, 31)] for name, values in whole.items()}
     assert columns(known, torch.tensor([], dtype=torch.int64)) == {name: [] for name in NAMES}
-
-
-@given(st.lists(st.integers(-4, 4), min_size=1, max_size=20))
-def test_copy_groups_are_numbered_as_they_come(digests):
-    """By the definition: a row that is there twice has the number of its first, counted up."""
-    twice = [d for d in dict.fromkeys(digests) if digests.count(d) > 1]
-    known = SimpleNamespace(digests=torch.tensor(digests))
-    expected = [twice.index(d) if d in twice else -1 for d in digests]
-    assert _copy_groups(known).tolist() == expected
 
 
 def test_what_stochastic_scores_do_not_have_is_missing():
