@@ -224,9 +224,7 @@ def test_a_download_is_made_on_request_alone(monkeypatch):
 def test_without_datasets_there_is_a_cure(tmp_path, monkeypatch):
     source = saved(tmp_path / "saved", "disk")
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(
-        ImportError, match=r"begin with hf: need datasets: pip install .torch-cgprune\[hf\]"
-    ):
+    with pytest.raises(ImportError, match=r"need datasets: pip install .torch-cgprune\[hf\]"):
         open_source(source)
 
 
