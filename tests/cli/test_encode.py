@@ -72,6 +72,15 @@ def test_features_are_the_library_s_and_score_takes_them(photographs, small, tmp
         assert torch.equal(CGScores.load(other).values, CGScores.load(scored).values)
 
 
+def test_a_black_image_counts_where_it_was_encoded(photographs, small, tmp_path, capsys):
+    scored, kept = tmp_path / "s.safetensors", tmp_path / "kept.npy"
+    assert run(capsys, "score", photographs, "--encoder", small, "-o", scored, "-q")[0] == 0
+    assert run(capsys, "select", scored, "--keep", 0.5, "-o", kept, "-q")[0] == 0
+    command = ["apply", kept, photographs, "-o", tmp_path / "clean"]
+    assert "1 of the source cannot be read or scored" in run(capsys, *command)[2]
+    assert run(capsys, *command, "--encoder", small)[1].endswith("6 files copied\n")
+
+
 def test_the_page_needs_no_encoder(photographs, small, tmp_path, capsys, monkeypatch):
     scored, page = tmp_path / "s.safetensors", tmp_path / "s.html"
     assert run(capsys, "score", photographs, "--encoder", small, "-o", scored, "-q")[0] == 0

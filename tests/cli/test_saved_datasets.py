@@ -7,6 +7,7 @@ import sys
 
 import datasets
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -258,3 +259,24 @@ def test_an_image_that_is_a_file_beside(tmp_path):
     opened = open_source(str(tmp_path / "t.parquet"))
     for i in range(2):
         assert np.array_equal(np.asarray(opened.dataset[i][0]), PIXELS[i])
+
+
+def test_a_list_is_applied_to_a_file_and_to_a_folder_by_datasets(tmp_path, capsys):
+    source, kept = saved(tmp_path / "saved", "file"), tmp_path / "kept.npy"
+    source = source.removeprefix("hf:")
+    np.save(kept, [0, 1, 5, 7])
+    (tmp_path / "relabel.csv").write_text("index,new_label\n1,bee\n")
+    clean = tmp_path / "clean.parquet"
+    options = ["-o", clean, "--relabel", tmp_path / "relabel.csv", "-q"]
+    assert main([*map(str, ["apply", kept, source, *options])]) == 0
+    assert pq.read_schema(clean) == pq.read_schema(source)
+    opened = open_source(f"hf:{clean}")
+    assert [opened.dataset[i][1] for i in range(4)] == [0, 2, 2, 1]
+    assert np.array_equal(np.asarray(opened.dataset[2][0]), PIXELS[5])
+    on_disk(tmp_path / "folder")
+    for out in ("clean.d", "clean.2.parquet"):
+        argv = ["apply", kept, f"hf:{tmp_path / 'folder'}", "-o", tmp_path / out]
+        assert main([*map(str, argv)]) == 2
+        assert (
+            "load_from_disk(FOLDER).select(kept).save_to_disk('clean')" in capsys.readouterr().err
+        )

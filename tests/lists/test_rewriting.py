@@ -3,8 +3,10 @@
 import csv
 import gzip
 import io
+import json
 import os
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -132,6 +134,49 @@ def test_a_typed_column_has_no_labels_of_another_kind(tmp_path):
     with pytest.raises(ValueError, match="has no 'bee', but values as 0: write labels as texts"):
         rewrite(tmp_path / "x.parquet", tmp_path / "new", Rows([0], {0: "bee"}, "label"))
     assert not (tmp_path / "new").exists()
+
+
+def test_a_column_of_class_numbers_takes_the_names_of_classes(tmp_path):
+    kinds = datasets.ClassLabel(names=["zebra", "ant", "bee"])
+    features = datasets.Features({"kind": kinds, "x": datasets.Value("int64")})
+    data = datasets.Dataset.from_dict({"kind": [1, 0, 1], "x": [0, 1, 2]}, features)
+    data.to_parquet(tmp_path / "x.parquet")
+    rewrite(tmp_path / "x.parquet", tmp_path / "new.parquet", Rows([0, 2], {2: "bee"}, "kind"))
+    found = datasets.Dataset.from_parquet(str(tmp_path / "new.parquet"), cache_dir=tmp_path / "c")
+    assert found.features == features
+    assert found.to_dict() == {"kind": [1, 2], "x": [0, 2]}
+
+
+OBJECTS = (
+    '{"label":1, "path": "a.png","t":"ünï"}\r\n'
+    "\n"
+    '{"path": "/b.png", "label": 2, "more": [1.50]}\n'
+    '{"path": "c.png", "label": 1, "t": "\\u00fc"}'
+)
+
+
+def test_lines_of_objects_are_kept_as_they_are(tmp_path):
+    found = rewritten(tmp_path, OBJECTS, Rows([0, 2], {}, "label", "path"), "x.jsonl")
+    first, _, _, last = OBJECTS.replace("\r", "").split("\n")
+    assert found == f"{first}\n{last}\n"
+
+
+def test_new_labels_and_other_places_change_what_they_must(tmp_path):
+    (tmp_path / "x.jsonl").write_text(OBJECTS, encoding="utf-8-sig")
+    (tmp_path / "out").mkdir()
+    rows = Rows([0, 1, 2], {0: "2", 1: "1"}, "label", "path")
+    rewrite(tmp_path / "x.jsonl", tmp_path / "out" / "new.jsonl", rows)
+    found = (tmp_path / "out" / "new.jsonl").read_text(encoding="utf-8")
+    found = [json.loads(line) for line in found.splitlines()]
+    assert found == [
+        {"label": 2, "path": "../a.png", "t": "ünï"},
+        {"path": "/b.png", "label": 1, "more": [1.5]},
+        {"path": "../c.png", "label": 1, "t": "ü"},
+    ]
+    with pytest.raises(ValueError, match="has 3 rows, and no row 3"):
+        rewrite(tmp_path / "x.jsonl", tmp_path / "new.jsonl", Rows([3], {}, "label"))
+    with pytest.raises(ValueError, match="has no '3', but values as 1"):
+        rewrite(tmp_path / "x.jsonl", tmp_path / "new.jsonl", Rows([0], {0: "3"}, "label"))
 
 
 def test_what_does_not_fit_is_refused(tmp_path):

@@ -13,6 +13,7 @@ from torch_cgprune.cli.chosen import Chosen, choose
 from torch_cgprune.cli.class_folders import ClassFolders, is_read
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.reading import add_reading
+from torch_cgprune.cli.saved_datasets import PREFIX
 from torch_cgprune.cli.source import KNOWN
 from torch_cgprune.lists.copying import check_apart, copy_files
 from torch_cgprune.lists.placing import Kept, Placed, place
@@ -74,7 +75,7 @@ def _check_kinds(args: argparse.Namespace) -> None:
     """Raise UsageError where there is nothing to copy, or an output of another kind."""
     source, ending = args.source, table_ending(args.source)
     name, colon, _ = source.partition(":")
-    if colon and name in KNOWN:
+    if (colon and name in KNOWN) or source.startswith(PREFIX):
         raise _no_files(args)
     if Path(source).suffix.lower() in ARRAYS and not Path(source).is_dir():
         raise UsageError(
@@ -101,6 +102,12 @@ def _no_files(args: argparse.Namespace) -> UsageError:
     ending = table_ending(args.source)
     if ending:
         return UsageError(f"Of a table comes a table: name one with -o, as clean{ending}.")
+    if args.source.startswith(PREFIX):
+        return UsageError(
+            f"What datasets has saved, as {args.source!r}, is written by datasets. In Python, with "
+            "the indices of select -o kept.npy: kept = numpy.load('kept.npy'), and "
+            "datasets.load_from_disk(FOLDER).select(kept).save_to_disk('clean')."
+        )
     return UsageError(
         f"The images of {args.source!r} are no files to copy. In Python take a part of the "
         f"dataset: train = CGScoredDataset(dataset), and PrunedSampler(train, keep={args.kept!r})"
@@ -155,7 +162,7 @@ def _to_table(chosen: Chosen, args: argparse.Namespace) -> str:
     rows = Rows(
         kept=chosen.rows,
         labels={row: name for row, name, changed in new if changed},
-        column=chosen.reading.get("label_column") or "label",
+        column=chosen.opened.label_column or "label",
         paths=(chosen.reading.get("path_column") or "path") if lists_files else None,
     )
     if not args.dry_run:

@@ -12,7 +12,7 @@ import numpy as np
 
 from torch_cgprune.inputs.image_loader import EncodedImage
 from torch_cgprune.utils.extras import parquet
-from torch_cgprune.utils.parquet import read_parquet
+from torch_cgprune.utils.parquet import class_names, numbering, read_parquet
 
 SUFFIXES = (".parquet", ".jsonl")
 
@@ -49,12 +49,7 @@ class ArrowTable:
         self._table, self._lines = table, lines
         if twice := [name for name in self.names if self.names.count(name) > 1]:
             raise ValueError(f"The table {path!r} has several columns {twice[0]!r}: rename them.")
-        integer = parquet().types.is_integer
-        self._classes = {
-            name: of_column
-            for name, of_column in classes.items()
-            if name in self.names and integer(table.schema.field(name).type)
-        }
+        self._classes = numbering(table, classes)
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -199,16 +194,7 @@ def open_parquet(paths: Sequence[Path], name: str) -> ArrowTable:
         table = parquet().concat_tables(parts) if parts[1:] else parts[0]
     except ValueError as error:
         raise ValueError(f"The files of {name!r} differ in their columns ({error}).") from error
-    return ArrowTable(name, paths[0].parent, table, _class_names(table.schema.metadata or {}))
-
-
-def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
-    """Return what ``datasets`` has noted of the classes in a parquet file, by column."""
-    try:
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        return {name: kind["names"] for name, kind in features.items() if "names" in kind}
-    except (KeyError, TypeError, ValueError):  # none, or of another program
-        return {}
+    return ArrowTable(name, paths[0].parent, table, class_names(table))
 
 
 def open_jsonl(path: Path) -> ArrowTable:

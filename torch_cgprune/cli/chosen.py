@@ -95,7 +95,8 @@ def choose(args: argparse.Namespace) -> Chosen:
     labels = read_relabels(args.relabel, examples) if args.relabel else examples.labels
     numbered = None if scores is not None else _numbered(args, examples)
     if numbered and not args.skip_unreadable:
-        _check_order(numbered, opened, progress=shows_progress(args))
+        encoded = args.encoder is not None
+        _check_order(numbered, opened, encoded=encoded, progress=shows_progress(args))
     return Chosen(opened, reading, examples, kept, labels, numbered)
 
 
@@ -123,9 +124,9 @@ def _numbered(args: argparse.Namespace, examples: Known) -> str | None:
     return next((path for path in lists if counts_on_order(path, examples)), None)
 
 
-def _check_order(numbered: str, opened: Opened, *, progress: bool) -> None:
+def _check_order(numbered: str, opened: Opened, *, encoded: bool, progress: bool) -> None:
     """Raise ValueError where a list's numbers may count without what could not be scored."""
-    bad = without_bad(opened, progress=progress).skipped
+    bad = without_bad(opened, encoded=encoded, progress=progress).skipped
     if bad:
         raise ValueError(
             f"The list {numbered!r} tells examples by their numbers, and {len(bad)} of the source "

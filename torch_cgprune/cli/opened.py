@@ -17,6 +17,7 @@ class Opened:
         labels: n of them; None for the dataset's own.
         transform: of the images, None as they are.
         rows: n numbers of the rows of a table that the examples are, from 0; None of no table.
+        label_column: of such a table; None of no table.
         skipped: names of the files and rows that are left out: they cannot be read or scored.
 
     """
@@ -26,4 +27,5 @@ class Opened:
     labels: Any = None
     transform: Callable[[Any], Any] | None = None
     rows: Sequence[int] | None = None
+    label_column: str | None = None
     skipped: tuple[str, ...] = ()

@@ -34,7 +34,7 @@ def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None
     options.add_argument(
         "--features",
         metavar="FILE",
-        help=".npy, .safetensors or .features: scored instead of the images",
+        help=".npy, .safetensors or .features: scored instead of the images or texts",
     )
     add_encoder(options)
     options.add_argument(

@@ -20,7 +20,7 @@ def without_bad(opened: Opened, *, encoded: bool = False, progress: bool) -> Ope
     """Leave out files that cannot be read, images or rows that are all zeros or hold NaN.
 
     Args:
-        opened: of files; its features and labels are one per file, or none.
+        opened: of files, texts or rows; its features and labels are one for each, or none.
         encoded: whether features are made of the images: these may be all zeros.
         progress: show a progress bar in files.
 
@@ -29,7 +29,7 @@ def without_bad(opened: Opened, *, encoded: bool = False, progress: bool) -> Ope
 
     """
     n, bad = len(opened.dataset), set[int]()
-    if not is_array(opened.dataset):
+    if hasattr(opened.dataset, "samples"):  # files, or what they hold: texts are all readable
         scored = opened.features is None and not encoded
         is_fine = (lambda image: _is_fine(image, opened)) if scored else None
         bad |= {*unreadable(opened.dataset, is_fine, progress=progress)}

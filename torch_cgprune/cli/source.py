@@ -31,7 +31,7 @@ KNOWN = {
 _KEYED = "an .npz or .safetensors file"
 _FOR = {
     "keys": _KEYED,
-    "features": "images",
+    "features": "images or texts",
     "encoder": "images or texts",
     "resize": "images",
     "skip_unreadable": "files",
@@ -77,7 +77,7 @@ def open_source(
 
         labels: a file of labels, ``.npy`` or one a line; an ``.npy`` file needs it.
         keys: what features and labels are called in an ``.npz`` or ``.safetensors`` file.
-        features: a file of features to score instead of images.
+        features: a file of features to score instead of images or texts.
         encoder: the name of what makes features of the images or texts; it is not looked at.
         resize: the side to scale images to, in pixels.
         path_column: of a table, which has the images' paths (``path``), or the images.

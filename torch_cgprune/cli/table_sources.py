@@ -116,13 +116,17 @@ def open_rows(
     rows = range(len(table))
     if kind == "features":
         matrix = matrix_of(table, columns, label, lenient=lenient)
-        return Opened(matrix, matrix, labels and _numbered(labels), rows=rows)
+        given = labels and _numbered(labels)
+        return Opened(matrix, matrix, given, rows=rows, label_column=label)
     codes, classes = (
         _coded(labels, table.class_names(label)) if labels else ([None] * len(table), [])
     )
-    if kind == "texts":
-        return Opened(Texts(_texts(table, columns), codes, classes), rows=rows)
-    return Opened(ListedImages(table.root, _images(table, columns), codes, classes), rows=rows)
+    dataset = (
+        Texts(_texts(table, columns), codes, classes)
+        if kind == "texts"
+        else ListedImages(table.root, _images(table, columns), codes, classes)
+    )
+    return Opened(dataset, rows=rows, label_column=label)
 
 
 def _coded(labels: list[Any], order: list[str] | None) -> tuple[list[int | None], list[str]]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch_cgprune.utils.extras import parquet
 from torch_cgprune.utils.files import replacing
-from torch_cgprune.utils.parquet import read_parquet
+from torch_cgprune.utils.parquet import class_names, read_parquet
 from torch_cgprune.utils.tables import is_blank, records, separator_of
 
 # How the names of tables end.
-ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".jsonl")
 
 
 def table_ending(path: str | os.PathLike[str]) -> str | None:
@@ -57,10 +59,13 @@ def rewrite(source: Path, target: Path, rows: Rows) -> None:
     there, here = (os.path.realpath(path.parent) for path in (source, target))
     way = "" if there == here else os.path.relpath(there, here)
     with replacing(target) as temporary:
-        if table_ending(source) == ".parquet":
-            _write_parquet(source, temporary, rows)
-        else:
-            _write_text(source, temporary, rows, way)
+        match table_ending(source):
+            case ".parquet":
+                _write_parquet(source, temporary, rows)
+            case ".jsonl":
+                _write_objects(source, temporary, rows, way)
+            case _:
+                _write_text(source, temporary, rows, way)
 
 
 def _write_text(source: Path, target: Path, rows: Rows, way: str) -> None:
@@ -94,9 +99,9 @@ def _lines(text: str, path: str, rows: Rows, way: str) -> Iterator[str]:
         changed = [*cells, *[""] * (len(names) - len(cells))]
         if number in rows.labels:
             changed[names.index(rows.column)] = rows.labels[number]
-        if rows.paths and way:
+        if rows.paths:
             place = names.index(rows.paths)
-            changed[place] = os.path.join(way, changed[place])  # noqa: PTH118 (absolute ones stay)
+            changed[place] = _moved(changed[place], way)
         changes = changed[: len(cells)] != cells or any(changed[len(cells) :])
         yield _joined(changed, separator, whole) if changes else whole
 
@@ -119,20 +124,52 @@ def _check_table(path: str, names: Sequence[str], n: int, rows: Rows) -> None:
         )
 
 
+def _moved(path: str, way: str) -> str:
+    """Return a path from another folder, to which ``way`` leads back; absolute ones stay."""
+    return os.path.join(way, path)  # noqa: PTH118
+
+
+def _write_objects(source: Path, target: Path, rows: Rows, way: str) -> None:
+    """Write lines of JSON objects, as they are where nothing in them changes."""
+    with source.open(encoding="utf-8-sig", newline="") as there:
+        lines = [line for line in there if line.strip()]
+    objects = [json.loads(line) for line in lines]
+    names = [*dict.fromkeys(name for row in objects for name in row)]
+    _check_table(str(source), names, len(lines), rows)
+    labels = _typed(rows, [row.get(rows.column) for row in objects], source)
+    with target.open("w", encoding="utf-8", newline="") as file:
+        for number in rows.kept:
+            row = objects[number]
+            changes = {rows.column: labels[number]} if number in labels else {}
+            if rows.paths and way:
+                changes[rows.paths] = _moved(row[rows.paths], way)
+            changed = json.dumps(row | changes, ensure_ascii=False) if changes else lines[number]
+            file.write(changed.rstrip("\r\n") + "\n")
+
+
 def _write_parquet(source: Path, target: Path, rows: Rows) -> None:
     arrow, table = parquet(), read_parquet(source)
     _check_table(str(source), table.column_names, table.num_rows, rows)
     if rows.labels:
         given = table[rows.column].to_pylist()
-        values = {str(value): value for value in given}
-        if missing := {*rows.labels.values()} - {*values}:
-            raise ValueError(
-                f"The column {rows.column!r} of {str(source)!r} has no {min(missing)!r}, but "
-                f"values as {given[0]!r}: write labels as texts, or change them yourself."
-            )
-        for row, label in rows.labels.items():
-            given[row] = values[label]
+        for row, label in _typed(rows, given, source, class_names(table).get(rows.column)).items():
+            given[row] = label
         place = table.column_names.index(rows.column)
         field = table.schema.field(place)
         table = table.set_column(place, field, arrow.array(given, type=field.type))
     arrow.parquet.write_table(table.take([*rows.kept]), target)
+
+
+def _typed(
+    rows: Rows, given: Sequence[Any], source: Path, classes: Sequence[str] | None = None
+) -> dict[int, Any]:
+    """Return new labels as a typed column has them: as the same labels are there, or by number."""
+    values = {str(value).strip(): value for value in given}
+    if classes is not None:
+        values = {name: code for code, name in enumerate(classes)}
+    if missing := {*rows.labels.values()} - {*values}:
+        raise ValueError(
+            f"The column {rows.column!r} of {str(source)!r} has no {min(missing)!r}, but values as "
+            f"{given[0]!r}: write labels as texts, or change them yourself."
+        )
+    return {row: values[label] for row, label in rows.labels.items()}
