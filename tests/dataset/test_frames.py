@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from torch_cgprune import CGScoredDataset, PrunedSampler, cg_scores
+from torch_cgprune import CGScoredDataset, Encoder, PrunedSampler, cg_scores
 from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError, DetailedWarning
 
 X = np.random.default_rng(0).normal(size=(30, 3))
@@ -79,3 +79,30 @@ def test_columns_of_texts_and_labels_of_another_order_are_refused():
 def test_a_column_that_numbers_the_rows_is_told():
     with pytest.warns(DetailedWarning, match=r"\['row'\] number the rows, .* drop them"):
         CGScoredDataset(frame(pl, row=range(30)), labels="kind", progress=False)
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_a_column_of_texts_goes_to_an_encoder(library):
+    def counts(text):
+        return torch.tensor([float(text.count(letter)) for letter in "ab"])
+
+    texts = ["ab" * (i % 5) + "aab"[i % 3 :] for i in range(30)]
+    encoder = Encoder(torch.nn.Identity(), column="text", transform=counts)
+    options = {"features": encoder, "labels": "kind", "progress": False}
+    train = CGScoredDataset(frame(library, text=texts), **options)
+    expected = cg_scores(torch.stack([*map(counts, texts)]), Y, progress=False)
+    assert torch.equal(train.scores.terms, expected.terms)
+    assert [train[i] for i in range(30)] == [*zip(texts, Y, strict=True)]
+    with pytest.raises(ArgumentValueError, match=r"'features' .* Got 'text' instead"):
+        CGScoredDataset(frame(library), **options)
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_the_part_that_is_kept_is_a_frame(library):
+    table = frame(library)
+    train = CGScoredDataset(table, labels="kind", progress=False)
+    sampler = PrunedSampler(train, keep=0.6, policy="random")
+    kept = sampler.subset(table)
+    assert type(kept) is type(table)
+    assert kept["a"].to_list() == X[sampler.selection, 0].tolist()
+    assert [row.tolist() for row, _ in sampler.subset(train)] == X[sampler.selection].tolist()

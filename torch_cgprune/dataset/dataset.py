@@ -49,7 +49,8 @@ class CGScoredDataset(Dataset[Any]):
             mappings, as a ``datasets.Dataset`` has them; then name two columns as ``features`` and
             ``labels``. Such a table is read without its format or transform. Or a data frame of
             pandas or polars with the column of the ``labels`` named: its other columns are the
-            features, and items are a row as a tensor and its label.
+            features, and items are a row as a tensor and its label; or what is in one column, as
+            texts, where ``features`` is an ``Encoder`` with that ``column``.
         cache: a file to load the scores from if it exists, and to write them to if not; replaced
             only as a whole, and always where nothing tells the encoder from another
             (``Encoder.identity``). None computes them at every start. Beside it, in
@@ -130,9 +131,8 @@ class CGScoredDataset(Dataset[Any]):
         ranks = current_ranks()
         with ranks.together():
             if is_frame(dataset):
-                column = features if isinstance(features, str) else None
-                dataset = as_dataset(dataset, column, labels)
-                features, labels = None if column else features, None
+                dataset, features = as_dataset(dataset, features, labels)
+                labels = None
             check_choice("verify", "CGScoredDataset", verify, ("sample", "full"))
             check_choice("on_mismatch", "CGScoredDataset", on_mismatch, ("error", "recompute"))
             if not isinstance(relabel, bool):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from torch_cgprune.encoders import Encoder
 from torch_cgprune.errors import ArgumentValueError
 from torch_cgprune.inputs.frames import check_aligned, columns_of, frame_rows, numbers_the_rows
 from torch_cgprune.inputs.label_arrays import label_array
@@ -16,11 +18,11 @@ from torch_cgprune.utils.arrays import as_tensor
 from torch_cgprune.utils.warn import warn_caller
 
 
-class FrameRows(Dataset[tuple[Tensor, Any]]):
+class FrameRows(Dataset[tuple[Any, Any]]):
     """The rows of a data frame, with their labels.
 
     Args:
-        rows: (n, d) numbers.
+        rows: (n, d) numbers, or n texts.
         labels: n integers or strings.
 
     Attributes:
@@ -28,22 +30,26 @@ class FrameRows(Dataset[tuple[Tensor, Any]]):
 
     """
 
-    def __init__(self, rows: np.ndarray[Any, Any], labels: Labels) -> None:
-        self.rows, self.targets = as_tensor(rows), label_array(labels).tolist()
+    def __init__(self, rows: np.ndarray[Any, Any] | list[Any], labels: Labels) -> None:
+        self.rows: Tensor | list[Any] = rows if isinstance(rows, list) else as_tensor(rows)
+        self.targets = label_array(labels).tolist()
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Any]:
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
         return self.rows[index], self.targets[index]
 
 
-def as_dataset(frame: Any, column: str | None, labels: Labels | str | int | None) -> FrameRows:
-    """Return a data frame of pandas or polars as a dataset.
+def as_dataset(
+    frame: Any, features: Any, labels: Labels | str | int | None
+) -> tuple[FrameRows, Any]:
+    """Return a data frame of pandas or polars as a dataset, and what is scored of it.
 
     Args:
         frame: n rows.
-        column: of the features; None for all but that of the labels.
+        features: as ``CGScoredDataset`` takes them: the name of a column; an encoder, whose
+            ``column`` is what items have, texts too; None for all columns but that of the labels.
         labels: the name of the column that has them, or n of them.
 
     Raises:
@@ -59,10 +65,24 @@ def as_dataset(frame: Any, column: str | None, labels: Labels | str | int | None
     else:
         given = labels
         check_aligned("dataset", frame, "labels", labels)
-    if column is not None and column not in columns:
-        raise _no_column("features", column, columns)
+    if isinstance(features, Encoder) and features.column is not None:
+        items = _column(features.column, columns).to_list()
+        return FrameRows(items, given), dataclasses.replace(features, column=None)
+    if isinstance(features, str):
+        _column(features, columns)
+        return FrameRows(_numbers_of(frame[[features]]), given), None
     others = [name for name in columns if given is labels or name != labels]
-    features = frame[others if column is None else [column]]
+    return FrameRows(_numbers_of(frame[others]), given), features
+
+
+def _column(name: str, columns: dict[Any, Any]) -> Any:
+    if name not in columns:
+        raise _no_column("features", name, columns)
+    return columns[name]
+
+
+def _numbers_of(features: Any) -> np.ndarray[Any, Any]:
+    """Return the (n, d) numbers of a frame; columns that only number its rows are told."""
     rows = frame_rows(features)
     numbering = [name for name, series in columns_of(features) if numbers_the_rows(name, series)]
     if numbering:
@@ -70,7 +90,7 @@ def as_dataset(frame: Any, column: str | None, labels: Labels | str | int | None
             "The columns %s number the rows, and are scored as features: drop them from the frame.",
             numbering,
         )
-    return FrameRows(rows, given)
+    return rows
 
 
 def _no_column(parameter: str, value: Any, columns: dict[Any, Any]) -> ArgumentValueError:

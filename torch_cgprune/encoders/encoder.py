@@ -48,7 +48,7 @@ class Encoder:
             while they are computed: an interrupted run goes on there. None takes
             ``<cache>.features``, with the ``cache`` of the dataset, if there is one. Features of
             a function that nothing tells from another are not kept, and the log says so.
-        column: of the images, in a dataset of mappings.
+        column: of the images or texts, in a dataset of mappings or a data frame.
         transform: from one image or text, as the dataset gives it, to a tensor, of one shape for
             all: of these come the batches. So photographs of different sizes, and texts as the
             numbers of their tokens, can be encoded. None takes images as they are.

@@ -22,6 +22,11 @@ def is_frame(table: Any) -> bool:
     return hasattr(table, "to_numpy") and hasattr(table, "columns")
 
 
+def frame_part(frame: Any, rows: list[int]) -> Any:
+    """Return a data frame of some rows, by position."""
+    return frame.iloc[rows] if hasattr(frame, "iloc") else frame[rows]
+
+
 def check_not_lazy(table: Any, parameter: str) -> None:
     """Raise ArgumentTypeError for a ``polars.LazyFrame``, whose columns are not there yet."""
     if type(table).__name__ == "LazyFrame":

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler, Subset
 
+from torch_cgprune.inputs.frames import frame_part, is_frame
 from torch_cgprune.inputs.tables import is_table
 from torch_cgprune.samplers.iteration import Iteration, Position, Progress
 from torch_cgprune.utils.arrays import are_indices, real_numbers
@@ -116,8 +117,8 @@ class SelectionSampler(Sampler[int]):
                 ``CGScoredDataset`` keeps its new labels.
 
         Returns:
-            A ``datasets.Dataset`` of such a table, made by its ``select``; of all else a
-            ``torch.utils.data.Subset``.
+            A ``datasets.Dataset`` of such a table, made by its ``select``; of a data frame one of
+            these rows; of all else a ``torch.utils.data.Subset``.
 
         Raises:
             TypeError, ValueError: no map-style dataset, or one of another size.
@@ -143,7 +144,11 @@ class SelectionSampler(Sampler[int]):
             )
         indices = self.selection.tolist()
         # Of its class: a wrapper of a table may hand on what the table can, and give other labels.
-        return dataset.select(indices) if is_table(type(dataset)) else Subset(dataset, indices)
+        if is_table(type(dataset)):
+            return dataset.select(indices)
+        if is_frame(type(dataset)):
+            return frame_part(dataset, indices)
+        return Subset(dataset, indices)
 
     def state_dict(self) -> dict[str, Any]:
         """Return seed, epoch, position and the selection's fingerprint: a few bytes, at any n."""
