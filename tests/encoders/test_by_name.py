@@ -13,6 +13,7 @@ import torch
 import transformers
 from PIL import Image
 from safetensors.torch import save_file
+from tiny_texts import SMALL, VOCABULARY, write_texts
 from torch import nn
 from torchvision import models
 
@@ -20,7 +21,6 @@ from torch_cgprune import CGScoredDataset, encoders
 from torch_cgprune.encoders import encode_dataset, load
 from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError
 
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh", "good", "bad", "film"]
 TEXTS = ["good film", "bad", "a b c d e f g h good bad film", "", "film " * 9]
 
 
@@ -123,22 +123,6 @@ def test_efficientnet_lite_comes_with_its_weights():
         maps = network.extract_features((pixels[None] - 127) / 128)
     torch.testing.assert_close(encoded(encoder, [image]), maps.mean((2, 3)), rtol=1e-3, atol=1e-4)
     assert encoder.identity == load("efficientnet_lite:lite0").identity
-
-
-SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-SMALL |= {"intermediate_size": 32}
-
-
-def write_texts(folder, kind="Bert", head="Model", **options):
-    torch.manual_seed(0)
-    config = getattr(transformers, f"{kind}Config")(
-        vocab_size=len(VOCABULARY), max_position_embeddings=20, **SMALL, **options
-    )
-    model = getattr(transformers, f"{kind}{head}")(config)
-    model.save_pretrained(folder)
-    (folder / "vocab.txt").write_text("\n".join(VOCABULARY))
-    transformers.BertTokenizerFast.from_pretrained(folder).save_pretrained(folder)
-    return model.eval()
 
 
 def mean_of_tokens(model, tokenizer, text, length):
