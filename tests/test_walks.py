@@ -168,6 +168,7 @@ def test_texts(walk, tmp_path):
     frame.to_csv("train.csv", index=False)
     score, select, apply = recipe("train.csv")
     walk(score, "report scores.safetensors train.csv -o page.html", select, apply)
+    assert ">good film b</span>" in (tmp_path / "page.html").read_text(encoding="utf-8")
     kept = indices_in("kept.csv")
     assert pd.read_csv("clean.csv").equals(frame.iloc[kept].reset_index(drop=True))
     said = walk("apply kept.csv train.csv --text-column text -o same.csv")

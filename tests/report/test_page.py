@@ -117,7 +117,7 @@ def test_pictures_are_of_the_examples_they_stand_beside(tmp_path):
     page = written(tmp_path, scores, pixels, rule="centred-sign")
     rows = page.data["suspects"]
     assert len(rows) > 10
-    for index, *_, picture, _ in rows:
+    for index, *_, picture, _, _ in rows:
         image = Image.open(io.BytesIO(base64.b64decode(picture)))
         assert image.size == (16, 16)
         assert abs(float(np.asarray(image.convert("L")).mean()) - float(greys[index])) < 3
@@ -426,3 +426,25 @@ def test_its_long_steps_have_bars(tmp_path, capsys, monkeypatch, shown):
     said = capsys.readouterr().err
     assert ("Drawing plots: 100%" in said and "Drawing pictures: " in said) == shown
     assert shown or not said
+
+
+def test_texts_are_shown_as_they_begin(tmp_path):
+    texts = [f"text {i} <b>\n{'and more ' * (60 if i == 3 else 1)}" for i in range(60)]
+    x = torch.randn(60, 6, generator=torch.Generator().manual_seed(0))
+    x[9] = x[3]
+    scores = cg_scores(x, torch.arange(60) % 3, progress=False)
+    written(tmp_path, scores, [*zip(texts, [0] * 60, strict=True)], rule="centred-sign")
+    page = Page(tmp_path / "r.html")
+    index, text, picture, name = (
+        page.data["columns"].index(column) for column in ("example", "text", "picture", "name")
+    )
+    rows = page.data["suspects"]
+    assert rows
+    assert all(row[text].startswith(f"text {row[index]} <b> and more") for row in rows)
+    assert all(row[picture] == row[name] == 0 for row in rows)
+    assert not [tag for tag in page.tags if tag[0] == "img"]
+    shown = [words for words in page.texts if words.startswith("text ")]
+    assert len(shown) == 2 * 8 * 3 + 1  # of each class both ends, and of the copies one
+    long = next(words for words in shown if words.startswith("text 3 "))
+    assert (len(long), long[-1]) == (241, "…")
+    assert "Wrong Text Given" in page.text

@@ -26,7 +26,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.set_defaults(mismatch="Score it again, or name what these scores are of.")
     add_scores(command)
     command.add_argument(
-        "source", metavar="SOURCE", nargs="?", help="what was scored, for pictures of its examples"
+        "source", metavar="SOURCE", nargs="?", help="what was scored, to show its examples"
     )
     command.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="of the page (.html)"

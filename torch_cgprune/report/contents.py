@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.noise import evidence
-from torch_cgprune.report.pictures import Pictures
+from torch_cgprune.report.pictures import Excerpt, Pictures
 from torch_cgprune.report.plots import CLASSES_SHOWN
 from torch_cgprune.report.summary import ENCODE, many
 from torch_cgprune.scores import CGScores
@@ -31,6 +31,7 @@ class SuspectRow(NamedTuple):
         score: the CG-score.
         picture: base64-coded WebP, or 0.
         name: of its file, or 0.
+        text: the beginning of one that was scored, or 0.
 
     """
 
@@ -41,6 +42,7 @@ class SuspectRow(NamedTuple):
     score: float
     picture: str | int
     name: str | int
+    text: str | int
 
 
 def suspects_of(scores: CGScores, rule: str | None) -> tuple[Tensor, Tensor]:
@@ -76,13 +78,22 @@ def suspect_rows(scores: CGScores, suspects: Tensor, pictures: Pictures) -> list
             suggested=rival,
             doubt=_brief(doubt),
             score=_brief(value),
-            picture=drawn[index] or 0,
+            picture=_picture(drawn[index]) or 0,
+            text=_text(drawn[index]) or 0,
             name=0 if scores.names is None else scores.names[index],
         )
         for index, given, rival, doubt, value in zip(
             *(column.tolist() for column in columns), strict=True
         )
     ]
+
+
+def _picture(drawn: str | None) -> str | None:
+    return None if isinstance(drawn, Excerpt) else drawn
+
+
+def _text(drawn: str | None) -> str | None:
+    return drawn if isinstance(drawn, Excerpt) else None
 
 
 def _others(scores: CGScores) -> Tensor | None:
@@ -126,8 +137,10 @@ def worst_classes(scores: CGScores, flagged: Tensor) -> list[int]:
 
 def example(scores: CGScores, index: int, pictures: Pictures) -> dict[str, Any]:
     """Return what the page says of one example."""
+    drawn = pictures.draw([index])[index]
     return {
-        "picture": pictures.draw([index])[index],
+        "picture": _picture(drawn),
+        "text": _text(drawn),
         "name": call(scores, index),
         "class": label(scores, index),
         "score": f"{float(scores.values[index]):.3g}",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.report.contents import call, label
-from torch_cgprune.report.pictures import Pictures
+from torch_cgprune.report.pictures import Excerpt, Pictures
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.scores import repeats
 
@@ -37,9 +37,11 @@ def _shown(
 ) -> dict[str, Any]:
     first = dict(zip(scores.digests[group].flip(0).tolist(), reversed(group), strict=True))
     seen = sorted(first.values())[:PICTURES_UP_TO]
+    drawn = [shown for shown in pictures.draw(seen).values() if shown]
     return {
         "conflict": not _agree(scores, group),
-        "pictures": [picture for picture in pictures.draw(seen).values() if picture],
+        "pictures": [shown for shown in drawn if not isinstance(shown, Excerpt)],
+        "texts": [shown for shown in drawn if isinstance(shown, Excerpt)],
         "members": [
             (call(scores, i), label(scores, i), "" if cosines is None else _digits(cosines[i]))
             for i in group[:COPIES_UP_TO]

@@ -53,7 +53,7 @@ def write_report(
         scores: of n examples.
         path: of the page; replaced only as a whole.
         dataset: for the pictures, n items ``(image, ...)`` or an array of n images; None for none.
-            A torchvision dataset is read without its transform.
+            A torchvision dataset is read without its transform. Of texts the beginnings are shown.
         title: of the page.
         keep: share, in (0, 1], with which the table of policies begins.
         rule: which labels look wrong; see :func:`torch_cgprune.noise.evidence`.
@@ -134,7 +134,8 @@ def page_of(
         "all_copies": all_groups,
         "scaled_copies": scaled_copies(scores),
         "suspects": len(suspects),
-        "pictured": sum(bool(row.picture) for row in rows),
+        "pictured": sum(bool(row.picture or row.text) for row in rows),
+        "of_texts": any(entry["text"] for part in examples for entry in part["lowest"]),
         "has_source": pictures.dataset is not None,
         "shown_classes": plots.CLASSES_SHOWN,
         "data": {

@@ -1,4 +1,4 @@
-"""Small pictures of examples, as many as fit into a page."""
+"""Small pictures of examples, or the beginnings of texts, as many as fit into a page."""
 
 from __future__ import annotations
 
@@ -22,14 +22,24 @@ from torch_cgprune.utils.progress import progress_bar
 # The longer side of a picture, in pixels: enough for a person to say what is on it.
 _SIDE = 96
 _QUALITY = 70
+# Characters of a text: what a person reads at a glance.
+_LETTERS = 240
 THREADS, _AT_ONCE = 4, 256
+
+
+class Excerpt(str):
+    """The beginning of a text, which stands where an image has a picture."""
+
+    __slots__ = ()
 
 
 class Pictures:
     """Pictures of a dataset's examples, base64-coded WebP, until a budget is used up.
 
+    Of a text there is an ``Excerpt``.
+
     Args:
-        dataset: items ``(image, ...)``, or images; an array of images; None for none.
+        dataset: items ``(image, ...)``, or images; an array of images; None for none. Texts, too.
         budget: characters that all pictures together may take.
         threads: that read and draw; 0 for none but the caller's.
         progress: show how many are drawn.
@@ -69,7 +79,10 @@ class Pictures:
     def _encode(self, index: int) -> str | None:
         try:
             item = self.dataset[index]
-            image = as_image(item[0] if isinstance(item, tuple | list) else item)
+            seen = item[0] if isinstance(item, tuple | list) else item
+            if isinstance(seen, str):
+                return _excerpt(seen)
+            image = as_image(seen)
         except Exception:  # noqa: BLE001 (a file that is gone: the page is of use without it)
             return None
         if image is None:
@@ -78,6 +91,13 @@ class Pictures:
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", quality=_QUALITY)
         return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _excerpt(text: str) -> Excerpt:
+    """Return the beginning of a text, in one line."""
+    line = " ".join(text[: 4 * _LETTERS].split())
+    whole = len(text) <= 4 * _LETTERS and len(line) <= _LETTERS
+    return Excerpt(line if whole else f"{line[:_LETTERS]}…")
 
 
 def as_image(value: Any) -> Image.Image | None:

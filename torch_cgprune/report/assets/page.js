@@ -4,8 +4,8 @@ const PAGE = 50;
 
 const data = JSON.parse(document.getElementById("data").textContent);
 // The columns of a suspect's row.
-const [INDEX, GIVEN, SUGGESTED, DOUBT, SCORE, PICTURE, NAME] = [
-  "example", "given", "suggested", "doubt", "score", "picture", "name",
+const [INDEX, GIVEN, SUGGESTED, DOUBT, SCORE, PICTURE, TEXT, NAME] = [
+  "example", "given", "suggested", "doubt", "score", "picture", "text", "name",
 ].map((name) => data.columns.indexOf(name));
 const at = (id) => document.getElementById(id);
 
@@ -87,10 +87,10 @@ function suspectsTable() {
           src: `data:image/webp;base64,${row[PICTURE]}`,
           alt: `${callOf(row)}, labelled ${className(row[GIVEN])}`,
         })
-      : "";
+      : row[TEXT] || "";
     const cells = [
       ["", element("label", { className: "tick" }, box)],
-      ["", picture, "picture"],
+      ["", picture, row[TEXT] ? "text" : "picture"],
       ["given", className(row[GIVEN])],
       ["suggested", className(row[SUGGESTED]) || "–"],
       [doubt.name, doubt.show(row[DOUBT]), "number"],
