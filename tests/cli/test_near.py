@@ -192,3 +192,21 @@ def test_an_output_is_no_input_and_has_a_known_ending(sources, capsys, tmp_path)
     assert code == 2
     assert "must end as its format says, in .csv or .json" in err
     assert not (tmp_path / "leaked.txt").exists()
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_table_needs_labels_only_where_they_are_named(named, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    rows = [",".join(map(str, row)) for row in rng.normal(size=(12, 4)).round(3)]
+    kinds = [f"{row},{'ab'[i % 2]}" for i, row in enumerate(rows)]
+    (tmp_path / "train.csv").write_text("\n".join(["a,b,c,d,label", *kinds]) + "\n")
+    (tmp_path / "test.csv").write_text("\n".join(["a,b,c,d", *rows[3:5]]) + "\n")
+    options = ["--label-column", "label"] if named else []
+    code, out, err = run(
+        capsys, "near", tmp_path / "train.csv", tmp_path / "test.csv", "--json", *options
+    )
+    if named:
+        assert code == 1
+        assert "has no column 'label'" in err
+    else:
+        assert json.loads(out)["pairs"] == 2

@@ -85,11 +85,20 @@ class Columns:
 
 def label_column(table: Table, columns: Columns) -> str:
     """Return the column of the labels: the one that is named, ``label``, or the one of classes."""
-    if columns.label is None and "label" not in table.names:
-        of_classes = [name for name in table.names if table.class_names(name) is not None]
-        if len(of_classes) == 1:
-            return of_classes[0]
-    return found(table, columns.label or "label", "label")
+    return found(table, columns.label or _label_column(table) or "label", "label")
+
+
+def has_labels(table: Table, columns: Columns) -> bool:
+    """Return whether a column of labels is there, or should be, since one is named."""
+    return columns.label is not None or _label_column(table) is not None
+
+
+def _label_column(table: Table) -> str | None:
+    """Return the column that labels are looked for in, where none is named."""
+    if "label" in table.names:
+        return "label"
+    of_classes = [name for name in table.names if table.class_names(name) is not None]
+    return of_classes[0] if len(of_classes) == 1 else None
 
 
 def found(table: Table, name: str, what: str) -> str:

@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> None:
     _check(args)
     start = time.perf_counter()
     progress = shows_progress(args)
-    opened = open_source(args.source, **reading_of(args), download=args.download, progress=progress)
+    how = {"download": args.download, "progress": progress, "labelled": False}
+    opened = open_source(args.source, **reading_of(args), **how)
     encoder = dataclasses.replace(encoder_of(args, opened), cache=args.output, device=args.device)
     with all_unreadable_named(opened, progress=progress):
         encoded, _ = encode_dataset(

@@ -12,7 +12,7 @@ from torchvision.datasets import VisionDataset
 
 from torch_cgprune.cli.array_files import ARRAYS, load_labels, open_arrays
 from torch_cgprune.cli.class_folders import open_folder
-from torch_cgprune.cli.columns import Columns, Table
+from torch_cgprune.cli.columns import Columns, Table, has_labels
 from torch_cgprune.cli.image_files import in_three_channels
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.saved_datasets import PREFIX, open_saved
@@ -90,7 +90,7 @@ def open_source(
         download: let torchvision or ``datasets`` fetch what is not there.
         progress: show progress bars.
         part: ``"train"`` or ``"test"``, of a dataset of torchvision.
-        labelled: False if an ``.npy`` file may go without labels.
+        labelled: False if a table or an ``.npy`` file may go without labels.
 
     Raises:
         FileNotFoundError, ValueError: no such source, or an option that it does not take.
@@ -113,6 +113,7 @@ def open_source(
     if table is not None:
         kind = kind_of(table, columns)
         _check_options(source, options, {"tables", *_TAKES[kind]})
+        wanted = wanted and (labelled or has_labels(table, columns))
         opened = open_rows(table, columns, kind, labelled=wanted, lenient=skip_unreadable)
     elif is_known:
         _check_options(source, options, _IMAGES)
