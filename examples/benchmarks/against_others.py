@@ -13,7 +13,7 @@ from measuring import clustered, machine, measured
 from torch import Tensor
 
 from torch_cgprune import cg_scores
-from torch_cgprune.scoring.kernel import gram_tile, unit_rows
+from torch_cgprune.kernel import gram_tile, unit_rows
 
 
 def gram(x: Tensor, dtype: torch.dtype) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from measuring import clustered, machine, measured
 from torch import Tensor
 
-from torch_cgprune.scoring.kernel import gram_tile, unit_rows
+from torch_cgprune.kernel import gram_tile, unit_rows
 from torch_cgprune.solver import flops, sweep
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from torch_cgprune.scoring.kernel import gram_tile, unit_rows
+from torch_cgprune.kernel import gram_tile, unit_rows
 from torch_cgprune.solver import flops, sweep
 
 TURNS, FEATURES, CLASSES = 5, 512, 10

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from torch_cgprune import near_copies
-from torch_cgprune.scoring.near import PAIRS_PER_EXAMPLE
+from torch_cgprune.kernel.near import PAIRS_PER_EXAMPLE
 
 COSINE = {torch.float32: 1e-5, torch.float64: 1e-12}
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torch_cgprune import cg_scores
+from torch_cgprune.kernel.near import PAIRS_PER_EXAMPLE, Closest
 from torch_cgprune.scoring.limits import Limits
-from torch_cgprune.scoring.near import PAIRS_PER_EXAMPLE, Closest
 from torch_cgprune.scoring.score import score_within
 
 # From 0.9999 on cosines come from the lengths of differences.

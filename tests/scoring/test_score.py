@@ -15,8 +15,8 @@ from torch_cgprune import (
     cg_scores,
 )
 from torch_cgprune.errors import ArgumentValueError
+from torch_cgprune.kernel import unit_rows
 from torch_cgprune.scoring import plans, problem
-from torch_cgprune.scoring.kernel import unit_rows
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import resolve_options
 from torch_cgprune.scoring.score import score_within

@@ -13,8 +13,9 @@ from tqdm.auto import tqdm
 from torch_cgprune.errors import ArgumentValueError, Parameter
 from torch_cgprune.inputs.bad_rows import bad_rows, find_bad_rows
 from torch_cgprune.inputs.rows import as_matrix
-from torch_cgprune.scoring.kernel import CHUNK_OF_PAIRS, close_entries, unit_rows
-from torch_cgprune.scoring.near import PAIRS_PER_EXAMPLE, Closest, cut
+from torch_cgprune.kernel import unit_rows
+from torch_cgprune.kernel.gram import CHUNK_OF_PAIRS, close_entries
+from torch_cgprune.kernel.near import PAIRS_PER_EXAMPLE, Closest, cut
 from torch_cgprune.scoring.options import dtype_name
 from torch_cgprune.utils.checks import check_real
 from torch_cgprune.utils.devices import own_settings, pick_device

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from torch_cgprune.scoring.kernel import gram_tile, twin_angle
-from torch_cgprune.scoring.near import Finder
+from torch_cgprune.kernel import gram_tile
+from torch_cgprune.kernel.gram import twin_angle
+from torch_cgprune.kernel.near import Finder
 from torch_cgprune.scoring.plans import Block
 from torch_cgprune.solver import Storage, sweep
 from torch_cgprune.utils.ranks import ALONE, Ranks
@@ -43,10 +44,10 @@ def solve_blocks(
             Gram matrix.
         blocks: which examples these are, B of them.
         ridges: (B, b) added to the diagonal of the Gram matrix. Near copies of an earlier row get
-            :func:`~torch_cgprune.scoring.kernel.twin_angle` at least, below which they cannot be
+            :func:`~torch_cgprune.kernel.gram.twin_angle` at least, below which they cannot be
             told apart.
         weights: (B, b) how many examples each row stands for; they count in H E.
-        finder: of near copies; see :func:`~torch_cgprune.scoring.kernel.gram_tile`.
+        finder: of near copies; see :func:`~torch_cgprune.kernel.gram.gram_tile`.
         storage: as for :func:`~torch_cgprune.solver.sweep`.
         ranks: likewise.
         advance: likewise.

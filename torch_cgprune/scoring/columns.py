@@ -9,7 +9,7 @@ from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError
 from torch_cgprune.inputs.bad_rows import bad_rows, sort_out
-from torch_cgprune.scoring.kernel import Scaling
+from torch_cgprune.kernel import Scaling
 from torch_cgprune.utils.warn import warn_caller
 
 # Rows measured at a time, which bounds the float64 copies.

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.errors import Argument, Message
+from torch_cgprune.kernel import Scaling, unit_rows
+from torch_cgprune.kernel.near import PAIRS_PER_EXAMPLE, Closest, Finder
 from torch_cgprune.scores.posterior import Posterior
 from torch_cgprune.scoring.blocks import Solved, solve_blocks
 from torch_cgprune.scoring.copies import Copies
-from torch_cgprune.scoring.kernel import Scaling, unit_rows
 from torch_cgprune.scoring.limits import Limits
-from torch_cgprune.scoring.near import PAIRS_PER_EXAMPLE, Closest, Finder
 from torch_cgprune.scoring.plans import Block, Plan
 from torch_cgprune.scoring.sums import Sums
 from torch_cgprune.solver import Storage, numbers

@@ -11,12 +11,12 @@ from torch.nn.functional import one_hot
 
 from torch_cgprune.errors import Argument, Message, NotPositiveDefiniteError
 from torch_cgprune.inputs.labels import ClassName
+from torch_cgprune.kernel.near import Closest, with_exact
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.judging import Judgement, Verdicts, concluded, verdicts
 from torch_cgprune.scores.posterior import Posterior, outputs_of
 from torch_cgprune.scoring.blocks import Solved
 from torch_cgprune.scoring.copies import Copies
-from torch_cgprune.scoring.near import Closest, with_exact
 from torch_cgprune.scoring.plans import Block
 
 _log = logging.getLogger(__name__)

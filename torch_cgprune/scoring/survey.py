@@ -22,9 +22,9 @@ from torch_cgprune.inputs.labels import (
 )
 from torch_cgprune.inputs.names import names_of_column
 from torch_cgprune.inputs.rows import as_matrix
+from torch_cgprune.kernel import Scaling, unit_rows
 from torch_cgprune.scoring.columns import scaling_of
 from torch_cgprune.scoring.copies import Copies
-from torch_cgprune.scoring.kernel import Scaling, unit_rows
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import resolve_options
 from torch_cgprune.scoring.plans import by_sketch

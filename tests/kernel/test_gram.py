@@ -2,7 +2,7 @@ import oracles
 import pytest
 import torch
 
-from torch_cgprune.scoring.kernel import gram_tile, unit_rows
+from torch_cgprune.kernel import gram_tile, unit_rows
 
 
 def test_tiles_are_the_gram_matrix(device, dtype, rng):

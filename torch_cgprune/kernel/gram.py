@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.inputs.bad_rows import bad_rows, sort_out
-from torch_cgprune.scoring.near import Finder
+from torch_cgprune.kernel.near import Finder
 
 # Rows normalised at a time: bounds the float64 copies to a few MB for images.
 _CHUNK_ROWS = 1024
