@@ -1,0 +1,249 @@
+"""Which share to keep, and which: `python examples/pruning_study.py FOLDER` trains and compares.
+
+FOLDER holds train/<class>/* and test/<class>/*, as CIFAR-10 or CIFAR-100 unpacked. The same CNN is
+trained for the same number of steps on all the data, and on what each policy keeps. Every result is
+appended to a file (--results); called again, the script goes on where it was, --tables prints what
+is there. The trainings come in the order in which they tell most. One of 800 steps takes some
+minutes on two cores, the whole study many hours.
+"""
+
+import argparse
+import functools
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from example_data import image_folder, pretrained
+from image_network import Images, Recipe, Training
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from torch_cgprune import CGScoredDataset, CGScores, SelectionSampler, policies
+from torch_cgprune.encoders import encode_dataset
+
+# What coverage-centric selection leaves out for being hardest (Zheng et al. 2023), by share kept.
+CUTS = {0.6: 0.0, 0.3: 0.1, 0.1: 0.3}
+TRAINED = ("random", "redrawn", "low-first", "soft", "herding")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training.
+
+    Attributes:
+        policy: which examples; "all" for all of them.
+        keep: share of the examples.
+        space: "encoder" or "pixels", what scores or herding were computed on; "" for neither.
+        steps: of the optimiser.
+        seed: of the training and of draws.
+
+    """
+
+    policy: str
+    keep: float = 1.0
+    space: str = ""
+    steps: int = 800
+    seed: int = 0
+
+
+def plan(steps: int) -> Iterator[Cell]:
+    """Yield what is trained, most telling first.
+
+    Args:
+        steps: of a short training; long ones have three times as many.
+
+    """
+    yield Cell("all", steps=steps)
+    for keep in CUTS:
+        yield from _at(keep, steps)
+    for keep in (0.6, 0.3):  # the time saved: as many passes, of fewer examples
+        if keep == 0.6:
+            yield Cell("all", steps=round(keep * steps))
+        yield from (_cell(policy, keep, round(keep * steps)) for policy in TRAINED)
+    for keep in (0.6, 0.3):
+        if keep == 0.6:
+            yield Cell("all", steps=3 * steps)
+        yield from (_cell(policy, keep, 3 * steps) for policy in TRAINED)
+    for seed in (1, 2):
+        yield Cell("all", steps=steps, seed=seed)
+        for keep in (0.6, 0.3):
+            yield from (_cell(policy, keep, steps, seed) for policy in TRAINED)
+
+
+def _at(keep: float, steps: int) -> Iterator[Cell]:
+    for policy in (*TRAINED, "stratified", "high-first"):
+        yield _cell(policy, keep, steps)
+    for policy in ("low-first", "soft"):
+        yield Cell(policy, keep, "pixels", steps)
+
+
+def _cell(policy: str, keep: float, steps: int, seed: int = 0) -> Cell:
+    by_chance = policy in ("random", "redrawn")
+    return Cell(policy, keep, "" if by_chance else "encoder", steps, seed)
+
+
+class Study:
+    """The data of a folder, its scores and features, and the trainings.
+
+    Args:
+        folder: with ``train`` and ``test``.
+        cache: a folder for images, features and scores that were computed.
+        device: where to compute.
+
+    """
+
+    def __init__(self, folder: Path, cache: Path, device: torch.device) -> None:
+        self.folder, self.cache, self.device = folder, cache, device
+        cache.mkdir(parents=True, exist_ok=True)
+        self.train, self.test = (self._images(part) for part in (0, 1))
+        self.classes = int(self.train.labels.max()) + 1
+
+    def _images(self, part: int) -> Images:
+        name = ("train", "test")[part]
+        path = self.cache / f"{self.folder.name}.{name}.pt"
+        if not path.is_file():
+            dataset: Any = image_folder(self.folder)[part]
+            loader = DataLoader(dataset, batch_size=500, num_workers=2)
+            pixels, labels = zip(*loader, strict=True)
+            images = (torch.cat(pixels) * 255).round().byte()
+            torch.save((images, torch.cat(labels)), path)
+        return Images(*torch.load(path, weights_only=True))
+
+    @functools.cached_property
+    def features(self) -> Tensor:
+        """(n, 1280) of the encoder."""
+        pairs = [
+            (image, int(c)) for image, c in zip(self.train.pixels, self.train.labels, strict=True)
+        ]
+        encoder = pretrained(self.cache, self.folder.name, ".features")
+        return encode_dataset(pairs, encoder)[0].features
+
+    @functools.cache  # noqa: B019 (one study a process)
+    def scores(self, space: str) -> CGScores:
+        """Return the scores of the training images in a space."""
+        rows = self.features if space == "encoder" else self.train.pixels
+        pairs = [(row, int(c)) for row, c in zip(rows, self.train.labels, strict=True)]
+        name = f"{self.folder.name}.{space}.safetensors"
+        return CGScoredDataset(
+            pairs, features=rows, labels=self.train.labels, cache=self.cache / name
+        ).scores
+
+    def selection(self, cell: Cell) -> Tensor | Callable[[int], Tensor]:
+        """Return the indices that a policy keeps, or those of each epoch."""
+        labels, keep, seed = self.train.labels, cell.keep, cell.seed
+        match cell.policy:
+            case "all":
+                return torch.arange(len(labels))
+            case "random":
+                return policies.random(labels, keep, seed=seed)
+            case "redrawn":
+                return lambda epoch: policies.random(labels, keep, seed=1000 * (seed + 1) + epoch)
+            case "herding":
+                return policies.herding(self.features, labels, keep)
+        return self._by_scores(cell)
+
+    def _by_scores(self, cell: Cell) -> Tensor | Callable[[int], Tensor]:
+        labels, keep, seed = self.train.labels, cell.keep, cell.seed
+        values = self.scores(cell.space).values
+        match cell.policy:
+            case "soft":
+                return lambda epoch: policies.soft(values, labels, keep, seed=seed, epoch=epoch)
+            case "stratified":
+                return policies.stratified(values, labels, keep, cut=CUTS[keep], seed=seed)
+            case "low-first":
+                return policies.low_first(values, labels, keep)
+        return policies.high_first(values, labels, keep)
+
+    def run(self, cell: Cell, recipe: Recipe) -> dict[str, Any]:
+        """Train once, and return what came out."""
+        sampler = SelectionSampler(self.selection(cell), seed=cell.seed)
+        training = Training(self.train, self.classes, recipe, cell.seed, self.device)
+        name = f"{self.folder.name}-{cell.policy}-{cell.keep}-{cell.space}-{cell.steps}-{cell.seed}"
+        start = time.perf_counter()
+        training.run(sampler, self.cache / f"{name}.checkpoint")
+        seconds = time.perf_counter() - start
+        return {"accuracy": training.accuracy(self.test), "seconds": round(seconds, 1)}
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--results", type=Path, default=Path("pruning.jsonl"))
+    parser.add_argument("--cache", type=Path, default=Path("pruning_cache"))
+    parser.add_argument("--steps", type=int, default=800, help="of a short training")
+    parser.add_argument("--batch-size", type=int, default=500)
+    parser.add_argument("--architecture", choices=("small", "resnet18"), default="small")
+    parser.add_argument("--most", type=int, help="trainings in this call")
+    parser.add_argument("--tables", action="store_true", help="print what is there, train nothing")
+    return parser.parse_args()
+
+
+def known(path: Path, data: str, architecture: str) -> dict[Cell, float]:
+    """Return the accuracies in a file of results."""
+    found = {}
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        row = json.loads(line)
+        if (row["data"], row["architecture"]) == (data, architecture):
+            found[Cell(**row["cell"])] = row["accuracy"]
+    return found
+
+
+def main() -> None:
+    args = parse()
+    data = args.folder.name
+    done = known(args.results, data, args.architecture)
+    if not args.tables:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        study = Study(args.folder, args.cache, device)
+        left = [cell for cell in plan(args.steps) if cell not in done][: args.most]
+        for cell in left:
+            recipe = Recipe(cell.steps, args.batch_size, architecture=args.architecture)
+            row = {
+                "data": data,
+                "architecture": args.architecture,
+                "cell": asdict(cell),
+                **study.run(cell, recipe),
+                "torch": torch.__version__,
+                "device": str(device) if device.type == "cuda" else platform.machine(),
+                "threads": torch.get_num_threads(),
+            }
+            with args.results.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            done[cell] = row["accuracy"]
+            print(json.dumps(row), flush=True)
+    print_tables(data, done)
+
+
+def print_tables(data: str, done: dict[Cell, float]) -> None:
+    """Print test accuracies: a row a policy and space, a column a share, a table a length."""
+    for steps in sorted({cell.steps for cell in done}):
+        shares = sorted({cell.keep for cell in done if cell.steps == steps}, reverse=True)
+        rows = dict.fromkeys((cell.policy, cell.space) for cell in done if cell.steps == steps)
+        print(f"\n{data}, {steps} steps; test accuracy in percent\n")
+        print("| kept by | " + " | ".join(f"{share:.0%}" for share in shares) + " |")
+        print("| --- |" + " ---: |" * len(shares))
+        for policy, space in rows:
+            cells = [_shown(done, policy, share, space, steps) for share in shares]
+            print(f"| {policy}{f', {space}' if space else ''} | {' | '.join(cells)} |")
+
+
+def _shown(done: dict[Cell, float], policy: str, share: float, space: str, steps: int) -> str:
+    found = [
+        done[c]
+        for c in done
+        if (c.policy, c.keep, c.space, c.steps) == (policy, share, space, steps)
+    ]
+    if not found:
+        return ""
+    mean = sum(found) / len(found)
+    spread = f" ± {(max(found) - min(found)) / 2:.2f}" if found[1:] else ""
+    return f"{mean:.2f}{spread}"
+
+
+if __name__ == "__main__":
+    main()
