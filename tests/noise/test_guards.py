@@ -7,7 +7,7 @@ from noisy_data import noisy_digits
 from torch_cgprune import NoiseRate, cg_scores, noise_report
 from torch_cgprune.noise import RULES
 from torch_cgprune.noise.guards import gathered, too_much
-from torch_cgprune.policies.by_name import POLICIES, kept_by
+from torch_cgprune.policies.by_name import BY_VALUES, kept_by
 
 
 def lost(pairs, rate=None, error=0.01, per_class=None):
@@ -124,7 +124,7 @@ def test_clean_data_are_left_in_peace(ridge):
         report = noise_report(scores, rule)
         assert report.rate is not None
         assert too_much(report.classes, report.counts, report.dropped, report.rate) is None
-    for policy in POLICIES:
+    for policy in BY_VALUES:
         kept = kept_by(policy, scores.values, scores.labels, 0.6)
         assert gathered(scores.suspects, scores.suspects[kept]) is None
 
@@ -134,7 +134,7 @@ def test_wrong_labels_are_gathered_by_low_first_and_not_by_high_first():
     scores = cg_scores(x, labels, progress=False)
     report = noise_report(scores)
     assert too_much(report.classes, report.counts, report.dropped, report.rate) is None
-    kept = {p: kept_by(p, scores.values, scores.labels, 0.6) for p in POLICIES}
+    kept = {p: kept_by(p, scores.values, scores.labels, 0.6) for p in BY_VALUES}
     assert wrong[kept["low-first"].numpy()].mean() > 0.22
     found = {p: gathered(scores.suspects, scores.suspects[indices]) for p, indices in kept.items()}
     of_all = f"of all examples {scores.suspects.double().mean():.1%} are"

@@ -18,6 +18,7 @@ from noisy_data import blobs
 
 from torch_cgprune import PrunedSampler, WindowSampler, cg_scores, report
 from torch_cgprune.noise import evidence
+from torch_cgprune.policies.by_name import BY_VALUES
 from torch_cgprune.report import extras
 from torch_cgprune.report import policy_table as counts
 from torch_cgprune.report.plots import BLUE, GREY, ORANGE
@@ -289,7 +290,7 @@ def test_policy_shares_are_what_the_samplers_keep(keep):
     ax = report.policy_shares(known, keep)
     drawn, classes = lines(ax), ticks(ax.yaxis)
     assert sorted(classes) == ["ant", "bee", "cat", "dog"]
-    for policy in counts.POLICIES:
+    for policy in BY_VALUES:
         left = known.labels[kept(known, policy, keep, balanced=False)].tolist()
         shares = dict(zip(known.class_names, naive_counts(left, 4), strict=True))
         expected = [shares[name] / 35 for name in classes]
@@ -302,8 +303,8 @@ def test_the_table_of_policies_counts_what_the_samplers_keep(percents):
     flagged = known.suspects
     table = counts.policy_table(known, percents, flagged)
     assert table["percents"] == percents
-    assert {*table["balanced"]} == {*table["overall"]} == {*counts.POLICIES}
-    for policy in counts.POLICIES:
+    assert {*table["balanced"]} == {*table["overall"]} == {*BY_VALUES}
+    for policy in BY_VALUES:
         for name, balanced in (("balanced", True), ("overall", False)):
             for percent, (all_kept, flagged_kept) in zip(
                 percents, table[name][policy], strict=True

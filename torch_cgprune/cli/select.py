@@ -13,10 +13,10 @@ from torch_cgprune.cli.option_types import add_scores, integer, real
 from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, write
 from torch_cgprune.lists import listed
 from torch_cgprune.noise import RULES
-from torch_cgprune.policies.by_name import POLICIES, WINDOW
+from torch_cgprune.policies.by_name import BY_VALUES, POLICIES
 from torch_cgprune.report.summary import table
 from torch_cgprune.samplers import PrunedSampler, WindowSampler
-from torch_cgprune.samplers.arguments import PRUNING
+from torch_cgprune.samplers.arguments import NOISE_FILTER
 from torch_cgprune.scores import CGScores
 
 EXAMPLES = """policies:
@@ -57,7 +57,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     policy = command.add_argument_group("the policy")
     policy.add_argument(
-        "--policy", choices=(*PRUNING, WINDOW), default="low-first", help="see below"
+        "--policy", choices=(*BY_VALUES, NOISE_FILTER), default="low-first", help="see below"
     )
     policy.add_argument("--keep", type=real("(0, 1]"), metavar="X", help="share of the examples")
     policy.add_argument(

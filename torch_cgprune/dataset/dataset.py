@@ -22,6 +22,7 @@ from torch_cgprune.inputs.bad_rows import with_names
 from torch_cgprune.inputs.frames import is_frame
 from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.inputs.names import find_names
+from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.inputs.views import column_view, deterministic_view
 from torch_cgprune.lists import check_relabels, read_relabels
 from torch_cgprune.scores import CGScores
@@ -159,7 +160,7 @@ class CGScoredDataset(Dataset[Any]):
             if relabel is not False:
                 data.check_relabelled()
         known = ranks.tell(known)
-        self.dataset, self.computed = dataset, known is None
+        self.dataset, self.computed, self._data = dataset, known is None, data
         if known is None:
             where = {"device": device, "storage": storage, "progress": progress}
             known = _computed(data, ranks, path, {**where, **options})
@@ -172,6 +173,17 @@ class CGScoredDataset(Dataset[Any]):
     def relabelled(self) -> Tensor | None:
         """(n,) bool, the examples with another label than was given; None without ``relabel``."""
         return None if self._labels is None else self._labels != self.scores.labels
+
+    def rows(self) -> Tensor:
+        """Return the (n, d) features that are scored, read again, or taken from the encoder's file.
+
+        In the process that made this: a copy sent to a worker process cannot read them.
+        """
+        return as_matrix(self._data.read().features)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out where rows come from: an encoder's network is nothing for worker processes."""
+        return {name: value for name, value in self.__dict__.items() if name != "_data"}
 
     def __repr__(self) -> str:
         if "_labels" not in self.__dict__:  # while it is made, or copied

@@ -6,11 +6,13 @@ proportions stay; numbers per class are rounded by largest remainder.
 """
 
 from torch_cgprune.policies.drawn import random, soft, stratified
+from torch_cgprune.policies.herding import herding
 from torch_cgprune.policies.ranked import high_first, low_first, noise_filter, window
 from torch_cgprune.policies.schedules import LinearSchedule
 
 __all__ = [
     "LinearSchedule",
+    "herding",
     "high_first",
     "low_first",
     "noise_filter",

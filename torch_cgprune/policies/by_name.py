@@ -10,6 +10,7 @@ from torch import Tensor
 
 from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.policies import drawn, ranked
+from torch_cgprune.policies.herding import herding_places
 
 WINDOW = "window"
 
@@ -23,12 +24,15 @@ class Policy:
         takes: what else it wants of "start", where the window begins, or None for the middle; the
             "seed" of a draw; the "epoch", if it keeps others in every epoch.
         by_scores: whether it looks at the scores, and so may gather what looks wrong.
+        of_rows: for a policy that looks at the rows instead: from (n, ...) rows, (n,) class codes,
+            ``balanced`` and a seed to what ``keeps`` then takes as scores.
 
     """
 
     keeps: Callable[..., Tensor]
     takes: tuple[str, ...] = ()
     by_scores: bool = True
+    of_rows: Callable[..., Tensor] | None = None
 
 
 def _window(
@@ -36,6 +40,10 @@ def _window(
 ) -> Tensor:
     start = (1 - keep) / 2 if start is None else start
     return ranked.window(values, labels, start, keep, balanced=balanced)
+
+
+def _herded(rows: Any, codes: Tensor, *, balanced: bool, seed: int) -> Tensor:
+    return -herding_places(rows, codes, balanced=balanced, seed=seed)
 
 
 def _random(_values: Any, labels: Labels, keep: float, *, balanced: bool, seed: int) -> Tensor:
@@ -50,7 +58,10 @@ POLICIES = {
     "random": Policy(_random, takes=("seed",), by_scores=False),
     "stratified": Policy(drawn.stratified, takes=("seed",)),
     "soft": Policy(drawn.soft, takes=("seed", "epoch")),
+    "herding": Policy(ranked.low_first, by_scores=False, of_rows=_herded),
 }
+# Those that need scores and labels alone.
+BY_VALUES = tuple(name for name, policy in POLICIES.items() if policy.of_rows is None)
 
 
 def kept_by(
@@ -68,7 +79,7 @@ def kept_by(
 
     Args:
         policy: one of ``POLICIES``.
-        values: (n,) finite scores, higher for harder.
+        values: (n,) finite scores, higher for harder; or what its ``of_rows`` returns.
         labels: n integers or strings.
         keep: share of the examples to keep, in (0, 1].
         start: share of the examples below the window; None for the one in the middle.

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch_cgprune.errors import Argument, ArgumentValueError
 from torch_cgprune.inputs.labels import ClassName, Labels
 from torch_cgprune.noise import evidence
-from torch_cgprune.policies.by_name import POLICIES, kept_by
+from torch_cgprune.policies.by_name import BY_VALUES, kept_by
 from torch_cgprune.report.extras import matplotlib
 from torch_cgprune.report.summary import confusion_counts, wrong_labels
 from torch_cgprune.scores import CGScores
@@ -194,7 +194,7 @@ def policy_shares(scores: CGScores, keep: float = 0.6, *, ax: Any = None) -> Any
     shares = {
         policy: codes[kept_by(policy, values, codes, keep, balanced=False)].bincount(minlength=k)
         / codes.bincount()
-        for policy in POLICIES
+        for policy in BY_VALUES
     }
     order = _ends((shares["high-first"] - shares["low-first"]).argsort())
     for (policy, share), colour in zip(shares.items(), _COLOURS, strict=False):

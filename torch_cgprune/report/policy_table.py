@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torch_cgprune.policies.by_name import POLICIES, kept_by
+from torch_cgprune.policies.by_name import BY_VALUES, kept_by
 from torch_cgprune.scores import CGScores
 
 
@@ -35,7 +35,7 @@ def policy_table(scores: CGScores, percents: list[int], flagged: Tensor) -> dict
     tables = {
         name: {
             policy: [row(policy, percent, balanced=balanced) for percent in percents]
-            for policy in POLICIES
+            for policy in BY_VALUES
         }
         for name, balanced in (("balanced", True), ("overall", False))
     }

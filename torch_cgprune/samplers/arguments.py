@@ -19,7 +19,7 @@ from torch_cgprune.policies.quotas import checked_window
 from torch_cgprune.policies.schedules import Share, share_at, turning_points
 from torch_cgprune.samplers.guards import warn_of_copies, warn_of_loss, warn_of_suspects
 from torch_cgprune.samplers.selection import Selection
-from torch_cgprune.samplers.source import Examples, Source, examples_of
+from torch_cgprune.samplers.source import Examples, Source, examples_of, rows_of
 from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.arrays import are_indices, check_range, real_numbers
 from torch_cgprune.utils.checks import check_choice, check_integer, check_real, wrong_value
@@ -34,9 +34,10 @@ ListFile: TypeAlias = str | os.PathLike[str]
 SUSPECTS, COPIES = "suspects", "copies"
 
 # What PrunedSampler takes: the window has a sampler of its own.
+NOISE_FILTER = "noise-filter"
 PRUNING = (
     *(name for name, entry in POLICIES.items() if "start" not in entry.takes),
-    "noise-filter",
+    NOISE_FILTER,
 )
 
 
@@ -60,6 +61,11 @@ class Choice:
     higher_is_harder: bool = True
     seed: int = 0
     start: Share | None = None
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether a policy that keeps a share is applied inside every class."""
+        return self.balanced is None or bool(self.balanced)
 
     @property
     def changes(self) -> bool:
@@ -140,10 +146,14 @@ def by_share(choice: Choice, source: Source, exclude: Any) -> Selection:
     if exclude is not None:  # else no copies: there may be millions
         left = _without(choice.owner, torch.arange(len(codes), device="cpu"), examples, exclude)
         values, codes = values[left], codes[left]
+    policy = POLICIES[choice.policy]
+    if policy.of_rows is not None:
+        rows = rows_of(source, choice.owner, choice.policy)
+        rows = rows if left is None else rows[left]
+        values = policy.of_rows(rows, codes, balanced=choice.is_balanced, seed=choice.seed)
     kept = functools.partial(_kept, choice, values, codes, left)
     selection = kept if choice.changes else kept(0)
-    by_scores = POLICIES[choice.policy].by_scores
-    if by_scores and choice.keep != 1 and not _is_suspects(exclude):
+    if policy.by_scores and choice.keep != 1 and not _is_suspects(exclude):
         warn_of_suspects(choice.policy, examples, left, selection)
     return selection
 
@@ -157,7 +167,7 @@ def _kept(choice: Choice, values: Tensor, codes: Tensor, left: Tensor | None, ep
         codes,
         keep,
         start=start,
-        balanced=choice.balanced is None or bool(choice.balanced),
+        balanced=choice.is_balanced,
         seed=choice.seed,
         epoch=epoch,
     )

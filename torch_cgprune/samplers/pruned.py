@@ -25,12 +25,13 @@ class PrunedSampler(SelectionSampler):
             lists what to keep, as ``torch-cgprune select`` writes it; leave ``policy`` as it is.
         policy: ``"low-first"`` drops the lowest-scoring (most regular) examples first,
             ``"high-first"`` the highest, ``"stratified"`` keeps coverage where most goes,
-            ``"soft"`` draws anew every epoch, harder examples more often, ``"random"`` is the
-            control, ``"noise-filter"`` drops the suspected mislabels (not from a pair), logs how
-            many of each class, and warns where that is far more than is estimated to be wrong, or
-            more than half of a class. All but the last two warn where they gather suspects: where
-            these are a larger share of what is kept, by a tenth, than of all. Each is described in
-            :mod:`torch_cgprune.policies`.
+            ``"soft"`` draws anew every epoch, harder examples more often, ``"herding"`` follows the
+            mean of each class in the space that is scored (of a ``CGScoredDataset`` alone, whose
+            rows it reads again), ``"random"`` is the control, ``"noise-filter"`` drops the
+            suspected mislabels (not from a pair), logs how many of each class, and warns where that
+            is far more than is estimated to be wrong, or more than half of a class. All but the
+            last three warn where they gather suspects: where these are a larger share of what is
+            kept, by a tenth, than of all. Each is described in :mod:`torch_cgprune.policies`.
         rule: (noise-filter) which labels are suspected: ``"posterior"`` (None; but for stochastic
             scores ``"partial-sign"``), ``"partial-sign"``, ``"centred-sign"``, ``"margin"``,
             ``"adjusted"``, ``"confident"`` or ``"cleanlab"``; see

@@ -16,7 +16,8 @@ from torch_cgprune.scores import CGScores
 class ScoredDataset(Protocol):
     """A dataset that has scores, as ``CGScoredDataset`` does, which this room does not know.
 
-    It may have ``relabelled`` too, (n,) bool, the examples that it gives another label: they are
+    It may have ``rows()`` too, (n, d) what was scored, for policies that look at it; and
+    ``relabelled``, (n,) bool, the examples that it gives another label: they are
     no suspects any more.
     """
 
@@ -80,6 +81,24 @@ def examples_of(source: Source, *, higher_is_harder: bool = True) -> Examples:
     check_aligned("scores", source[0], "labels", source[1])
     values, codes = checked(*source)
     return Examples(values if higher_is_harder else -values.double(), codes)
+
+
+def rows_of(source: Source, owner: str, policy: str) -> Tensor:
+    """Return the (n, d) rows of a source, which a policy looks at.
+
+    Raises:
+        TypeError: it has scores alone.
+
+    """
+    read: Any = getattr(source, "rows", None)
+    if read is None or isinstance(source, tuple):
+        raise TypeError(
+            f"The policy {policy!r} of {owner} looks at features, and a {type(source).__name__} "
+            "has scores alone. Pass a CGScoredDataset, whose features= say what is looked at; or "
+            "the indices that policies.herding gives to SelectionSampler."
+        )
+    rows: Tensor = read()
+    return rows
 
 
 def size_of(source: Source) -> int:
