@@ -154,8 +154,6 @@ def test_unreadable_files_are_named_or_left_out_and_black_images_stay(
         (["score", "--encoder", LITE, "--features", "f.npy"], "--encoder and --features exclude"),
         (["score", "--weights", "w.pt"], "--weights is of an encoder. Name it with --encoder"),
         (["encode"], "What makes the features"),
-        (["encode", "--encoder", LITE, "--features", "f.npy"], "--encoder and --features exclude"),
-        (["encode", "--encoder", LITE, "--labels", "l.npy"], "--labels is for score"),
     ],
 )
 def test_options_that_do_not_go_together_are_bad_usage(argv, match, photographs, tmp_path, capsys):
@@ -164,6 +162,16 @@ def test_options_that_do_not_go_together_are_bad_usage(argv, match, photographs,
     code, _, err = run(capsys, command, photographs, *options, *out)
     assert code == 2
     assert re.search(match, err)
+
+
+@pytest.mark.parametrize("option", ["--features", "--labels", "--keys"])
+def test_encode_has_no_options_of_what_is_scored(option, photographs, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(capsys, "encode", photographs, "--encoder", LITE, "-o", tmp_path / "x", option, "a")
+    assert stop.value.code == 2
+    with pytest.raises(SystemExit):
+        run(capsys, "encode", "--help")
+    assert not re.search(rf"^  {option}", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_features_are_written_as_what_they_are(photographs, tmp_path, capsys):

@@ -18,7 +18,7 @@ from torch_cgprune.inputs.views import is_array
 
 
 @dataclass(frozen=True)
-class Examples:
+class Compared:
     """What is compared of a source.
 
     Attributes:
@@ -43,7 +43,7 @@ class Examples:
         return " ".join(f"{name or index} ({label})".removesuffix(" ()").split())
 
 
-def compared(opened: Opened, features: Any, num_workers: int | None, *, progress: bool) -> Examples:
+def compared(opened: Opened, features: Any, num_workers: int | None, *, progress: bool) -> Compared:
     """Read a source.
 
     Args:
@@ -59,7 +59,7 @@ def compared(opened: Opened, features: Any, num_workers: int | None, *, progress
     """
     with all_unreadable_named(opened, progress=progress):
         rows, labels = _features_and_labels(opened, features, num_workers, progress=progress)
-    return Examples(as_matrix(rows), find_names(opened.dataset), _called(opened, labels))
+    return Compared(as_matrix(rows), find_names(opened.dataset), _called(opened, labels))
 
 
 def _called(opened: Opened, labels: Any) -> list[str] | None:

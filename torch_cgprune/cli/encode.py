@@ -7,7 +7,7 @@ import dataclasses
 import time
 from pathlib import Path
 
-from torch_cgprune.cli.encoding import check_encoder, encoder_of
+from torch_cgprune.cli.encoding import encoder_of
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.reading import SOURCE, add_reading, reading_of
 from torch_cgprune.cli.source import open_source
@@ -36,7 +36,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--overwrite", action="store_true", help="replace features of other data or encoders"
     )
-    add_reading(command)
+    add_reading(command, scored=False)
     command.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1 (CUDA if there is one)")
 
 
@@ -74,11 +74,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _check(args: argparse.Namespace) -> None:
     """Fail on bad usage before anything is read."""
-    check_encoder(args)
     if args.encoder is None:
         raise UsageError("What makes the features? Name it with --encoder NAME.")
-    if args.labels is not None:
-        raise UsageError("The option --labels is for score: leave it out.")
     if Path(args.output).suffix.lower() not in _ENDINGS:
         raise UsageError(
             f"Features are written as .features or .safetensors. Got {args.output!r} instead: name "

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from torch_cgprune.cli.compared import Examples, compared
+from torch_cgprune.cli.compared import Compared, compared
 from torch_cgprune.cli.encoding import check_encoder, encoder_of
 from torch_cgprune.cli.option_types import real
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress, write
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     say(args, in_words(found, told), told)
 
 
-def _read(args: argparse.Namespace, source: str, reading: dict[str, Any], *, part: str) -> Examples:
+def _read(args: argparse.Namespace, source: str, reading: dict[str, Any], *, part: str) -> Compared:
     progress = shows_progress(args)
     opened = open_source(
         source, **reading, download=args.download, progress=progress, part=part, labelled=False
@@ -91,7 +91,7 @@ def _check_output(args: argparse.Namespace) -> None:
         )
 
 
-def _found(args: argparse.Namespace, train: Examples, test: Examples) -> Found:
+def _found(args: argparse.Namespace, train: Compared, test: Compared) -> Found:
     lengths = [examples.matrix.shape[1] for examples in (train, test)]
     if lengths[0] != lengths[1]:
         raise ValueError(

@@ -7,7 +7,7 @@ import io
 import json
 from typing import Any, NamedTuple
 
-from torch_cgprune.cli.compared import Examples
+from torch_cgprune.cli.compared import Compared
 from torch_cgprune.report.summary import many, table
 from torch_cgprune.scoring import NearCopies
 
@@ -19,8 +19,8 @@ _COLUMNS = ("index", "path", "label", "test_index", "test_path", "test_label", "
 class Found(NamedTuple):
     """What was found between a training and a test set."""
 
-    train: Examples
-    test: Examples
+    train: Compared
+    test: Compared
     copies: NearCopies
 
 

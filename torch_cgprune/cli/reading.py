@@ -21,9 +21,35 @@ _COLUMNS = ("path_column", "text_column", "feature_columns", "label_column")
 _READING = ("labels", "keys", "features", "encoder", "resize", "skip_unreadable", *_COLUMNS)
 
 
-def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None:
-    """Tell the parser of a command how its source is read; not all look at every item."""
+def add_reading(
+    command: argparse.ArgumentParser, *, scored: bool = True, items: bool = True
+) -> None:
+    """Tell the parser of a command how its source is read.
+
+    Args:
+        command: the parser.
+        scored: whether labels are wanted, and features may be there.
+        items: whether every item is looked at.
+
+    """
     options = command.add_argument_group("the data")
+    if scored:
+        _add_arrays(options)
+    add_encoder(options)
+    _add_columns(options)
+    options.add_argument(
+        "--resize", type=integer(1), metavar="N", help="scale images to N x N pixels"
+    )
+    options.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="leave out files that cannot be read, images and rows of zeros or with NaN",
+    )
+    if items:
+        _add_items(options)
+
+
+def _add_arrays(options: Any) -> None:
     options.add_argument("--labels", metavar="FILE", help=".npy, or one a line: instead of its own")
     options.add_argument(
         "--keys",
@@ -36,7 +62,9 @@ def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None
         metavar="FILE",
         help=".npy, .safetensors or .features: scored instead of the images or texts",
     )
-    add_encoder(options)
+
+
+def _add_columns(options: Any) -> None:
     options.add_argument(
         "--path-column", metavar="NAME", help="of a table: paths of images, or images (path)"
     )
@@ -50,16 +78,9 @@ def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None
     options.add_argument(
         "--label-column", metavar="NAME", help="of a table: labels (label, or the only classes)"
     )
-    options.add_argument(
-        "--resize", type=integer(1), metavar="N", help="scale images to N x N pixels"
-    )
-    options.add_argument(
-        "--skip-unreadable",
-        action="store_true",
-        help="leave out files that cannot be read, images and rows of zeros or with NaN",
-    )
-    if not items:
-        return
+
+
+def _add_items(options: Any) -> None:
     options.add_argument(
         "--download",
         action="store_true",
@@ -75,7 +96,7 @@ def add_reading(command: argparse.ArgumentParser, *, items: bool = True) -> None
 
 def reading_of(args: argparse.Namespace) -> dict[str, Any]:
     """Return how the source is read, as ``open_source`` takes it."""
-    return {name: getattr(args, name) for name in _READING}
+    return {name: getattr(args, name, None) for name in _READING}
 
 
 def noted_reading(noted: dict[str, Any]) -> dict[str, Any]:
