@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from shell import run
 
 from torch_cgprune import CGScores
 from torch_cgprune.cli import main
@@ -27,13 +28,6 @@ from torch_cgprune.lists.copying import OWN
 
 ODD = ("two words", 'a "quoted" one', "bücher-猫", "comma, 'more'", "-o", "50%", "sub/deep")
 CLASSES = ("ant", "bee, or wasp", "cät")
-
-
-def run(capsys, *argv):
-    """Run a command; return its exit code and what it said."""
-    code = main([*map(str, argv)])
-    said = capsys.readouterr()
-    return code, said.out, said.err
 
 
 def refused(capsys, *argv):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from shell import run
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import ToTensor
@@ -38,13 +39,6 @@ def scored(arrays):
     path = arrays.with_name("s.safetensors")
     assert main(["score", str(arrays), "-o", str(path), "-q"]) == 0
     return path
-
-
-def run(capsys, *argv):
-    """Run a command; return its exit code and what it said."""
-    code = main([*map(str, argv)])
-    said = capsys.readouterr()
-    return code, said.out, said.err
 
 
 def usage(capsys, *argv):

@@ -9,21 +9,14 @@ import torch
 import transformers
 from PIL import Image
 from safetensors.torch import load_file
+from shell import run
 
 from torch_cgprune import CGScores, encoders
-from torch_cgprune.cli import main
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.encoders import encode_dataset
 from torch_cgprune.utils.files import read_safetensors, write_safetensors
 
 LITE = "efficientnet_lite:lite0"
-
-
-def run(capsys, *argv):
-    """Run a command; return its exit code and what it said."""
-    code = main([*map(str, argv)])
-    said = capsys.readouterr()
-    return code, said.out, said.err
 
 
 @pytest.fixture

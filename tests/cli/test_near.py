@@ -8,17 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from shell import run
 from torch.utils.data import TensorDataset
 
 from torch_cgprune import CGScores, PrunedSampler, near_copies
-from torch_cgprune.cli import main
 from torch_cgprune.cli.source import KNOWN
-
-
-def run(capsys, *argv):
-    code = main([*map(str, argv)])
-    said = capsys.readouterr()
-    return code, said.out, said.err
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from shell import run
 
 from torch_cgprune import CGScores, cg_scores
-from torch_cgprune.cli import main
 from torch_cgprune.cli.report import check_source
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.text_tables import number
@@ -51,12 +51,6 @@ def table(folder, text, name="train.csv"):
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return str(path)
-
-
-def run(capsys, *argv):
-    code = main([*map(str, argv)])
-    said = capsys.readouterr()
-    return code, said.out, said.err
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -48,13 +48,18 @@ class Items(Dataset[Any]):
         except (DetailedError, UnreadableImageError):  # these say what they are about
             raise
         except Exception as error:  # a dataset may fail in any way
-            raise UnreadableItemError(
-                "%s of the dataset cannot be read. %s: %s",
-                self.called(index),
-                type(error).__name__,
-                error,
-                row=index,
-            ) from error
+            raise self._failed(index, "be read", error) from error
+
+    def _failed(self, index: int, to: str, error: Exception) -> UnreadableItemError:
+        """Return the error that something cannot be done with an item."""
+        return UnreadableItemError(
+            "%s of the dataset cannot %s. %s: %s",
+            self.called(index),
+            to,
+            type(error).__name__,
+            error,
+            row=index,
+        )
 
     def called(self, index: int) -> str:
         """Return an item's number, with its file's name where the dataset knows one."""
@@ -130,13 +135,7 @@ class Images(Items):
         except DetailedError:
             raise
         except Exception as error:  # a transform may fail in any way
-            raise UnreadableItemError(
-                "%s of the dataset cannot be prepared for the encoder. %s: %s",
-                self.called(index),
-                type(error).__name__,
-                error,
-                row=index,
-            ) from error
+            raise self._failed(index, "be prepared for the encoder", error) from error
         if not isinstance(prepared, Tensor):
             raise ArgumentTypeError(
                 "The 'transform' of an Encoder must make a tensor of an item. Got %s instead.",
