@@ -192,7 +192,6 @@ def _opened(dataset: Any, transform: Transform) -> Any:
     check_map_style(dataset)
     if len(dataset) == 0:
         raise ValueError("The dataset is empty: there is nothing to score.")
-    warn_of_losses(dataset, spread(len(dataset), _PROBES))
     return deterministic_view(dataset, transform)
 
 
@@ -215,7 +214,9 @@ def known_labels(labels: list[Any]) -> list[Any] | None:
 
 def _probe(items: Items, expected: Sequence[Any] | None) -> None:
     """Read a few items twice: they must not change, and carry the expected labels."""
-    for index in spread(len(items), _PROBES):
+    probed = spread(len(items), _PROBES)
+    warn_of_losses(items.dataset, probed)
+    for index in probed:
         with plain_settings():
             first, second = items.mark_of(index), items.mark_of(index)
         if not same_marks(first, second):
