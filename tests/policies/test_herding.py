@@ -126,7 +126,7 @@ def test_workers_get_no_network(data):
     train = CGScoredDataset(TensorDataset(*data), features=lambda x: x, progress=False)
     copy = pickle.loads(pickle.dumps(CGScoredDataset(TensorDataset(*data), progress=False)))
     assert "_data" not in vars(copy)
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match=r"copy of a CGScoredDataset .* Ask the one that"):
         copy.rows()
     assert len(next(iter(DataLoader(train, batch_size=4, num_workers=0)))) == 2
 

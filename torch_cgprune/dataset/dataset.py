@@ -177,9 +177,17 @@ class CGScoredDataset(Dataset[Any]):
     def rows(self) -> Tensor:
         """Return the (n, d) features that are scored, read again, or taken from the encoder's file.
 
-        In the process that made this: a copy sent to a worker process cannot read them.
+        Raises:
+            AttributeError: this is a copy, as those of worker processes, which knows the scores
+                alone.
+
         """
-        return as_matrix(self._data.read().features)
+        data: Source | None = self.__dict__.get("_data")
+        if data is None:
+            raise AttributeError(
+                f"A copy of a {type(self).__name__} has no rows. Ask the one that was copied."
+            )
+        return as_matrix(data.read().features)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out where rows come from: an encoder's network is nothing for worker processes."""
