@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from torch_cgprune.dataset.cache import check_options
 from torch_cgprune.dataset.frames import as_dataset
-from torch_cgprune.dataset.relabel import likelier, relabelled, warn_of_changes
+from torch_cgprune.dataset.relabel import new_labels, relabelled
 from torch_cgprune.dataset.source import Source
 from torch_cgprune.errors import ArgumentValueError, CacheMismatchError
 from torch_cgprune.inputs.bad_rows import with_names
@@ -24,7 +24,7 @@ from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.inputs.names import find_names
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.inputs.views import column_view, deterministic_view
-from torch_cgprune.lists import check_relabels, read_relabels
+from torch_cgprune.lists import check_relabels
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring import cg_scores
 from torch_cgprune.scoring.options import check_names, resolve_options
@@ -167,7 +167,7 @@ class CGScoredDataset(Dataset[Any]):
         self.scores: CGScores = known
         self._field = labels if isinstance(labels, str | int) else 1
         self._image = data.image
-        self._labels = _new_labels(known, relabel=relabel, warns=ranks.rank == 0)
+        self._labels = new_labels(known, relabel=relabel, warns=ranks.rank == 0)
 
     @property
     def relabelled(self) -> Tensor | None:
@@ -268,20 +268,6 @@ def _computed(data: Source, ranks: Ranks, cache: Path | None, options: dict[str,
             scores.judged(progress=options["progress"])  # saved with them
             scores.save(cache)
     return scores
-
-
-def _new_labels(
-    scores: CGScores, *, relabel: bool | str | os.PathLike[str], warns: bool
-) -> Tensor | None:
-    """Return the (n,) codes that items are to carry; None for their own."""
-    if relabel is False:
-        return None
-    if relabel is not True:
-        return read_relabels(relabel, scores)
-    codes = likelier(scores)
-    if warns:
-        warn_of_changes(scores, codes)
-    return codes
 
 
 def _load(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from torch_cgprune.inputs.labels import ClassName, same_label
+from torch_cgprune.lists import read_relabels
 from torch_cgprune.noise import estimate_noise_rate
 from torch_cgprune.noise.guards import too_much
 from torch_cgprune.scores import CGScores
@@ -102,3 +104,17 @@ def _like(label: Any, name: ClassName) -> Any:
     if isinstance(label, np.ndarray):
         return np.full_like(label, name)
     return type(label)(name) if isinstance(label, np.generic) else name
+
+
+def new_labels(
+    scores: CGScores, *, relabel: bool | str | os.PathLike[str], warns: bool
+) -> Tensor | None:
+    """Return the (n,) codes that items are to carry; None for their own."""
+    if relabel is False:
+        return None
+    if relabel is not True:
+        return read_relabels(relabel, scores)
+    codes = likelier(scores)
+    if warns:
+        warn_of_changes(scores, codes)
+    return codes
