@@ -1,10 +1,10 @@
 """Which share to keep, and which: `python examples/pruning_study.py FOLDER` trains and compares.
 
-FOLDER holds train/<class>/* and test/<class>/*, as CIFAR-10 or CIFAR-100 unpacked. The same CNN is
-trained for the same number of steps on all the data, and on what each policy keeps. Every result is
-appended to a file (--results); called again, the script goes on where it was, --tables prints what
-is there. The trainings come in the order in which they tell most. One of 800 steps takes some
-minutes on two cores, the whole study many hours.
+FOLDER holds train/<class>/* and test/<class>/*, as CIFAR-10 or CIFAR-100 unpacked, or is the word
+fashion-mnist. The same CNN is trained for the same number of steps on all the data, and on what
+each policy keeps. Every result is appended to a file (--results); called again, the script goes on
+where it was, --tables prints what is there. The trainings come in the order in which they tell
+most. One of 800 steps takes some minutes on two cores, the whole study many hours.
 """
 
 import argparse
@@ -13,15 +13,14 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from example_data import image_folder, pretrained
+from example_data import in_memory, load, pretrained
 from image_network import Images, Recipe, Training
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from torch_cgprune import CGScoredDataset, CGScores, SelectionSampler, policies
 from torch_cgprune.encoders import encode_dataset
@@ -41,6 +40,7 @@ class Cell:
         space: "encoder" or "pixels", what scores or herding were computed on; "" for neither.
         steps: of the optimiser.
         seed: of the training and of draws.
+        examples: how many there are to choose from, drawn at random; 0 for the whole data set.
 
     """
 
@@ -49,6 +49,7 @@ class Cell:
     space: str = ""
     steps: int = 800
     seed: int = 0
+    examples: int = 0
 
 
 def plan(steps: int) -> Iterator[Cell]:
@@ -60,7 +61,11 @@ def plan(steps: int) -> Iterator[Cell]:
     """
     yield Cell("all", steps=steps)
     for keep in CUTS:
-        yield from _at(keep, steps)
+        yield from (_cell(policy, keep, steps) for policy in TRAINED)
+    for keep in CUTS:
+        yield from (_cell(policy, keep, steps) for policy in ("stratified", "high-first"))
+    for keep in CUTS:
+        yield from (Cell(policy, keep, "pixels", steps) for policy in ("low-first", "soft"))
     for keep in (0.6, 0.3):  # the time saved: as many passes, of fewer examples
         if keep == 0.6:
             yield Cell("all", steps=round(keep * steps))
@@ -75,13 +80,6 @@ def plan(steps: int) -> Iterator[Cell]:
             yield from (_cell(policy, keep, steps, seed) for policy in TRAINED)
 
 
-def _at(keep: float, steps: int) -> Iterator[Cell]:
-    for policy in (*TRAINED, "stratified", "high-first"):
-        yield _cell(policy, keep, steps)
-    for policy in ("low-first", "soft"):
-        yield Cell(policy, keep, "pixels", steps)
-
-
 def _cell(policy: str, keep: float, steps: int, seed: int = 0) -> Cell:
     by_chance = policy in ("random", "redrawn")
     return Cell(policy, keep, "" if by_chance else "encoder", steps, seed)
@@ -94,24 +92,27 @@ class Study:
         folder: with ``train`` and ``test``.
         cache: a folder for images, features and scores that were computed.
         device: where to compute.
+        examples: how many of the training images there are, drawn at random; 0 for all.
 
     """
 
-    def __init__(self, folder: Path, cache: Path, device: torch.device) -> None:
+    def __init__(self, folder: Path, cache: Path, device: torch.device, examples: int = 0) -> None:
         self.folder, self.cache, self.device = folder, cache, device
         cache.mkdir(parents=True, exist_ok=True)
         self.train, self.test = (self._images(part) for part in (0, 1))
+        self.name = folder.name
+        if examples:
+            some = policies.random(self.train.labels, examples / len(self.train.labels))
+            self.train = Images(self.train.pixels[some], self.train.labels[some])
+            self.name += f"-{examples}"
         self.classes = int(self.train.labels.max()) + 1
 
     def _images(self, part: int) -> Images:
         name = ("train", "test")[part]
         path = self.cache / f"{self.folder.name}.{name}.pt"
         if not path.is_file():
-            dataset: Any = image_folder(self.folder)[part]
-            loader = DataLoader(dataset, batch_size=500, num_workers=2)
-            pixels, labels = zip(*loader, strict=True)
-            images = (torch.cat(pixels) * 255).round().byte()
-            torch.save((images, torch.cat(labels)), path)
+            pixels, labels = in_memory(load(str(self.folder), self.cache)[part])
+            torch.save(((pixels * 255).round().byte(), labels), path)
         return Images(*torch.load(path, weights_only=True))
 
     @functools.cached_property
@@ -120,7 +121,7 @@ class Study:
         pairs = [
             (image, int(c)) for image, c in zip(self.train.pixels, self.train.labels, strict=True)
         ]
-        encoder = pretrained(self.cache, self.folder.name, ".features")
+        encoder = pretrained(self.cache, self.name, ".features")
         return encode_dataset(pairs, encoder)[0].features
 
     @functools.cache  # noqa: B019 (one study a process)
@@ -128,7 +129,7 @@ class Study:
         """Return the scores of the training images in a space."""
         rows = self.features if space == "encoder" else self.train.pixels
         pairs = [(row, int(c)) for row, c in zip(rows, self.train.labels, strict=True)]
-        name = f"{self.folder.name}.{space}.safetensors"
+        name = f"{self.name}.{space}.safetensors"
         return CGScoredDataset(
             pairs, features=rows, labels=self.train.labels, cache=self.cache / name
         ).scores
@@ -163,7 +164,7 @@ class Study:
         """Train once, and return what came out."""
         sampler = SelectionSampler(self.selection(cell), seed=cell.seed)
         training = Training(self.train, self.classes, recipe, cell.seed, self.device)
-        name = f"{self.folder.name}-{cell.policy}-{cell.keep}-{cell.space}-{cell.steps}-{cell.seed}"
+        name = f"{self.name}-{cell.policy}-{cell.keep}-{cell.space}-{cell.steps}-{cell.seed}"
         start = time.perf_counter()
         training.run(sampler, self.cache / f"{name}.checkpoint")
         seconds = time.perf_counter() - start
@@ -177,6 +178,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=Path("pruning_cache"))
     parser.add_argument("--steps", type=int, default=800, help="of a short training")
     parser.add_argument("--batch-size", type=int, default=500)
+    parser.add_argument(
+        "--examples", type=int, default=0, help="of the training set, drawn at random; 0 for all"
+    )
     parser.add_argument("--architecture", choices=("small", "resnet18"), default="small")
     parser.add_argument("--most", type=int, help="trainings in this call")
     parser.add_argument("--tables", action="store_true", help="print what is there, train nothing")
@@ -199,8 +203,9 @@ def main() -> None:
     done = known(args.results, data, args.architecture)
     if not args.tables:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        study = Study(args.folder, args.cache, device)
-        left = [cell for cell in plan(args.steps) if cell not in done][: args.most]
+        study = Study(args.folder, args.cache, device, args.examples)
+        cells = (replace(cell, examples=args.examples) for cell in plan(args.steps))
+        left = [cell for cell in cells if cell not in done][: args.most]
         for cell in left:
             recipe = Recipe(cell.steps, args.batch_size, architecture=args.architecture)
             row = {
@@ -221,23 +226,21 @@ def main() -> None:
 
 def print_tables(data: str, done: dict[Cell, float]) -> None:
     """Print test accuracies: a row a policy and space, a column a share, a table a length."""
-    for steps in sorted({cell.steps for cell in done}):
-        shares = sorted({cell.keep for cell in done if cell.steps == steps}, reverse=True)
-        rows = dict.fromkeys((cell.policy, cell.space) for cell in done if cell.steps == steps)
-        print(f"\n{data}, {steps} steps; test accuracy in percent\n")
+    for examples, steps in sorted({(cell.examples, cell.steps) for cell in done}):
+        here = {c: done[c] for c in done if (c.examples, c.steps) == (examples, steps)}
+        shares = sorted({cell.keep for cell in here}, reverse=True)
+        rows = dict.fromkeys((cell.policy, cell.space) for cell in here)
+        of = f" ({examples:,} examples)" if examples else ""
+        print(f"\n{data}{of}, {steps} steps; test accuracy in percent\n")
         print("| kept by | " + " | ".join(f"{share:.0%}" for share in shares) + " |")
         print("| --- |" + " ---: |" * len(shares))
         for policy, space in rows:
-            cells = [_shown(done, policy, share, space, steps) for share in shares]
+            cells = [_shown(here, policy, share, space) for share in shares]
             print(f"| {policy}{f', {space}' if space else ''} | {' | '.join(cells)} |")
 
 
-def _shown(done: dict[Cell, float], policy: str, share: float, space: str, steps: int) -> str:
-    found = [
-        done[c]
-        for c in done
-        if (c.policy, c.keep, c.space, c.steps) == (policy, share, space, steps)
-    ]
+def _shown(done: dict[Cell, float], policy: str, share: float, space: str) -> str:
+    found = [done[c] for c in done if (c.policy, c.keep, c.space) == (policy, share, space)]
     if not found:
         return ""
     mean = sum(found) / len(found)
