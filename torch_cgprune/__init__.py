@@ -4,14 +4,16 @@
 ``WindowSampler`` hand the part that matters to the ``DataLoader`` one already has.
 
 Public are the names listed in ``__all__`` here, and those that ``__all__`` lists in the packages
-``dataset``, ``encoders``, ``noise``, ``policies``, ``report``, ``samplers``, ``scores``,
-``scoring`` and ``solver``. All other modules and names may change from one version to the next.
+``advice``, ``dataset``, ``encoders``, ``noise``, ``policies``, ``report``, ``samplers``,
+``scores``, ``scoring`` and ``solver``. All other modules and names may change from one version to
+the next.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for who reads or checks the code; a name is imported when it is first used
+    from torch_cgprune.advice import Advice, advise
     from torch_cgprune.dataset import CGScoredDataset
     from torch_cgprune.encoders import Encoder
     from torch_cgprune.errors import (
@@ -36,6 +38,7 @@ if TYPE_CHECKING:  # for who reads or checks the code; a name is imported when i
     from torch_cgprune.scoring import NearCopies, cg_scores, near_copies
 
 __all__ = [
+    "Advice",
     "CGScoredDataset",
     "CGScores",
     "CacheError",
@@ -54,6 +57,7 @@ __all__ = [
     "UnreadableItemError",
     "UnstableDatasetError",
     "WindowSampler",
+    "advise",
     "cg_scores",
     "estimate_noise_rate",
     "load_image",
@@ -62,6 +66,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Advice": "advice",
     "CGScoredDataset": "dataset",
     "CGScores": "scores",
     "CacheError": "errors",
@@ -80,6 +85,7 @@ _HOMES = {
     "UnreadableItemError": "errors",
     "UnstableDatasetError": "errors",
     "WindowSampler": "samplers",
+    "advise": "advice",
     "cg_scores": "scoring",
     "estimate_noise_rate": "noise",
     "load_image": "inputs.image_loader",
@@ -89,6 +95,7 @@ _HOMES = {
 
 
 _PACKAGES = (
+    "advice",
     "dataset",
     "encoders",
     "noise",

@@ -142,7 +142,7 @@ def test_the_same_file_by_another_path_is_not_said_to_be_scored(arrays, scored, 
 
 def test_scoring_again_finds_the_scores(arrays, scored, capsys, monkeypatch):
     before = scored.read_bytes()
-    monkeypatch.setattr("torch_cgprune.dataset.dataset.cg_scores", None)
+    monkeypatch.setattr("torch_cgprune.dataset.obtain.cg_scores", None)
     code, said, _ = run(capsys, "score", arrays, "-o", scored)
     assert code == 0
     assert said.endswith("was there, of the same data and options\n")

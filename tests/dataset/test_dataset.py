@@ -115,7 +115,7 @@ def test_features_and_labels_of_ones_own():
 def test_the_second_time_scores_are_loaded(tmp_path, monkeypatch, verify):
     cache = tmp_path / "scores.safetensors"
     first = scored(tensors(), cache=cache, method="stochastic", ratio=1)
-    monkeypatch.setattr("torch_cgprune.dataset.dataset.cg_scores", None)
+    monkeypatch.setattr("torch_cgprune.dataset.obtain.cg_scores", None)
     second = scored(tensors(), cache=str(cache), method="stochastic", ratio=1, verify=verify)
     for name in ("values", "terms", "cg_prime", "labels", "complexity", "bound", "digests"):
         assert torch.equal(getattr(second.scores, name), getattr(first.scores, name))
@@ -195,7 +195,7 @@ def test_a_file_that_is_no_cache_is_an_error_and_stays(tmp_path):
 
 
 def test_a_folder_that_takes_no_file_is_found_out_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr("torch_cgprune.dataset.dataset.cg_scores", None)
+    monkeypatch.setattr("torch_cgprune.dataset.obtain.cg_scores", None)
     with pytest.raises(FileNotFoundError, match=r"folder of .* does not exist. Create it"):
         scored(tensors(), cache=tmp_path / "missing" / "scores.safetensors")
     with pytest.raises(IsADirectoryError, match=r"is a folder\. Name a file inside"):

@@ -143,7 +143,7 @@ def test_corrections_by_hand_reach_the_items(noisy):
 @pytest.mark.parametrize("labels", [lambda y: y + 1, lambda y: [f"c{c}" for c in y.tolist()]])
 def test_labels_of_another_coding_are_refused_before_anything_is_scored(noisy, labels, monkeypatch):
     x, codes, _ = noisy
-    monkeypatch.setattr("torch_cgprune.dataset.dataset.cg_scores", None)
+    monkeypatch.setattr("torch_cgprune.dataset.obtain.cg_scores", None)
     with pytest.raises(ValueError, match=r"item \d+ has \d, its label by 'labels' is"):
         wrap(TensorDataset(x, codes), labels=labels(codes))
 

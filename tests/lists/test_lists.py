@@ -231,7 +231,7 @@ def test_bad_new_labels(tmp_path, content, match):
 
 def test_a_missing_list_of_new_labels_fails_before_anything_is_scored(tmp_path, monkeypatch):
     data = TensorDataset(torch.randn(6, 4), torch.arange(6) % 2)
-    monkeypatch.setattr("torch_cgprune.dataset.dataset.cg_scores", None)
+    monkeypatch.setattr("torch_cgprune.dataset.obtain.cg_scores", None)
     with pytest.raises(FileNotFoundError, match="no list"):
         CGScoredDataset(data, relabel=tmp_path / "gone.csv")
     with pytest.raises(ValueError, match=r"must be a .csv .*kept.txt"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import operator
 import os
 from collections.abc import Callable
@@ -13,26 +12,20 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from torch_cgprune.dataset.cache import check_options
 from torch_cgprune.dataset.frames import as_dataset
+from torch_cgprune.dataset.obtain import compute, load
 from torch_cgprune.dataset.relabel import new_labels, relabelled
 from torch_cgprune.dataset.source import Source
-from torch_cgprune.errors import ArgumentValueError, CacheMismatchError
-from torch_cgprune.inputs.bad_rows import with_names
 from torch_cgprune.inputs.frames import is_frame
 from torch_cgprune.inputs.labels import Labels
-from torch_cgprune.inputs.names import find_names
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.inputs.views import column_view, deterministic_view
 from torch_cgprune.lists import check_relabels
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scoring import cg_scores
+from torch_cgprune.scoring.columns import as_scored
 from torch_cgprune.scoring.options import check_names, resolve_options
 from torch_cgprune.utils.checks import check_choice
-from torch_cgprune.utils.files import check_writable
-from torch_cgprune.utils.ranks import Ranks, current_ranks
-
-_log = logging.getLogger(__name__)
+from torch_cgprune.utils.ranks import current_ranks
 
 
 class CGScoredDataset(Dataset[Any]):
@@ -156,14 +149,15 @@ class CGScoredDataset(Dataset[Any]):
             path = None if cache is None else Path(cache)
             known = None
             if path is not None and ranks.rank == 0:
-                known = _load(path, data, options, verify=verify, on_mismatch=on_mismatch)
+                known = load(path, data, options, verify=verify, on_mismatch=on_mismatch)
             if relabel is not False:
                 data.check_relabelled()
         known = ranks.tell(known)
         self.dataset, self.computed, self._data = dataset, known is None, data
+        self._cache = path
         if known is None:
             where = {"device": device, "storage": storage, "progress": progress}
-            known = _computed(data, ranks, path, {**where, **options})
+            known = compute(data, ranks, path, {**where, **options})
         self.scores: CGScores = known
         self._field = labels if isinstance(labels, str | int) else 1
         self._image = data.image
@@ -177,6 +171,8 @@ class CGScoredDataset(Dataset[Any]):
     def rows(self) -> Tensor:
         """Return the (n, d) features that are scored, read again, or taken from the encoder's file.
 
+        With ``standardise=True`` that is done to them.
+
         Raises:
             AttributeError: this is a copy, as those of worker processes, which knows the scores
                 alone.
@@ -187,7 +183,13 @@ class CGScoredDataset(Dataset[Any]):
             raise AttributeError(
                 f"A copy of a {type(self).__name__} has no rows. Ask the one that was copied."
             )
-        return as_matrix(data.read().features)
+        options = self.scores.metadata.get("options", {})
+        return as_scored(as_matrix(data.read().features), options)
+
+    def save_scores(self) -> None:
+        """Write the scores into their file again, if they have one, with what was added to them."""
+        if self._cache is not None and current_ranks().rank == 0:
+            self.scores.save(self._cache)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out where rows come from: an encoder's network is nothing for worker processes."""
@@ -249,44 +251,3 @@ def shown_view(dataset: Any) -> Any:
     if image is not None:
         return column_view(dataset, image, None)
     return deterministic_view(dataset, None)
-
-
-def _computed(data: Source, ranks: Ranks, cache: Path | None, options: dict[str, Any]) -> CGScores:
-    """Read and score the data, on all ranks together, and keep the scores in the file."""
-    read = data.read_on(ranks)
-    checkpoint = None if cache is None else f"{cache}.partial"
-    try:
-        scores = cg_scores(read.features, read.labels, checkpoint=checkpoint, **options)
-    except ArgumentValueError as error:
-        names = find_names(data.dataset)
-        if names is None or not error.rows:
-            raise
-        raise with_names(error, names) from error
-    with ranks.together():
-        scores = data.mark(scores, read.digests)
-        if cache is not None and ranks.rank == 0:
-            scores.judged(progress=options["progress"])  # saved with them
-            scores.save(cache)
-    return scores
-
-
-def _load(
-    cache: Path, data: Source, options: dict[str, Any], *, verify: str, on_mismatch: str
-) -> CGScores | None:
-    """Return the scores in the file, or None where they are to be computed."""
-    if cache.is_file():
-        scores = CGScores.load(cache)
-        try:
-            counts = scores.labels.bincount().tolist()
-            data.check(scores, str(cache), everything=verify == "full")
-            check_options(scores, resolve_options(counts, **options), str(cache))
-        except CacheMismatchError as mismatch:
-            if on_mismatch == "error":
-                raise
-            _log.warning("%s Computing anew.", mismatch)
-        else:
-            if data.is_recognised():
-                return data.named(scores)
-            _log.warning("The scores in %r may be of another encoder. Computing anew.", str(cache))
-    check_writable(cache)
-    return None

@@ -21,8 +21,8 @@ class Policy:
 
     Attributes:
         keeps: from (n,) scores, n labels, a share and ``balanced`` to (m,) sorted indices.
-        takes: what else it wants of "start", where the window begins, or None for the middle; the
-            "seed" of a draw; the "epoch", if it keeps others in every epoch.
+        takes: what else it wants of "start", where the window begins, in the middle if nobody says;
+            the "seed" of a draw; the "cut" of strata; the "epoch", if it keeps others in every one.
         by_scores: whether it looks at the scores, and so may gather what looks wrong.
         of_rows: for a policy that looks at the rows instead: from (n, ...) rows, (n,) class codes,
             ``balanced`` and a seed to what ``keeps`` then takes as scores.
@@ -36,7 +36,7 @@ class Policy:
 
 
 def _window(
-    values: Any, labels: Labels, keep: float, *, start: float | None, balanced: bool
+    values: Any, labels: Labels, keep: float, *, balanced: bool, start: float | None = None
 ) -> Tensor:
     start = (1 - keep) / 2 if start is None else start
     return ranked.window(values, labels, start, keep, balanced=balanced)
@@ -56,7 +56,7 @@ POLICIES = {
     "high-first": Policy(ranked.high_first),
     WINDOW: Policy(_window, takes=("start",)),
     "random": Policy(_random, takes=("seed",), by_scores=False),
-    "stratified": Policy(drawn.stratified, takes=("seed",)),
+    "stratified": Policy(drawn.stratified, takes=("seed", "cut")),
     "soft": Policy(drawn.soft, takes=("seed", "epoch")),
     "herding": Policy(ranked.low_first, by_scores=False, of_rows=_herded),
 }
@@ -71,6 +71,7 @@ def kept_by(
     keep: float,
     *,
     start: float | None = None,
+    cut: float | None = None,
     balanced: bool = True,
     seed: int = 0,
     epoch: int = 0,
@@ -83,6 +84,7 @@ def kept_by(
         labels: n integers or strings.
         keep: share of the examples to keep, in (0, 1].
         start: share of the examples below the window; None for the one in the middle.
+        cut: share of the hardest that ``stratified`` drops; None for its default.
         balanced: inside every class, or over all examples.
         seed: of the draws.
         epoch: which draw.
@@ -91,7 +93,7 @@ def kept_by(
         TypeError, ValueError: as the policy.
 
     """
-    options = {"start": start, "seed": seed, "epoch": epoch}
+    options = {"start": start, "cut": cut, "seed": seed, "epoch": epoch}
     found = POLICIES[policy]
-    taken = {name: options[name] for name in found.takes}
+    taken = {name: options[name] for name in found.takes if options[name] is not None}
     return found.keeps(values, labels, keep, balanced=balanced, **taken)

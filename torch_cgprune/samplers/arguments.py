@@ -6,37 +6,30 @@ import dataclasses
 import functools
 import logging
 import os
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError, Message, Parameter
-from torch_cgprune.lists import read_examples
 from torch_cgprune.noise import noise_report
 from torch_cgprune.policies.by_name import POLICIES, kept_by
 from torch_cgprune.policies.quotas import checked_window
 from torch_cgprune.policies.schedules import Share, share_at, turning_points
-from torch_cgprune.samplers.guards import warn_of_copies, warn_of_loss, warn_of_suspects
+from torch_cgprune.samplers.auto import AUTO, Asked, advised
+from torch_cgprune.samplers.excluded import ListFile, is_suspects, listed, without
+from torch_cgprune.samplers.guards import warn_of_loss, warn_of_suspects
 from torch_cgprune.samplers.selection import Selection
 from torch_cgprune.samplers.source import Examples, Source, examples_of, rows_of
-from torch_cgprune.scores import CGScores
-from torch_cgprune.utils.arrays import are_indices, check_range, real_numbers
 from torch_cgprune.utils.checks import check_choice, check_integer, check_real, wrong_value
 
 _log = logging.getLogger(__name__)
-
-# A file that lists examples; see torch_cgprune.lists.
-ListFile: TypeAlias = str | os.PathLike[str]
-
-# For ``exclude``: what looks wrong by the default rule; copies, but for one of each label. Files of
-# these names are "./suspects" and "./copies".
-SUSPECTS, COPIES = "suspects", "copies"
 
 # What PrunedSampler takes: the window has a sampler of its own.
 NOISE_FILTER = "noise-filter"
 PRUNING = (
     *(name for name, entry in POLICIES.items() if "start" not in entry.takes),
+    AUTO,
     NOISE_FILTER,
 )
 
@@ -49,6 +42,7 @@ class Choice:
         owner: the sampler's class, for messages.
         keep: see ``PrunedSampler``, as what follows, in its order; for a window the width.
         start: of the window.
+        cut: share of the hardest that ``stratified`` drops, where ``"auto"`` has found it.
 
     """
 
@@ -61,6 +55,7 @@ class Choice:
     higher_is_harder: bool = True
     seed: int = 0
     start: Share | None = None
+    cut: float | None = None
 
     @property
     def is_balanced(self) -> bool:
@@ -107,10 +102,10 @@ def pruned(choice: Choice, source: Source, exclude: Any) -> Selection:
         # What the same rule says is said once.
         again = choice.rule is None and choice.fraction is None
         kept = _unsuspected(choice, examples)
-        return _without(choice.owner, kept, examples, exclude, warned=again)
+        return without(choice.owner, kept, examples, exclude, warned=again)
     if isinstance(choice.keep, str | os.PathLike):
         examples = examples_of(source)
-        return _without(choice.owner, _listed(examples, choice.keep), examples, exclude)
+        return without(choice.owner, listed(examples, choice.keep), examples, exclude)
     return by_share(choice, source, exclude)
 
 
@@ -118,7 +113,7 @@ def _check(choice: Choice) -> None:
     """Raise TypeError or ValueError for what no policy takes, or not this one."""
     check_choice("policy", choice.owner, choice.policy, PRUNING)
     check_integer("seed", choice.owner, choice.seed, minimum=0)
-    shares = choice.policy in POLICIES
+    shares = choice.policy != NOISE_FILTER
     if shares != (choice.keep is not None):
         wanted = "in (0, 1]" if shares else "None"
         for_policy = f"{wanted} for the policy {choice.policy!r}"
@@ -139,13 +134,15 @@ def _check(choice: Choice) -> None:
 
 def by_share(choice: Choice, source: Source, exclude: Any) -> Selection:
     """Return what a policy keeps that keeps a given share, by epoch where it changes."""
-    for epoch in turning_points(choice.keep, choice.start):
-        choice.shares(epoch)
+    if choice.policy != AUTO:
+        _check_shares(choice)
     examples = examples_of(source, higher_is_harder=choice.higher_is_harder)
     values, codes, left = examples.values, examples.codes, None
     if exclude is not None:  # else no copies: there may be millions
-        left = _without(choice.owner, torch.arange(len(codes), device="cpu"), examples, exclude)
+        left = without(choice.owner, torch.arange(len(codes), device="cpu"), examples, exclude)
         values, codes = values[left], codes[left]
+    if choice.policy == AUTO:
+        choice = _advised(choice, source, examples, left)
     policy = POLICIES[choice.policy]
     if policy.of_rows is not None:
         rows = rows_of(source, choice.owner, choice.policy)
@@ -153,9 +150,21 @@ def by_share(choice: Choice, source: Source, exclude: Any) -> Selection:
         values = policy.of_rows(rows, codes, balanced=choice.is_balanced, seed=choice.seed)
     kept = functools.partial(_kept, choice, values, codes, left)
     selection = kept if choice.changes else kept(0)
-    if policy.by_scores and choice.keep != 1 and not _is_suspects(exclude):
+    if policy.by_scores and choice.keep != 1 and not is_suspects(exclude):
         warn_of_suspects(choice.policy, examples, left, selection)
     return selection
+
+
+def _check_shares(choice: Choice) -> None:
+    for epoch in turning_points(choice.keep, choice.start):
+        choice.shares(epoch)
+
+
+def _advised(choice: Choice, source: Source, examples: Examples, left: Tensor | None) -> Choice:
+    """Return what ``"auto"`` comes to."""
+    keep = check_real("keep", choice.owner, choice.keep, "(0, 1]")
+    best = advised(Asked(choice.owner, keep, choice.is_balanced), source, examples, left)
+    return dataclasses.replace(choice, **dataclasses.asdict(best))
 
 
 def _kept(choice: Choice, values: Tensor, codes: Tensor, left: Tensor | None, epoch: int) -> Tensor:
@@ -167,97 +176,12 @@ def _kept(choice: Choice, values: Tensor, codes: Tensor, left: Tensor | None, ep
         codes,
         keep,
         start=start,
+        cut=choice.cut,
         balanced=choice.is_balanced,
         seed=choice.seed,
         epoch=epoch,
     )
     return kept if left is None else left[kept]
-
-
-def _without(
-    owner: str, kept: Tensor, examples: Examples, exclude: Any, *, warned: bool = False
-) -> Tensor:
-    """Return what is kept, without the excluded examples."""
-    if exclude is None:
-        return kept
-    if _is_suspects(exclude):
-        out = _suspects(owner, examples, warned=warned)
-    elif isinstance(exclude, str) and exclude == COPIES:
-        out = _copies(owner, examples)
-    elif isinstance(exclude, str | os.PathLike):
-        out = _listed(examples, exclude)
-    else:
-        out = _indices(owner, exclude, len(examples))
-    left = kept[~torch.isin(kept, out)]
-    if not len(left):
-        raise ArgumentValueError(
-            "The %s leaves none of %d examples.",
-            Parameter(owner, "exclude"),
-            len(kept),
-            parameter="exclude",
-            value=exclude,
-        )
-    return left
-
-
-def _is_suspects(exclude: Any) -> bool:
-    return isinstance(exclude, str) and exclude == SUSPECTS
-
-
-def _suspects(owner: str, examples: Examples, *, warned: bool) -> Tensor:
-    """Return the examples whose label looks wrong, but for the last of a class."""
-    report = noise_report(_scores(owner, examples, SUSPECTS, "which labels look wrong"))
-    if not warned:
-        warn_of_loss(
-            report,
-            Message("%s leaves out", Argument("exclude", "'suspects'")),
-            Message(
-                "exclude a list of those that are wrong, or pass %s with another %s or a %s",
-                Argument("policy", "'noise-filter'"),
-                Argument("rule"),
-                Argument("fraction"),
-            ),
-        )
-    suspected = torch.ones(len(examples), dtype=torch.bool, device="cpu")
-    suspected[report.selection] = False
-    return suspected.nonzero().flatten()
-
-
-def _copies(owner: str, examples: Examples) -> Tensor:
-    """Return the copies of examples that are left."""
-    scores = _scores(owner, examples, COPIES, "which are copies")
-    warn_of_copies(scores)
-    return scores.later_copies.nonzero().flatten()
-
-
-def _scores(owner: str, examples: Examples, word: str, what: str) -> CGScores:
-    """Return what says which examples are meant by a word."""
-    if examples.scores is None:
-        raise TypeError(
-            f"The 'exclude' parameter of {owner} can be {word!r} for a CGScoredDataset or "
-            f"CGScores: a pair of scores and labels does not say {what}. Pass indices, or a file "
-            "that lists examples."
-        )
-    return examples.scores
-
-
-def _indices(owner: str, exclude: Any, n: int) -> Tensor:
-    """Return the indices that ``exclude`` holds, which may be none."""
-    what = f"The 'exclude' parameter of {owner}"
-    found = real_numbers([*exclude] if isinstance(exclude, set | frozenset) else exclude, what)
-    if found.numel() == 0:
-        return found.long().flatten()
-    if not are_indices(found):
-        raise TypeError(
-            f"{what} must be indices, or a file that lists examples. Got {found.dtype} of shape "
-            f"{tuple(found.shape)} instead; for a mask pass mask.nonzero().flatten()."
-        )
-    return check_range(found.long(), n, what)
-
-
-def _listed(examples: Examples, path: ListFile) -> Tensor:
-    """Return the examples that a file lists."""
-    return read_examples(path, len(examples), examples.scores)
 
 
 def _unsuspected(choice: Choice, examples: Examples) -> Tensor:

@@ -6,8 +6,9 @@ from typing import Any
 
 from torch_cgprune.policies.by_name import WINDOW
 from torch_cgprune.policies.schedules import Share
-from torch_cgprune.samplers.arguments import Choice, ListFile, by_share, described, pruned
+from torch_cgprune.samplers.arguments import Choice, by_share, described, pruned
 from torch_cgprune.samplers.distributed import DistributedSelectionSampler
+from torch_cgprune.samplers.excluded import ListFile
 from torch_cgprune.samplers.selection import SelectionSampler
 from torch_cgprune.samplers.source import Source, size_of
 
@@ -27,11 +28,14 @@ class PrunedSampler(SelectionSampler):
             ``"high-first"`` the highest, ``"stratified"`` keeps coverage where most goes,
             ``"soft"`` draws anew every epoch, harder examples more often, ``"herding"`` follows the
             mean of each class in the space that is scored (of a ``CGScoredDataset`` alone, whose
-            rows it reads again), ``"random"`` is the control, ``"noise-filter"`` drops the
-            suspected mislabels (not from a pair), logs how many of each class, and warns where that
-            is far more than is estimated to be wrong, or more than half of a class. All but the
-            last three warn where they gather suspects: where these are a larger share of what is
-            kept, by a tenth, than of all. Each is described in :mod:`torch_cgprune.policies`.
+            rows it reads again), ``"random"`` is the control. ``"auto"`` takes what predicts the
+            other examples best, of all of these that keep one selection, or ``"random"`` where
+            nothing is clearly better: see :func:`torch_cgprune.advise`, which takes some minutes
+            (of a ``CGScoredDataset``, or of scores with advice on this share). ``"noise-filter"``
+            drops the suspected mislabels (not from a pair), logs how many of each class, and warns
+            where that is far more than is estimated to be wrong, or more than half of a class.
+            Those by scores warn where they gather suspects: where these are a larger share of what
+            is kept, by a tenth, than of all. Each is described in :mod:`torch_cgprune.policies`.
         rule: (noise-filter) which labels are suspected: ``"posterior"`` (None; but for stochastic
             scores ``"partial-sign"``), ``"partial-sign"``, ``"centred-sign"``, ``"margin"``,
             ``"adjusted"``, ``"confident"`` or ``"cleanlab"``; see

@@ -83,21 +83,25 @@ def examples_of(source: Source, *, higher_is_harder: bool = True) -> Examples:
     return Examples(values if higher_is_harder else -values.double(), codes)
 
 
-def rows_of(source: Source, owner: str, policy: str) -> Tensor:
+def check_has_rows(source: Source, owner: str, policy: str) -> None:
+    """Raise TypeError if a source has scores alone, and no ``rows()``, which a policy looks at."""
+    if isinstance(source, tuple) or getattr(source, "rows", None) is None:
+        raise TypeError(
+            f"The policy {policy!r} of {owner} looks at features, and a {type(source).__name__} "
+            "has scores alone. Pass a CGScoredDataset, whose features= say what is looked at; or "
+            "the indices that policies.herding gives to SelectionSampler."
+        )
+
+
+def rows_of(source: Any, owner: str, policy: str) -> Tensor:
     """Return the (n, d) rows of a source, which a policy looks at.
 
     Raises:
         TypeError: it has scores alone.
 
     """
-    read: Any = getattr(source, "rows", None)
-    if read is None or isinstance(source, tuple):
-        raise TypeError(
-            f"The policy {policy!r} of {owner} looks at features, and a {type(source).__name__} "
-            "has scores alone. Pass a CGScoredDataset, whose features= say what is looked at; or "
-            "the indices that policies.herding gives to SelectionSampler."
-        )
-    rows: Tensor = read()
+    check_has_rows(source, owner, policy)
+    rows: Tensor = source.rows()
     return rows
 
 

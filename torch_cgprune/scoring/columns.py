@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -83,6 +84,23 @@ def standardising(columns: Columns) -> Scaling:
     if not varies.any():
         raise _not_standardised("all are constant", "Pass features that differ.")
     return Scaling(columns.mean, torch.where(varies, 1 / columns.deviation, 0))
+
+
+def as_scored(matrix: Tensor, options: Mapping[str, Any]) -> Tensor:
+    """Return the (n, d) rows as the kernel saw them, up to scale, for whoever compares them again.
+
+    Args:
+        matrix: (n, d) what was scored.
+        options: of the scoring, as ``CGScores.metadata`` has them.
+
+    Returns:
+        The matrix itself, or float32 rows of standardised columns.
+
+    """
+    if not options.get("standardise", False):
+        return matrix
+    scaling = standardising(measure(matrix))
+    return torch.cat([scaling(part.double()).float() for part in matrix.split(_ROWS)])
 
 
 def _not_standardised(why: str, cure: str) -> ArgumentValueError:

@@ -65,6 +65,15 @@ class Ranks:
         dist.broadcast_object_list(told, src=0)
         return told[0]
 
+    def once(self, compute: Callable[[], Item]) -> Item:
+        """Return what rank 0 computes; an error there is raised on all ranks."""
+        made = None
+        with self.together():
+            if self.rank == 0:
+                made = compute()
+        told: Item = self.tell(made)
+        return told
+
     def check_same(self, value: Any, what: str) -> None:
         """Raise, on all ranks, unless they have equal values.
 

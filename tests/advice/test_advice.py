@@ -1,0 +1,187 @@
+"""What advice says, and whether it is right where the answer is known."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+from torch_cgprune import CGScoredDataset, CGScores, advise, cg_scores
+from torch_cgprune.advice import Advice, Candidate, Grade
+from torch_cgprune.advice.rounds import DRAWS, grades
+
+
+def of(keep, *gains, control=0.8, error=0.01, all_data=0.85, loss_error=0.01, **more):
+    """Return advice on one share: the gains of herding, low-first, .. over a random choice."""
+    names = ("random", "herding", "low-first")
+    found = tuple(
+        Grade(keep, Candidate(n), control + g, g, error, all_data - control - g, loss_error)
+        for n, g in zip(names, (0.0, *gains), strict=False)
+    )
+    return Advice(found, all_data, 1000, 1000, 5, **{"pixels": False, **more})
+
+
+def joined(*parts):
+    return dataclasses.replace(parts[0], grades=tuple(g for part in parts for g in part.grades))
+
+
+def test_random_is_taken_unless_something_is_clearly_better():
+    assert of(0.3, 0.031, 0.02).best(0.3).candidate == Candidate("herding")
+    assert of(0.3, 0.029, 0.02).best(0.3).candidate == Candidate("random")
+    assert of(0.3, -0.2, -0.1).best(0.3).candidate == Candidate("random")
+    assert of(0.3, 0.04, 0.05).best(0.3).candidate == Candidate("low-first")
+
+
+def test_by_pixels_nothing_is_better_than_random():
+    advice = of(0.3, 0.2, pixels=True)
+    assert advice.best(0.3).candidate == Candidate("random")
+    assert "take an encoder" in advice.verdict
+
+
+def test_the_lossless_share_is_the_least_above_which_nothing_is_lost():
+    lossless = [of(0.9, 0.0, control=0.85), of(0.7, 0.0, control=0.84)]
+    lossy, beyond = of(0.5, 0.0, control=0.8), of(0.3, 0.0, control=0.84)
+    assert joined(*lossless, lossy, beyond).lossless == 0.7
+    assert lossy.lossless == 1
+    assert lossless[0].lossless == 0.9
+    assert joined(of(0.5, 0.05, control=0.8), lossless[0]).lossless == 0.5  # by the best there
+
+
+def test_the_verdict_is_the_advice():
+    both = joined(of(0.6, 0.0, control=0.85), of(0.1, 0.05, control=0.7))
+    assert both.verdict == (
+        "Keep 60%, at random: nothing measurable is lost. At 10%, by herding, 10.0 points are "
+        "lost, 5.0 less than at random."
+    )
+    assert of(0.9, 0.0).verdict == (
+        "Every share that was tried, 90% too, loses something. At 90%, at random, 5.0 points are "
+        "lost."
+    )
+    assert str(both).splitlines()[1].split()[:2] == ["60%", "random"]
+
+
+def test_a_share_that_was_not_graded_is_named():
+    with pytest.raises(KeyError, match=r"0\.5.*0\.3"):
+        of(0.3, 0.0).best(0.5)
+
+
+def test_json_keeps_all_of_it():
+    advice = joined(of(0.6, 0.1, 0.2), of(0.1, 0.05))
+    assert Advice.from_json(json.loads(json.dumps(advice.as_json()))) == advice
+
+
+def test_earlier_shares_stay_where_the_examples_are_the_same():
+    first, second, other = of(0.6, 0.1), of(0.1, 0.0), of(0.3, 0.0, all_data=0.9)
+    assert second.joined(first).shares == (0.1, 0.6)
+    assert other.joined(first).shares == (0.3,)
+    assert of(0.6, 0.2).joined(first).grades == of(0.6, 0.2).grades
+    assert first.joined(None) is first
+
+
+def test_grades_are_means_and_errors_over_the_same_examples():
+    rng = np.random.default_rng(0)
+    right = torch.from_numpy(rng.random((DRAWS + 12, 50)) < 0.7)  # 12 candidates keep a half
+    right = torch.cat([right, right[:7]])[: DRAWS + 15]
+    full = torch.from_numpy(rng.random(50) < 0.9)
+    found = grades(0.5, right, full)
+    control = right[:DRAWS].double().mean(0).numpy()
+    assert found[0].accuracy == pytest.approx(control.mean())
+    assert (found[0].gain, found[0].gain_error) == (0, 0)
+    for grade, one in zip(found[1:], right[DRAWS:].double().numpy(), strict=True):
+        assert grade.gain == pytest.approx((one - control).mean())
+        assert grade.gain_error == pytest.approx((one - control).std() / 50**0.5)
+        assert grade.loss == pytest.approx((full.numpy() - one).mean())
+        assert grade.loss_error == pytest.approx((full.numpy() - one).std() / 50**0.5)
+
+
+def clusters(n=600, wrong=0.0, seed=0):
+    """Return rows of four classes apart from each other, and labels, of which a share is wrong."""
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, 4, n)
+    rows = 2 * rng.normal(size=(4, 20))[true] + rng.normal(size=(n, 20))
+    flipped = rng.random(n) < wrong
+    labels = np.where(flipped, (true + rng.integers(1, 4, n)) % 4, true)
+    return torch.from_numpy(rows).float(), torch.from_numpy(labels)
+
+
+def test_the_hardest_are_no_choice_where_labels_are_wrong():
+    rows, labels = clusters(wrong=0.3)
+    scores = cg_scores(rows, labels, progress=False)
+    advice = advise((rows, scores), keep=0.4, progress=False)
+    by_name = {str(grade.candidate): grade for grade in advice.at(0.4)}
+    assert by_name["low-first"].gain < -3 * by_name["low-first"].gain_error
+    assert by_name["high-first"].accuracy > by_name["low-first"].accuracy + 0.2
+    assert advice.best(0.4).candidate.policy != "low-first"
+
+
+def test_where_nothing_can_be_learned_it_is_a_random_choice():
+    rows, _ = clusters()
+    labels = torch.arange(600) % 4
+    advice = advise((rows, cg_scores(rows, labels, progress=False)), 0.3, progress=False)
+    assert advice.best(0.3).candidate == Candidate("random")
+    assert advice.lossless == 0.3
+
+
+def test_the_same_data_get_the_same_advice_in_any_order_of_shares():
+    rows, labels = clusters(300)
+    scores = cg_scores(rows, labels, progress=False)
+    one = advise((rows, scores), keep=[0.5, 0.2], progress=False)
+    scores.metadata.pop("advice")
+    two = advise((rows, scores), keep=0.2, progress=False)
+    assert set(two.grades) <= set(one.grades)
+
+
+def test_advice_is_kept_with_the_scores(tmp_path):
+    rows, labels = clusters(200)
+    path = tmp_path / "scores.safetensors"
+
+    def opened():
+        return CGScoredDataset(TensorDataset(rows, labels), cache=path, progress=False)
+
+    first = advise(opened(), keep=0.5, progress=False)
+    again = opened()
+    assert not again.computed
+    second = advise(again, keep=0.2, progress=False)
+    assert second.shares == (0.2, 0.5)
+    assert set(first.grades) <= set(second.grades)
+    saved = CGScores.load(path).metadata["advice"]
+    assert Advice.from_json(saved) == second
+
+
+def test_standardised_columns_are_graded_as_they_were_scored():
+    rows, labels = clusters(400)
+    spoilt = rows.clone()
+    spoilt[:, 0] *= 1e4
+    scores = cg_scores(spoilt, labels, standardise=True, progress=False)
+    advice = advise((spoilt, scores), keep=0.5, progress=False)
+    assert advice.accuracy > 0.9
+    dataset = CGScoredDataset(TensorDataset(spoilt, labels), standardise=True, progress=False)
+    deviations = dataset.rows().std(0, correction=0)
+    torch.testing.assert_close(deviations, torch.ones(20), atol=1e-4, rtol=0)
+    assert advise(dataset, keep=0.5, progress=False).grades == advice.grades
+
+
+def test_each_bad_argument_is_named():
+    rows, labels = clusters(40)
+    scores = cg_scores(rows, labels, progress=False)
+    with pytest.raises(TypeError, match=r"looks at both\. Got CGScores"):
+        advise(scores)
+    with pytest.raises(TypeError, match="Got tuple"):
+        advise((rows, labels))
+    with pytest.raises(ValueError, match="39 rows and the scores of 40"):
+        advise((rows[:39], scores))
+    with pytest.raises(ValueError, match=r"those that were scored, .* example \d+ differs"):
+        advise((rows.flip(0), scores))
+    for keep in (0.0, 1.0, 1.5, float("nan"), [0.5, 2]):
+        with pytest.raises(ValueError, match="'keep'"):
+            advise((rows, scores), keep=keep)
+    with pytest.raises(ValueError, match="must hold a share"):
+        advise((rows, scores), keep=[])
+    with pytest.raises(TypeError, match="'keep'"):
+        advise((rows, scores), keep="0.5")
+    with pytest.warns(UserWarning, match="40 classes"):
+        lonely = cg_scores(rows, torch.arange(40), progress=False)
+    with pytest.raises(ValueError, match="class of its own"):
+        advise((rows, lonely), keep=0.5)

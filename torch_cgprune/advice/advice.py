@@ -1,0 +1,173 @@
+"""What advice says: how well selections predict, what may be dropped, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from torch_cgprune.advice.candidates import RANDOM, Candidate
+
+# So many standard errors are a difference: a selection is the best of many, a loss one of few.
+_CLEARLY = 3.0
+_MEASURABLY = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Grade:
+    """How well what one selection keeps predicts the labels of examples that were held out.
+
+    Attributes:
+        keep: share of the examples that is kept.
+        candidate: which selection.
+        accuracy: share of the labels that is predicted right, in [0, 1].
+        gain: accuracy minus that of random choices of the same size.
+        gain_error: standard error of it, over the same held-out examples.
+        loss: accuracy of all the data minus ``accuracy``.
+        loss_error: standard error of it.
+
+    """
+
+    keep: float
+    candidate: Candidate
+    accuracy: float
+    gain: float
+    gain_error: float
+    loss: float
+    loss_error: float
+
+    @property
+    def is_better(self) -> bool:
+        """Whether it is clearly better than a random choice."""
+        return self.gain > _CLEARLY * self.gain_error
+
+    @property
+    def loses(self) -> bool:
+        """Whether it is measurably worse than all the data."""
+        return self.loss > _MEASURABLY * self.loss_error
+
+
+@dataclasses.dataclass(frozen=True)
+class Advice:
+    """What :func:`advise` found: grades of selections, by kernel ridge regression.
+
+    Attributes:
+        grades: of every share and selection, ``random`` first of each share.
+        accuracy: of all the data, in [0, 1].
+        examples: how many there are.
+        graded: how many of them, drawn at random, were graded on, those held out included.
+        rounds: how many parts, of a fifth of these, were held out in turn.
+        pixels: whether photographs were compared by their pixels, in which such a prediction is
+            no guide to what a network learns.
+
+    """
+
+    grades: tuple[Grade, ...]
+    accuracy: float
+    examples: int
+    graded: int
+    rounds: int
+    pixels: bool
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The shares that were graded, ascending."""
+        return tuple(sorted({grade.keep for grade in self.grades}))
+
+    def at(self, keep: float) -> tuple[Grade, ...]:
+        """Return the grades of one share, the best first.
+
+        Raises:
+            KeyError: it was not graded.
+
+        """
+        found = [grade for grade in self.grades if abs(grade.keep - keep) < 1e-9]
+        if not found:
+            raise KeyError(f"There are no grades for the share {keep}; there are for {self.shares}")
+        return tuple(sorted(found, key=lambda grade: -grade.accuracy))
+
+    def best(self, keep: float) -> Grade:
+        """Return what is to be done at a share: the best of what is clearly better than random.
+
+        Where nothing is, or photographs were compared by their pixels, that is ``random``.
+        """
+        grades = self.at(keep)
+        control = next(grade for grade in grades if grade.candidate.policy == RANDOM)
+        better = [] if self.pixels else [grade for grade in grades if grade.is_better]
+        return better[0] if better else control
+
+    @property
+    def lossless(self) -> float:
+        """The least share from which on nothing measurable is lost, by what is best there; or 1."""
+        found = 1.0
+        for keep in reversed(self.shares):
+            if self.best(keep).loses:
+                break
+            found = keep
+        return found
+
+    @property
+    def verdict(self) -> str:
+        """The advice in a sentence or two."""
+        return " ".join([*self._caution(), self._kept(), *self._below()])
+
+    def _caution(self) -> list[str]:
+        if not self.pixels:
+            return []
+        return ["By pixels nobody can tell which photographs a network needs: take an encoder."]
+
+    def _kept(self) -> str:
+        if self.lossless == 1:
+            return f"Every share that was tried, {self.shares[-1]:.0%} too, loses something."
+        how = self._how(self.lossless)
+        return f"Keep {self.lossless:.0%}, {how}: nothing measurable is lost."
+
+    def _how(self, keep: float) -> str:
+        best = self.best(keep)
+        return "at random" if best.candidate.policy == RANDOM else f"by {best.candidate}"
+
+    def _below(self) -> list[str]:
+        least = self.shares[0]
+        if least >= self.lossless:
+            return []
+        best = self.best(least)
+        instead = f", {best.gain * 100:.1f} less than at random" if best.is_better else ""
+        return [
+            f"At {least:.0%}, {self._how(least)}, {best.loss * 100:.1f} points are lost{instead}."
+        ]
+
+    def __str__(self) -> str:
+        """Return a line a share, and the verdict."""
+        lines = ["keep   best                       accuracy   random   lost"]
+        for keep in reversed(self.shares):
+            best = self.best(keep)
+            control = best.accuracy - best.gain
+            lines.append(
+                f"{keep:>4.0%}   {best.candidate!s:<25}  {best.accuracy:>8.1%} {control:>8.1%}  "
+                f"{100 * best.loss:>5.1f} ± {100 * best.loss_error:.1f}"
+            )
+        return "\n".join([*lines, f"100%   {'':<25}  {self.accuracy:>8.1%}", "", self.verdict])
+
+    def joined(self, earlier: Advice | None) -> Advice:
+        """Return this advice with the other shares of an earlier one on the same examples."""
+        if earlier is None or self.graded_alike != earlier.graded_alike:
+            return self
+        others = [grade for grade in earlier.grades if grade.keep not in self.shares]
+        return dataclasses.replace(self, grades=(*self.grades, *others))
+
+    @property
+    def graded_alike(self) -> tuple[object, ...]:
+        """What two pieces of advice must have in common to be joined."""
+        return (self.accuracy, self.examples, self.graded, self.rounds, self.pixels)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the same as JSON values, as the file of scores keeps it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Advice:
+        """Return what :meth:`as_json` gave."""
+        grades = tuple(
+            Grade(**{**grade, "candidate": Candidate(**grade["candidate"])})
+            for grade in values["grades"]
+        )
+        return cls(**{**values, "grades": grades})
