@@ -22,12 +22,13 @@ from example_data import in_memory, load, pretrained
 from image_network import Images, Recipe, Training
 from torch import Tensor
 
-from torch_cgprune import CGScoredDataset, CGScores, SelectionSampler, policies
+from torch_cgprune import Advice, CGScoredDataset, SelectionSampler, advise, policies
+from torch_cgprune.advice import Candidate
 from torch_cgprune.encoders import encode_dataset
 
 # What coverage-centric selection leaves out for being hardest (Zheng et al. 2023), by share kept.
 CUTS = {0.6: 0.0, 0.3: 0.1, 0.1: 0.3}
-TRAINED = ("random", "redrawn", "low-first", "soft", "herding")
+TRAINED = ("random", "redrawn", "low-first", "soft", "herding", "auto")
 
 
 @dataclass(frozen=True)
@@ -125,14 +126,33 @@ class Study:
         return encode_dataset(pairs, encoder)[0].features
 
     @functools.cache  # noqa: B019 (one study a process)
-    def scores(self, space: str) -> CGScores:
-        """Return the scores of the training images in a space."""
+    def scored(self, space: str) -> CGScoredDataset:
+        """Return the training images with their scores in a space."""
         rows = self.features if space == "encoder" else self.train.pixels
         pairs = [(row, int(c)) for row, c in zip(rows, self.train.labels, strict=True)]
         name = f"{self.name}.{space}.safetensors"
         return CGScoredDataset(
             pairs, features=rows, labels=self.train.labels, cache=self.cache / name
-        ).scores
+        )
+
+    def advised(self, keep: float) -> Candidate:
+        """Return what ``"auto"`` comes to, in the encoder's space."""
+        scored = self.scored("encoder")
+        known = scored.scores.metadata.get("advice")
+        advice = None if known is None else Advice.from_json(known)
+        if advice is None or keep not in advice.shares:
+            advice = advise(scored, keep)
+        return advice.best(keep).candidate
+
+    def meant(self, cell: Cell) -> Cell:
+        """Return the cell of the policy that ``"auto"`` comes to, if it has one."""
+        if cell.policy != "auto":
+            return cell
+        found = self.advised(cell.keep)
+        if found.start is not None or found.cut not in (None, CUTS[cell.keep]):
+            return cell
+        space = "" if found.policy == "random" else "encoder"
+        return replace(cell, policy=found.policy, space=space)
 
     def selection(self, cell: Cell) -> Tensor | Callable[[int], Tensor]:
         """Return the indices that a policy keeps, or those of each epoch."""
@@ -150,8 +170,10 @@ class Study:
 
     def _by_scores(self, cell: Cell) -> Tensor | Callable[[int], Tensor]:
         labels, keep, seed = self.train.labels, cell.keep, cell.seed
-        values = self.scores(cell.space).values
+        values = self.scored(cell.space).scores.values
         match cell.policy:
+            case "auto":
+                return self.advised(keep).kept(values, labels, keep, balanced=True, seed=seed)
             case "soft":
                 return lambda epoch: policies.soft(values, labels, keep, seed=seed, epoch=epoch)
             case "stratified":
@@ -160,8 +182,11 @@ class Study:
                 return policies.low_first(values, labels, keep)
         return policies.high_first(values, labels, keep)
 
-    def run(self, cell: Cell, recipe: Recipe) -> dict[str, Any]:
-        """Train once, and return what came out."""
+    def run(self, cell: Cell, recipe: Recipe, done: dict[Cell, float]) -> dict[str, Any]:
+        """Train once, and return what came out; or what did, where "auto" took the same."""
+        same = self.meant(cell)
+        if same in done:
+            return {"accuracy": done[same], "seconds": 0.0, "same_as": same.policy}
         sampler = SelectionSampler(self.selection(cell), seed=cell.seed)
         training = Training(self.train, self.classes, recipe, cell.seed, self.device)
         name = f"{self.name}-{cell.policy}-{cell.keep}-{cell.space}-{cell.steps}-{cell.seed}"
@@ -212,7 +237,7 @@ def main() -> None:
                 "data": data,
                 "architecture": args.architecture,
                 "cell": asdict(cell),
-                **study.run(cell, recipe),
+                **study.run(cell, recipe, done),
                 "torch": torch.__version__,
                 "device": str(device) if device.type == "cuda" else platform.machine(),
                 "threads": torch.get_num_threads(),

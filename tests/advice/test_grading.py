@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torch_cgprune.advice import grading, sample
+from torch_cgprune.advice import grading, rounds, sample
 from torch_cgprune.advice.candidates import candidates
-from torch_cgprune.policies import random
+from torch_cgprune.policies import random, stratified
 
 
 def problem(m=240, k=4, seed=0, device="cpu"):
@@ -34,6 +34,16 @@ def naive(gram, codes, kept, held):
     shares = targets.mean(0)
     system = gram[np.ix_(where, where)] + 0.1 * np.eye(len(where))
     return gram[np.ix_(held.numpy(), where)] @ np.linalg.solve(system, targets - shares) + shares
+
+
+def test_the_gram_matrix_is_whole(device):
+    rows = torch.randn(1100, 3, generator=torch.Generator().manual_seed(0))
+    gram = rounds._gram(rows, torch.device(device)).double().cpu()
+    unit = torch.nn.functional.normalize(rows.double(), dim=1)
+    cosines = (unit @ unit.T).clamp(-1, 1)
+    torch.testing.assert_close(
+        gram, cosines * (torch.pi - cosines.acos()) / (2 * torch.pi), atol=1e-4, rtol=0
+    )
 
 
 def test_one_choice_is_solved_as_defined(device):
@@ -116,3 +126,16 @@ def test_each_candidate_keeps_the_share_of_each_class(keep, seed):
     for candidate in found:
         kept = candidate.kept(values, codes, keep, balanced=True, seed=seed)
         assert torch.equal(codes[kept].bincount(), wanted), candidate
+
+
+def test_a_candidate_is_the_policy_told_what_it_has_to_be():
+    values, codes = torch.arange(100.0), torch.zeros(100).long()
+    told = {"balanced": True, "seed": 3}
+    for candidate in candidates(0.4):
+        kept = candidate.kept(values, codes, 0.4, **told)
+        if candidate.start is not None:
+            assert kept.min() == 100 * candidate.start
+        if candidate.cut is not None:
+            wanted = stratified(values, codes, 0.4, cut=candidate.cut, seed=3)
+            assert torch.equal(kept, wanted)
+            assert kept.max() < 100 * (1 - candidate.cut)

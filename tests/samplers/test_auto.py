@@ -17,6 +17,8 @@ from torch_cgprune import (
     policies,
 )
 from torch_cgprune.advice import Candidate, Grade
+from torch_cgprune.advice.compare import graded
+from torch_cgprune.samplers import auto
 
 
 def data(n=300, wrong=0.3, seed=0):
@@ -81,6 +83,19 @@ def test_without_advice_it_asks_for_it_keeps_it_and_says_why(train, caplog):
     wanted = best.candidate.kept(values, scores.labels, 0.3, balanced=True, seed=0)
     assert torch.equal(found, wanted)
     assert saved == advise(train, keep=0.3, progress=False)
+
+
+def test_with_some_left_out_the_others_are_graded(train, monkeypatch):
+    out = torch.arange(0, 300, 3)  # class 0 but for wrong labels
+    left = torch.isin(torch.arange(300), out, invert=True).nonzero().flatten()
+    seen = []
+    monkeypatch.setattr(auto, "graded", lambda *a, **k: seen.append((a, k)) or graded(*a, **k))
+    PrunedSampler(train, keep=0.5, policy="auto", exclude=out, balanced=False)
+    ((rows, codes, shares), how), *_ = seen
+    assert torch.equal(rows, train.rows()[left])
+    assert torch.equal(codes, train.scores.labels[left])
+    ridge = train.scores.metadata["ridge"]["chosen"]
+    assert (shares, how) == ([0.5], {"ridge": ridge, "balanced": False})
 
 
 @pytest.mark.parametrize("options", [{"exclude": [*range(0, 300, 3)]}, {"balanced": False}])
