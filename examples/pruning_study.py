@@ -12,78 +12,20 @@ import functools
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from example_data import in_memory, load, pretrained
 from image_network import Images, Recipe, Training
+from pruning_cells import CUTS, Cell, cell_of, known, plan, print_tables
 from torch import Tensor
 
 from torch_cgprune import Advice, CGScoredDataset, SelectionSampler, advise, policies
 from torch_cgprune.advice import Candidate
 from torch_cgprune.encoders import encode_dataset
-
-# What coverage-centric selection leaves out for being hardest (Zheng et al. 2023), by share kept.
-CUTS = {0.6: 0.0, 0.3: 0.1, 0.1: 0.3}
-TRAINED = ("random", "redrawn", "low-first", "soft", "herding", "auto")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One training.
-
-    Attributes:
-        policy: which examples; "all" for all of them.
-        keep: share of the examples.
-        space: "encoder" or "pixels", what scores or herding were computed on; "" for neither.
-        steps: of the optimiser.
-        seed: of the training and of draws.
-        examples: how many there are to choose from, drawn at random; 0 for the whole data set.
-
-    """
-
-    policy: str
-    keep: float = 1.0
-    space: str = ""
-    steps: int = 800
-    seed: int = 0
-    examples: int = 0
-
-
-def plan(steps: int) -> Iterator[Cell]:
-    """Yield what is trained, most telling first.
-
-    Args:
-        steps: of a short training; long ones have three times as many.
-
-    """
-    yield Cell("all", steps=steps)
-    for keep in CUTS:
-        yield from (_cell(policy, keep, steps) for policy in TRAINED)
-    for keep in CUTS:
-        yield from (_cell(policy, keep, steps) for policy in ("stratified", "high-first"))
-    for keep in CUTS:
-        yield from (Cell(policy, keep, "pixels", steps) for policy in ("low-first", "soft"))
-    for keep in (0.6, 0.3):  # the time saved: as many passes, of fewer examples
-        if keep == 0.6:
-            yield Cell("all", steps=round(keep * steps))
-        yield from (_cell(policy, keep, round(keep * steps)) for policy in TRAINED)
-    for keep in (0.6, 0.3):
-        if keep == 0.6:
-            yield Cell("all", steps=3 * steps)
-        yield from (_cell(policy, keep, 3 * steps) for policy in TRAINED)
-    for seed in (1, 2):
-        yield Cell("all", steps=steps, seed=seed)
-        for keep in (0.6, 0.3):
-            yield from (_cell(policy, keep, steps, seed) for policy in TRAINED)
-
-
-def _cell(policy: str, keep: float, steps: int, seed: int = 0) -> Cell:
-    by_chance = policy in ("random", "redrawn")
-    return Cell(policy, keep, "" if by_chance else "encoder", steps, seed)
 
 
 class Study:
@@ -135,14 +77,23 @@ class Study:
             pairs, features=rows, labels=self.train.labels, cache=self.cache / name
         )
 
-    def advised(self, keep: float) -> Candidate:
-        """Return what ``"auto"`` comes to, in the encoder's space."""
+    def advice(self, keep: float) -> Advice:
+        """Return the advice on a share, in the encoder's space."""
         scored = self.scored("encoder")
         known = scored.scores.metadata.get("advice")
         advice = None if known is None else Advice.from_json(known)
-        if advice is None or keep not in advice.shares:
-            advice = advise(scored, keep)
-        return advice.best(keep).candidate
+        return advise(scored, keep) if advice is None or keep not in advice.shares else advice
+
+    def advised(self, keep: float) -> Candidate:
+        """Return what ``"auto"`` comes to."""
+        return self.advice(keep).best(keep).candidate
+
+    def predicted(self, keep: float) -> dict[str, float]:
+        """Return the accuracies in percent that are predicted of the policies that are trained."""
+        meant = {Candidate(name): name for name in ("random", "low-first", "high-first", "herding")}
+        meant[Candidate("stratified", cut=CUTS[keep])] = "stratified"
+        grades = self.advice(keep).at(keep)
+        return {meant[g.candidate]: 100 * g.accuracy for g in grades if g.candidate in meant}
 
     def meant(self, cell: Cell) -> Cell:
         """Return the cell of the policy that ``"auto"`` comes to, if it has one."""
@@ -209,24 +160,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--architecture", choices=("small", "resnet18"), default="small")
     parser.add_argument("--most", type=int, help="trainings in this call")
     parser.add_argument("--tables", action="store_true", help="print what is there, train nothing")
+    parser.add_argument(
+        "--predict", action="store_true", help="print what advice predicts beside it, train nothing"
+    )
     return parser.parse_args()
-
-
-def known(path: Path, data: str, architecture: str) -> dict[Cell, float]:
-    """Return the accuracies in a file of results."""
-    found = {}
-    for line in path.read_text().splitlines() if path.is_file() else ():
-        row = json.loads(line)
-        if (row["data"], row["architecture"]) == (data, architecture):
-            found[Cell(**row["cell"])] = row["accuracy"]
-    return found
 
 
 def main() -> None:
     args = parse()
     data = args.folder.name
     done = known(args.results, data, args.architecture)
-    if not args.tables:
+    if args.predict:
+        study = Study(args.folder, args.cache, torch.device("cpu"), args.examples)
+        print_predictions(study, done, args.steps, args.examples)
+    elif not args.tables:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         study = Study(args.folder, args.cache, device, args.examples)
         cells = (replace(cell, examples=args.examples) for cell in plan(args.steps))
@@ -249,28 +196,19 @@ def main() -> None:
     print_tables(data, done)
 
 
-def print_tables(data: str, done: dict[Cell, float]) -> None:
-    """Print test accuracies: a row a policy and space, a column a share, a table a length."""
-    for examples, steps in sorted({(cell.examples, cell.steps) for cell in done}):
-        here = {c: done[c] for c in done if (c.examples, c.steps) == (examples, steps)}
-        shares = sorted({cell.keep for cell in here}, reverse=True)
-        rows = dict.fromkeys((cell.policy, cell.space) for cell in here)
-        of = f" ({examples:,} examples)" if examples else ""
-        print(f"\n{data}{of}, {steps} steps; test accuracy in percent\n")
-        print("| kept by | " + " | ".join(f"{share:.0%}" for share in shares) + " |")
-        print("| --- |" + " ---: |" * len(shares))
-        for policy, space in rows:
-            cells = [_shown(here, policy, share, space) for share in shares]
-            print(f"| {policy}{f', {space}' if space else ''} | {' | '.join(cells)} |")
-
-
-def _shown(done: dict[Cell, float], policy: str, share: float, space: str) -> str:
-    found = [done[c] for c in done if (c.policy, c.keep, c.space) == (policy, share, space)]
-    if not found:
-        return ""
-    mean = sum(found) / len(found)
-    spread = f" ± {(max(found) - min(found)) / 2:.2f}" if found[1:] else ""
-    return f"{mean:.2f}{spread}"
+def print_predictions(study: Study, done: dict[Cell, float], steps: int, examples: int) -> None:
+    """Print what is predicted of a policy beside what was trained, and their rank correlation."""
+    print("| kept | by | predicted | trained |\n| --- | --- | ---: | ---: |")
+    for keep in CUTS:
+        both = []
+        for policy, accuracy in study.predicted(keep).items():
+            cell = replace(cell_of(policy, keep, steps), examples=examples)
+            if cell in done:
+                both.append((accuracy, done[cell]))
+                print(f"| {keep:.0%} | {policy} | {accuracy:.1f} | {done[cell]:.2f} |")
+        if both[2:]:
+            ranks = torch.tensor(both).argsort(0).argsort(0).double().T
+            print(f"{keep:.0%}: rank correlation {float(ranks.corrcoef()[0, 1]):.2f}")
 
 
 if __name__ == "__main__":

@@ -80,20 +80,55 @@ def test_an_interrupted_training_comes_to_the_same(network, monkeypatch, tmp_pat
         assert torch.equal(value, second.model.state_dict()[name]), name
 
 
-def test_the_study_goes_on_where_it_was(study, monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def run(study, monkeypatch, tmp_path, capsys):
+    """Return a function that runs the study on small photographs, with more arguments."""
     rng = np.random.default_rng(0)
-    for part, count in (("train", 12), ("test", 4)):
+    for part, count in (("train", 40), ("test", 4)):
         for i in range(count):
-            path = tmp_path / "photos" / part / "ab"[i % 2] / f"{i}.png"
+            path = tmp_path / "photos" / part / "ab"[i % 2] / f"{i:02}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
-    results = tmp_path / "results.jsonl"
-    argv = [tmp_path / "photos", "--results", results, "--cache", tmp_path / "cache"]
-    argv += ["--steps", 8, "--batch-size", 4, "--most", 1]
-    monkeypatch.setattr(sys, "argv", ["pruning_study.py", *map(str, argv)])
-    for done in (1, 2):
+    labels = torch.arange(40) // 20
+    features = torch.from_numpy(rng.normal(size=(40, 6))).float() + 2 * labels[:, None]
+    monkeypatch.setattr(study.Study, "features", features)
+
+    def run(*more):
+        argv = [tmp_path / "photos", "--results", tmp_path / "results.jsonl"]
+        argv += ["--cache", tmp_path / "cache", "--steps", 8, "--batch-size", 4, *more]
+        monkeypatch.setattr(sys, "argv", ["pruning_study.py", *map(str, argv)])
         study.main()
-        assert len(results.read_text().splitlines()) == done
-    rows = [json.loads(line) for line in results.read_text().splitlines()]
+        lines = (tmp_path / "results.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines], capsys.readouterr().out
+
+    return run
+
+
+def test_the_study_goes_on_where_it_was(run):
+    for done in (1, 2):
+        rows, out = run("--most", 1)
+        assert len(rows) == done
     assert [row["cell"]["policy"] for row in rows] == ["all", "random"]
-    assert f"| random |  | {rows[1]['accuracy']:.2f} |" in capsys.readouterr().out
+    assert f"| random |  | {rows[1]['accuracy']:.2f} |" in out
+
+
+def test_what_auto_takes_is_not_trained_twice_and_predictions_stand_beside(run):
+    rows, _ = run("--most", 7)
+    auto = rows[-1]
+    assert auto["cell"]["policy"] == "auto"
+    same = next(row for row in rows if row["cell"]["policy"] == auto["same_as"])
+    assert (auto["accuracy"], auto["seconds"]) == (same["accuracy"], 0)
+    _, out = run("--predict")
+    trained = {row["cell"]["policy"]: row["accuracy"] for row in rows}
+    lines = [line.split("|") for line in out.splitlines() if line.startswith("| 60%")]
+    assert {cells[2].strip() for cells in lines} == {"random", "low-first", "herding"}
+    for cells in lines:
+        assert float(cells[4]) == pytest.approx(trained[cells[2].strip()], abs=0.01)
+    assert "60%: rank correlation" in out
+
+
+def test_a_share_of_the_data_is_another_training(run):
+    rows, _ = run("--most", 1, "--examples", 20)
+    rows, out = run("--most", 1)
+    assert [row["cell"]["examples"] for row in rows] == [20, 0]
+    assert "photos (20 examples), 8 steps" in out
