@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import logging
 import os
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,19 +14,16 @@ from torch_cgprune.errors import Argument, ArgumentValueError, Message, Paramete
 from torch_cgprune.lists import read_examples
 from torch_cgprune.noise import noise_report
 from torch_cgprune.policies.by_name import POLICIES, kept_by
-from torch_cgprune.policies.quotas import checked_window
-from torch_cgprune.policies.schedules import Share, share_at, turning_points
+from torch_cgprune.policies.schedules import turning_points
+from torch_cgprune.samplers.choice import Choice, ListFile
 from torch_cgprune.samplers.guards import warn_of_copies, warn_of_loss, warn_of_suspects
 from torch_cgprune.samplers.selection import Selection
 from torch_cgprune.samplers.source import Examples, Source, examples_of, rows_of
 from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.arrays import are_indices, check_range, real_numbers
-from torch_cgprune.utils.checks import check_choice, check_integer, check_real, wrong_value
+from torch_cgprune.utils.checks import check_choice, check_integer, wrong_value
 
 _log = logging.getLogger(__name__)
-
-# A file that lists examples; see torch_cgprune.lists.
-ListFile: TypeAlias = str | os.PathLike[str]
 
 # For ``exclude``: what looks wrong by the default rule; copies, but for one of each label. Files of
 # these names are "./suspects" and "./copies".
@@ -39,64 +35,6 @@ PRUNING = (
     *(name for name, entry in POLICIES.items() if "start" not in entry.takes),
     NOISE_FILTER,
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice:
-    """What a sampler is to keep, as it was told. No data are in it: a sampler may hold it.
-
-    Attributes:
-        owner: the sampler's class, for messages.
-        keep: see ``PrunedSampler``, as what follows, in its order; for a window the width.
-        start: of the window.
-
-    """
-
-    owner: str
-    keep: Share | ListFile | None
-    policy: str
-    rule: str | None = None
-    fraction: float | None = None
-    balanced: bool | None = None
-    higher_is_harder: bool = True
-    seed: int = 0
-    start: Share | None = None
-
-    @property
-    def is_balanced(self) -> bool:
-        """Whether a policy that keeps a share is applied inside every class."""
-        return self.balanced is None or bool(self.balanced)
-
-    @property
-    def changes(self) -> bool:
-        """Whether an epoch may keep others than the one before."""
-        redrawn = "epoch" in POLICIES[self.policy].takes
-        return redrawn or callable(self.keep) or callable(self.start)
-
-    def shares(self, epoch: int) -> tuple[float, float | None]:
-        """Return the share to keep in an epoch, and the one below the window."""
-        keep = share_at(self.keep, epoch)
-        if "start" not in POLICIES[self.policy].takes:
-            return check_real("keep", self.owner, keep, "(0, 1]"), None
-        start, width = checked_window(self.owner, share_at(self.start, epoch), keep)
-        return width, start
-
-
-def described(choice: Choice) -> list[str]:
-    """Return in words what a sampler was told to keep."""
-    if isinstance(choice.keep, str | os.PathLike):
-        return [f"keep={os.fspath(choice.keep)!r}"]
-    given: dict[str, object] = {"keep": choice.keep, "rule": choice.rule}
-    if choice.start is not None:
-        given = {"start": choice.start, "width": choice.keep}
-    given["fraction"] = choice.fraction
-    words = [f"{name}={_brief(value)}" for name, value in given.items() if value is not None]
-    return [choice.policy, *words]
-
-
-def _brief(value: object) -> str:
-    is_function = callable(value) and not dataclasses.is_dataclass(value)
-    return "function" if is_function else repr(value)
 
 
 def pruned(choice: Choice, source: Source, exclude: Any) -> Selection:

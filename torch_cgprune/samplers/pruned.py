@@ -6,7 +6,8 @@ from typing import Any
 
 from torch_cgprune.policies.by_name import WINDOW
 from torch_cgprune.policies.schedules import Share
-from torch_cgprune.samplers.arguments import Choice, ListFile, by_share, described, pruned
+from torch_cgprune.samplers.arguments import by_share, pruned
+from torch_cgprune.samplers.choice import Choice, ListFile, described
 from torch_cgprune.samplers.distributed import DistributedSelectionSampler
 from torch_cgprune.samplers.selection import SelectionSampler
 from torch_cgprune.samplers.source import Source, size_of

@@ -13,8 +13,8 @@ from torch.utils.data import Sampler, Subset
 
 from torch_cgprune.inputs.frames import frame_part, is_frame
 from torch_cgprune.inputs.tables import is_table
+from torch_cgprune.samplers.indices import checked_selection
 from torch_cgprune.samplers.iteration import Iteration, Position, Progress
-from torch_cgprune.utils.arrays import are_indices, real_numbers
 from torch_cgprune.utils.checks import check_integer
 from torch_cgprune.utils.ranks import accelerate_is_up, group_size
 from torch_cgprune.utils.seeds import stream
@@ -196,7 +196,7 @@ class SelectionSampler(Sampler[int]):
 
     def _take(self, selection: Tensor) -> None:
         """Let a selection be the present one."""
-        selection = _checked(selection, type(self).__name__)
+        selection = checked_selection(selection, type(self).__name__)
         in_all = len(selection) if self._wanted is None else self._wanted
         self.num_samples = self._share_of(in_all)
         self.selection, self._in_all = selection, in_all
@@ -238,22 +238,3 @@ class SelectionSampler(Sampler[int]):
         state = stream(self.seed, self.epoch, number).generate_state(1, np.uint64)
         rng = torch.Generator("cpu").manual_seed(int(state[0]) >> 1)
         return self.selection[torch.randperm(len(self.selection), generator=rng, device="cpu")]
-
-
-def _checked(selection: Any, owner: str) -> Tensor:
-    tensor = real_numbers(selection, f"The 'selection' of {owner}")
-    if tensor.numel() == 0:
-        raise ValueError(f"The 'selection' of {owner} is empty: there is nothing to sample.")
-    if not are_indices(tensor):
-        raise TypeError(
-            f"The 'selection' of {owner} must be indices, integers in one dimension. Got "
-            f"{tensor.dtype} of shape {tuple(tensor.shape)} instead; for a mask pass "
-            "mask.nonzero().flatten()."
-        )
-    indices = tensor.long()
-    if indices.min() < 0:
-        raise ValueError(
-            f"The 'selection' of {owner} must be at least 0. Got {int(indices.min())}."
-        )
-    # Those of a policy are sorted already, and may be millions. A copy: the caller's may change.
-    return indices.clone() if bool((indices.diff() >= 0).all()) else indices.sort().values
