@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,11 +13,12 @@ from torch import Tensor
 from torch_cgprune.errors import Argument, ArgumentValueError, Message, Parameter
 from torch_cgprune.lists import read_examples
 from torch_cgprune.noise import noise_report
-from torch_cgprune.policies.by_name import POLICIES, kept_by
+from torch_cgprune.policies.by_name import POLICIES, chances_by, kept_by
+from torch_cgprune.policies.chances import balancing_weights
 from torch_cgprune.policies.schedules import turning_points
 from torch_cgprune.samplers.choice import Choice, ListFile
 from torch_cgprune.samplers.guards import warn_of_copies, warn_of_loss, warn_of_suspects
-from torch_cgprune.samplers.selection import Selection
+from torch_cgprune.samplers.selection import Selection, Weigh
 from torch_cgprune.samplers.source import Examples, Source, examples_of, rows_of
 from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.arrays import are_indices, check_range, real_numbers
@@ -37,7 +38,14 @@ PRUNING = (
 )
 
 
-def pruned(choice: Choice, source: Source, exclude: Any) -> Selection:
+class Kept(NamedTuple):
+    """What is kept, and what gives the weights of it, if it was drawn."""
+
+    selection: Selection
+    weigh: Weigh | None = None
+
+
+def pruned(choice: Choice, source: Source, exclude: Any) -> Kept:
     """Return what is kept; see ``PrunedSampler`` for arguments; errors name the owner."""
     _check(choice)
     if choice.keep is None:
@@ -45,10 +53,11 @@ def pruned(choice: Choice, source: Source, exclude: Any) -> Selection:
         # What the same rule says is said once.
         again = choice.rule is None and choice.fraction is None
         kept = _unsuspected(choice, examples)
-        return _without(choice.owner, kept, examples, exclude, warned=again)
+        return Kept(_without(choice.owner, kept, examples, exclude, warned=again))
     if isinstance(choice.keep, str | os.PathLike):
         examples = examples_of(source)
-        return _without(choice.owner, _listed(examples, choice.keep), examples, exclude)
+        listed = _listed(examples, choice.keep)
+        return Kept(_without(choice.owner, listed, examples, exclude))
     return by_share(choice, source, exclude)
 
 
@@ -75,7 +84,7 @@ def _check(choice: Choice) -> None:
         )
 
 
-def by_share(choice: Choice, source: Source, exclude: Any) -> Selection:
+def by_share(choice: Choice, source: Source, exclude: Any) -> Kept:
     """Return what a policy keeps that keeps a given share, by epoch where it changes."""
     for epoch in turning_points(choice.keep, choice.start):
         choice.shares(epoch)
@@ -93,7 +102,9 @@ def by_share(choice: Choice, source: Source, exclude: Any) -> Selection:
     selection = kept if choice.changes else kept(0)
     if policy.by_scores and choice.keep != 1 and not _is_suspects(exclude):
         warn_of_suspects(choice.policy, examples, left, selection)
-    return selection
+    if policy.chances is None:
+        return Kept(selection)
+    return Kept(selection, functools.partial(_weights, choice, values, codes, left, len(examples)))
 
 
 def _kept(choice: Choice, values: Tensor, codes: Tensor, left: Tensor | None, epoch: int) -> Tensor:
@@ -110,6 +121,23 @@ def _kept(choice: Choice, values: Tensor, codes: Tensor, left: Tensor | None, ep
         epoch=epoch,
     )
     return kept if left is None else left[kept]
+
+
+def _weights(
+    choice: Choice,
+    values: Tensor,
+    codes: Tensor,
+    left: Tensor | None,
+    n: int,
+    epoch: int,
+    selection: Tensor,
+) -> Tensor:
+    """Return the weights of what is kept in an epoch, by index of the n examples."""
+    keep, _ = choice.shares(epoch)
+    chances = chances_by(choice.policy, values, codes, keep, balanced=choice.is_balanced)
+    if left is not None:
+        chances = chances.new_zeros(n).index_copy(0, left, chances)
+    return balancing_weights(chances, selection)
 
 
 def _without(

@@ -32,7 +32,8 @@ class PrunedSampler(SelectionSampler):
             suspected mislabels (not from a pair), logs how many of each class, and warns where that
             is far more than is estimated to be wrong, or more than half of a class. All but the
             last three warn where they gather suspects: where these are a larger share of what is
-            kept, by a tenth, than of all. Each is described in :mod:`torch_cgprune.policies`.
+            kept, by a tenth, than of all. Each is described in :mod:`torch_cgprune.policies`. Those
+            that draw (``"random"``, ``"stratified"``, ``"soft"``) have ``weights`` for the loss.
         rule: (noise-filter) which labels are suspected: ``"posterior"`` (None; but for stochastic
             scores ``"partial-sign"``), ``"partial-sign"``, ``"centred-sign"``, ``"margin"``,
             ``"adjusted"``, ``"confident"`` or ``"cleanlab"``; see
@@ -76,13 +77,14 @@ class PrunedSampler(SelectionSampler):
         choice = Choice(
             type(self).__name__, keep, policy, rule, fraction, balanced, higher_is_harder, seed
         )
+        kept = pruned(choice, source, exclude)
         super().__init__(
-            pruned(choice, source, exclude),
+            kept.selection,
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
         )
-        self._n, self._told = size_of(source), described(choice)
+        self._n, self._told, self._weigh = size_of(source), described(choice), kept.weigh
 
 
 class DistributedPrunedSampler(DistributedSelectionSampler):
@@ -133,8 +135,9 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
         choice = Choice(
             type(self).__name__, keep, policy, rule, fraction, balanced, higher_is_harder, seed
         )
+        kept = pruned(choice, source, exclude)
         super().__init__(
-            pruned(choice, source, exclude),
+            kept.selection,
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -142,7 +145,7 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
             rank=rank,
             drop_last=drop_last,
         )
-        self._n, self._told = size_of(source), described(choice)
+        self._n, self._told, self._weigh = size_of(source), described(choice), kept.weigh
 
 
 class WindowSampler(SelectionSampler):
@@ -192,7 +195,7 @@ class WindowSampler(SelectionSampler):
             higher_is_harder=higher_is_harder,
         )
         super().__init__(
-            by_share(choice, source, exclude),
+            by_share(choice, source, exclude).selection,
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -251,7 +254,7 @@ class DistributedWindowSampler(DistributedSelectionSampler):
             higher_is_harder=higher_is_harder,
         )
         super().__init__(
-            by_share(choice, source, exclude),
+            by_share(choice, source, exclude).selection,
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
