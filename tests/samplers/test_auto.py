@@ -18,6 +18,7 @@ from torch_cgprune import (
 )
 from torch_cgprune.advice import Candidate, Grade
 from torch_cgprune.advice.compare import graded
+from torch_cgprune.policies.chances import balancing_weights, stratified_chances
 from torch_cgprune.samplers import auto
 
 
@@ -64,6 +65,18 @@ def test_it_keeps_what_the_advice_on_the_share_says(candidate, kept):
     scores.metadata["advice"] = unclear.as_json()
     found = PrunedSampler(train, keep=0.4, policy="auto", seed=5).selection
     assert torch.equal(found, policies.random(scores.labels, 0.4, seed=5))
+
+
+def test_what_was_drawn_has_the_weights_of_its_draw():
+    train = CGScoredDataset(TensorDataset(*data(wrong=0.0)), progress=False)
+    scores = train.scores
+    scores.metadata["advice"] = advice_for(0.4, Candidate("stratified", cut=0.3)).as_json()
+    sampler = PrunedSampler(train, keep=0.4, policy="auto")
+    chances = stratified_chances(scores.values, scores.labels, 0.4, cut=0.3)
+    assert torch.equal(sampler.weights, balancing_weights(chances, sampler.selection))
+    scores.metadata["advice"] = advice_for(0.4, Candidate("herding")).as_json()
+    with pytest.raises(AttributeError, match="auto"):
+        PrunedSampler(train, keep=0.4, policy="auto").weights  # noqa: B018
 
 
 def test_without_advice_it_asks_for_it_keeps_it_and_says_why(train, caplog):

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from torch_cgprune.inputs.labels import Labels
-from torch_cgprune.policies import drawn, ranked
+from torch_cgprune.policies import chances, drawn, ranked
 from torch_cgprune.policies.herding import herding_places
 
 WINDOW = "window"
@@ -26,6 +26,8 @@ class Policy:
         by_scores: whether it looks at the scores, and so may gather what looks wrong.
         of_rows: for a policy that looks at the rows instead: from (n, ...) rows, (n,) class codes,
             ``balanced`` and a seed to what ``keeps`` then takes as scores.
+        chances: for a policy that draws: from the scores, labels, share and ``balanced`` that
+            ``keeps`` takes to the (n,) chances that it keeps each example, in [0, 1].
 
     """
 
@@ -33,6 +35,7 @@ class Policy:
     takes: tuple[str, ...] = ()
     by_scores: bool = True
     of_rows: Callable[..., Tensor] | None = None
+    chances: Callable[..., Tensor] | None = None
 
 
 def _window(
@@ -50,18 +53,26 @@ def _random(_values: Any, labels: Labels, keep: float, *, balanced: bool, seed: 
     return drawn.random(labels, keep, balanced=balanced, seed=seed)
 
 
+def _random_chances(_values: Any, labels: Labels, keep: float, *, balanced: bool) -> Tensor:
+    return chances.random_chances(labels, keep, balanced=balanced)
+
+
 # Those that keep a given share. The noise filter finds its own.
 POLICIES = {
     "low-first": Policy(ranked.low_first),
     "high-first": Policy(ranked.high_first),
     WINDOW: Policy(_window, takes=("start",)),
-    "random": Policy(_random, takes=("seed",), by_scores=False),
-    "stratified": Policy(drawn.stratified, takes=("seed", "cut")),
-    "soft": Policy(drawn.soft, takes=("seed", "epoch")),
+    "random": Policy(_random, takes=("seed",), by_scores=False, chances=_random_chances),
+    "stratified": Policy(
+        drawn.stratified, takes=("seed", "cut"), chances=chances.stratified_chances
+    ),
+    "soft": Policy(drawn.soft, takes=("seed", "epoch"), chances=chances.soft_chances),
     "herding": Policy(ranked.low_first, by_scores=False, of_rows=_herded),
 }
 # Those that need scores and labels alone.
 BY_VALUES = tuple(name for name, policy in POLICIES.items() if policy.of_rows is None)
+# Those that draw: an example that they leave out had its chance.
+DRAWN = tuple(name for name, policy in POLICIES.items() if policy.chances is not None)
 
 
 def kept_by(
@@ -97,3 +108,23 @@ def kept_by(
     found = POLICIES[policy]
     taken = {name: options[name] for name in found.takes if options[name] is not None}
     return found.keeps(values, labels, keep, balanced=balanced, **taken)
+
+
+def chances_by(
+    policy: str,
+    values: Any,
+    labels: Labels,
+    keep: float,
+    *,
+    cut: float | None = None,
+    balanced: bool = True,
+) -> Tensor:
+    """Return the (n,) chances that a policy of ``DRAWN`` keeps each example.
+
+    Arguments and errors are those of :func:`kept_by`: no chance depends on its other options.
+    """
+    found = POLICIES[policy]
+    if found.chances is None:
+        raise ValueError(f"The policy {policy!r} does not draw.")
+    taken = {"cut": cut} if cut is not None and "cut" in found.takes else {}
+    return found.chances(values, labels, keep, balanced=balanced, **taken)

@@ -19,6 +19,9 @@ from torch_cgprune.policies.quotas import (
 from torch_cgprune.utils.checks import check_integer, check_real
 from torch_cgprune.utils.seeds import stream
 
+# What :func:`stratified` cuts and how many strata it has, if not told otherwise.
+CUT, STRATA = 0.1, 50
+
 
 def random(labels: Labels, keep: float, *, balanced: bool = True, seed: int = 0) -> Tensor:
     """Keep a random share: the control that every other policy has to beat.
@@ -50,8 +53,8 @@ def stratified(
     labels: Labels,
     keep: float,
     *,
-    cut: float = 0.1,
-    strata: int = 50,
+    cut: float = CUT,
+    strata: int = STRATA,
     balanced: bool = True,
     seed: int = 0,
 ) -> Tensor:
@@ -176,13 +179,23 @@ def shares_below(scores: Tensor, groups: Tensor, sizes: Tensor) -> Tensor:
     return torch.div(no_higher.double(), sizes[groups])
 
 
-def from_strata(members: Tensor, scores: Tensor, quota: int, cut: float, strata: int) -> Tensor:
-    """Take ``quota`` of the members, which are in random order, as :func:`stratified` does."""
-    dropped = min(int(cut * len(members)), len(members) - quota)
-    easy = scores.argsort(stable=True)[: len(members) - dropped].sort().values
-    members, scores = members[easy], scores[easy]
+def uncut(size: int, quota: int, cut: float) -> int:
+    """Return how many of a group are left once its hardest are cut: enough for its quota."""
+    return size - min(int(cut * size), size - quota)
+
+
+def strata_of(scores: Tensor, strata: int) -> Tensor:
+    """Return which stratum of equal width between the lowest and the highest each score is in."""
     low, high = scores.aminmax()
     heights = (scores - low) / (high - low).clamp(min=torch.finfo(scores.dtype).tiny)
-    stratum = (heights * strata).long().clamp(max=strata - 1)
+    return (heights * strata).long().clamp(max=strata - 1)
+
+
+def from_strata(members: Tensor, scores: Tensor, quota: int, cut: float, strata: int) -> Tensor:
+    """Take ``quota`` of the members, which are in random order, as :func:`stratified` does."""
+    left = uncut(len(members), quota, cut)
+    easy = scores.argsort(stable=True)[:left].sort().values
+    stratum = strata_of(scores[easy], strata)
     shares = even_shares(stratum.bincount(), quota)
-    return members[places(torch.arange(len(members), device="cpu"), stratum) < shares[stratum]]
+    taken = places(torch.arange(left, device="cpu"), stratum) < shares[stratum]
+    return members[easy[taken]]

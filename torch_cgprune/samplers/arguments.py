@@ -6,20 +6,21 @@ import dataclasses
 import functools
 import logging
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError, Message, Parameter
 from torch_cgprune.noise import noise_report
-from torch_cgprune.policies.by_name import POLICIES, kept_by
-from torch_cgprune.policies.quotas import checked_window
-from torch_cgprune.policies.schedules import Share, share_at, turning_points
+from torch_cgprune.policies.by_name import POLICIES, chances_by, kept_by
+from torch_cgprune.policies.chances import balancing_weights
+from torch_cgprune.policies.schedules import turning_points
 from torch_cgprune.samplers.auto import AUTO, Asked, advised
-from torch_cgprune.samplers.excluded import ListFile, is_suspects, listed, without
+from torch_cgprune.samplers.choice import Choice
+from torch_cgprune.samplers.excluded import is_suspects, listed, without
 from torch_cgprune.samplers.guards import warn_of_loss, warn_of_suspects
-from torch_cgprune.samplers.selection import Selection
+from torch_cgprune.samplers.selection import Selection, Weigh
 from torch_cgprune.samplers.source import Examples, Source, examples_of, rows_of
 from torch_cgprune.utils.checks import check_choice, check_integer, check_real, wrong_value
 
@@ -34,67 +35,14 @@ PRUNING = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Choice:
-    """What a sampler is to keep, as it was told. No data are in it: a sampler may hold it.
+class Kept(NamedTuple):
+    """What is kept, and what gives the weights of it, if it was drawn."""
 
-    Attributes:
-        owner: the sampler's class, for messages.
-        keep: see ``PrunedSampler``, as what follows, in its order; for a window the width.
-        start: of the window.
-        cut: share of the hardest that ``stratified`` drops, where ``"auto"`` has found it.
-
-    """
-
-    owner: str
-    keep: Share | ListFile | None
-    policy: str
-    rule: str | None = None
-    fraction: float | None = None
-    balanced: bool | None = None
-    higher_is_harder: bool = True
-    seed: int = 0
-    start: Share | None = None
-    cut: float | None = None
-
-    @property
-    def is_balanced(self) -> bool:
-        """Whether a policy that keeps a share is applied inside every class."""
-        return self.balanced is None or bool(self.balanced)
-
-    @property
-    def changes(self) -> bool:
-        """Whether an epoch may keep others than the one before."""
-        redrawn = "epoch" in POLICIES[self.policy].takes
-        return redrawn or callable(self.keep) or callable(self.start)
-
-    def shares(self, epoch: int) -> tuple[float, float | None]:
-        """Return the share to keep in an epoch, and the one below the window."""
-        keep = share_at(self.keep, epoch)
-        if "start" not in POLICIES[self.policy].takes:
-            return check_real("keep", self.owner, keep, "(0, 1]"), None
-        start, width = checked_window(self.owner, share_at(self.start, epoch), keep)
-        return width, start
+    selection: Selection
+    weigh: Weigh | None = None
 
 
-def described(choice: Choice) -> list[str]:
-    """Return in words what a sampler was told to keep."""
-    if isinstance(choice.keep, str | os.PathLike):
-        return [f"keep={os.fspath(choice.keep)!r}"]
-    given: dict[str, object] = {"keep": choice.keep, "rule": choice.rule}
-    if choice.start is not None:
-        given = {"start": choice.start, "width": choice.keep}
-    given["fraction"] = choice.fraction
-    words = [f"{name}={_brief(value)}" for name, value in given.items() if value is not None]
-    return [choice.policy, *words]
-
-
-def _brief(value: object) -> str:
-    is_function = callable(value) and not dataclasses.is_dataclass(value)
-    return "function" if is_function else repr(value)
-
-
-def pruned(choice: Choice, source: Source, exclude: Any) -> Selection:
+def pruned(choice: Choice, source: Source, exclude: Any) -> Kept:
     """Return what is kept; see ``PrunedSampler`` for arguments; errors name the owner."""
     _check(choice)
     if choice.keep is None:
@@ -102,10 +50,11 @@ def pruned(choice: Choice, source: Source, exclude: Any) -> Selection:
         # What the same rule says is said once.
         again = choice.rule is None and choice.fraction is None
         kept = _unsuspected(choice, examples)
-        return without(choice.owner, kept, examples, exclude, warned=again)
+        return Kept(without(choice.owner, kept, examples, exclude, warned=again))
     if isinstance(choice.keep, str | os.PathLike):
         examples = examples_of(source)
-        return without(choice.owner, listed(examples, choice.keep), examples, exclude)
+        kept = listed(examples, choice.keep)
+        return Kept(without(choice.owner, kept, examples, exclude))
     return by_share(choice, source, exclude)
 
 
@@ -132,7 +81,7 @@ def _check(choice: Choice) -> None:
         )
 
 
-def by_share(choice: Choice, source: Source, exclude: Any) -> Selection:
+def by_share(choice: Choice, source: Source, exclude: Any) -> Kept:
     """Return what a policy keeps that keeps a given share, by epoch where it changes."""
     if choice.policy != AUTO:
         _check_shares(choice)
@@ -152,7 +101,9 @@ def by_share(choice: Choice, source: Source, exclude: Any) -> Selection:
     selection = kept if choice.changes else kept(0)
     if policy.by_scores and choice.keep != 1 and not is_suspects(exclude):
         warn_of_suspects(choice.policy, examples, left, selection)
-    return selection
+    if policy.chances is None:
+        return Kept(selection)
+    return Kept(selection, functools.partial(_weights, choice, values, codes, left, len(examples)))
 
 
 def _check_shares(choice: Choice) -> None:
@@ -182,6 +133,24 @@ def _kept(choice: Choice, values: Tensor, codes: Tensor, left: Tensor | None, ep
         epoch=epoch,
     )
     return kept if left is None else left[kept]
+
+
+def _weights(
+    choice: Choice,
+    values: Tensor,
+    codes: Tensor,
+    left: Tensor | None,
+    n: int,
+    epoch: int,
+    selection: Tensor,
+) -> Tensor:
+    """Return the weights of what is kept in an epoch, by index of the n examples."""
+    keep, _ = choice.shares(epoch)
+    how: Any = {"cut": choice.cut, "balanced": choice.is_balanced}
+    chances = chances_by(choice.policy, values, codes, keep, **how)
+    if left is not None:
+        chances = chances.new_zeros(n).index_copy(0, left, chances)
+    return balancing_weights(chances, selection)
 
 
 def _unsuspected(choice: Choice, examples: Examples) -> Tensor:

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch_cgprune.policies.by_name import WINDOW
 from torch_cgprune.policies.schedules import Share
-from torch_cgprune.samplers.arguments import Choice, by_share, described, pruned
+from torch_cgprune.samplers.arguments import by_share, pruned
+from torch_cgprune.samplers.choice import Choice, described
 from torch_cgprune.samplers.distributed import DistributedSelectionSampler
 from torch_cgprune.samplers.excluded import ListFile
 from torch_cgprune.samplers.selection import SelectionSampler
@@ -36,6 +37,8 @@ class PrunedSampler(SelectionSampler):
             where that is far more than is estimated to be wrong, or more than half of a class.
             Those by scores warn where they gather suspects: where these are a larger share of what
             is kept, by a tenth, than of all. Each is described in :mod:`torch_cgprune.policies`.
+            Those that draw (``"random"``, ``"stratified"``, ``"soft"``) have ``weights`` for the
+            loss.
         rule: (noise-filter) which labels are suspected: ``"posterior"`` (None; but for stochastic
             scores ``"partial-sign"``), ``"partial-sign"``, ``"centred-sign"``, ``"margin"``,
             ``"adjusted"``, ``"confident"`` or ``"cleanlab"``; see
@@ -79,13 +82,14 @@ class PrunedSampler(SelectionSampler):
         choice = Choice(
             type(self).__name__, keep, policy, rule, fraction, balanced, higher_is_harder, seed
         )
+        kept = pruned(choice, source, exclude)
         super().__init__(
-            pruned(choice, source, exclude),
+            kept.selection,
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
         )
-        self._n, self._told = size_of(source), described(choice)
+        self._n, self._told, self._weigh = size_of(source), described(choice), kept.weigh
 
 
 class DistributedPrunedSampler(DistributedSelectionSampler):
@@ -136,8 +140,9 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
         choice = Choice(
             type(self).__name__, keep, policy, rule, fraction, balanced, higher_is_harder, seed
         )
+        kept = pruned(choice, source, exclude)
         super().__init__(
-            pruned(choice, source, exclude),
+            kept.selection,
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -145,7 +150,7 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
             rank=rank,
             drop_last=drop_last,
         )
-        self._n, self._told = size_of(source), described(choice)
+        self._n, self._told, self._weigh = size_of(source), described(choice), kept.weigh
 
 
 class WindowSampler(SelectionSampler):
@@ -195,7 +200,7 @@ class WindowSampler(SelectionSampler):
             higher_is_harder=higher_is_harder,
         )
         super().__init__(
-            by_share(choice, source, exclude),
+            by_share(choice, source, exclude).selection,
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
@@ -254,7 +259,7 @@ class DistributedWindowSampler(DistributedSelectionSampler):
             higher_is_harder=higher_is_harder,
         )
         super().__init__(
-            by_share(choice, source, exclude),
+            by_share(choice, source, exclude).selection,
             num_samples=num_samples,
             shuffle=shuffle,
             seed=seed,
