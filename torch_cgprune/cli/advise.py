@@ -20,8 +20,8 @@ from torch_cgprune.report.advised import drawn
 from torch_cgprune.report.extras import matplotlib
 from torch_cgprune.report.summary import many
 
-EXAMPLES = """It is kept with the scores: the page shows it, select --policy auto takes it,
-and it is there at once when it is asked for again without SOURCE.
+EXAMPLES = """The advice is kept with the scores: the page shows it, select --policy auto
+takes it, and it is there at once when it is asked for again without SOURCE.
 
 examples:
   torch-cgprune advise animals.safetensors
