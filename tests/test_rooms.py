@@ -69,6 +69,7 @@ PUBLIC = {
         "window",
     ],
     "report": [
+        "advice_curves",
         "class_means",
         "confusion",
         "mislabels_found",

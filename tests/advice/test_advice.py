@@ -38,6 +38,7 @@ def test_by_pixels_nothing_is_better_than_random():
     advice = of(0.3, 0.2, pixels=True)
     assert advice.best(0.3).candidate == Candidate("random")
     assert "take an encoder" in advice.verdict
+    assert "is lost" not in advice.verdict
 
 
 def test_the_lossless_share_is_the_least_above_which_nothing_is_lost():
@@ -47,13 +48,22 @@ def test_the_lossless_share_is_the_least_above_which_nothing_is_lost():
     assert lossy.lossless == 1
     assert lossless[0].lossless == 0.9
     assert joined(of(0.5, 0.05, control=0.8), lossless[0]).lossless == 0.5  # by the best there
+    # Random loses at 90%, herding does not, but is not clearly better: no reason to keep all.
+    unclear = of(0.9, 0.02, control=0.825)
+    assert joined(unclear, of(0.5, 0.05, control=0.8)).lossless == 0.5
+    assert unclear.lossless == 1
 
 
 def test_the_verdict_is_the_advice():
     both = joined(of(0.6, 0.0, control=0.85), of(0.1, 0.05, control=0.7))
     assert both.verdict == (
-        "Keep 60%, at random: nothing measurable is lost. At 10%, by herding, 10.0 points are "
-        "lost, 5.0 less than at random."
+        "Keep 60%, at random: nothing measurable is lost. At 10% take herding: 10.0 points are "
+        "lost, 15.0 at random."
+    )
+    more = joined(both, of(0.2, 0.05, control=0.7), of(0.3, 0.0, control=0.8))
+    assert more.verdict == (
+        "Keep 60%, at random: nothing measurable is lost. At 20% and below take herding: at 10% "
+        "10.0 points are lost, 15.0 at random."
     )
     assert of(0.9, 0.0).verdict == (
         "Every share that was tried, 90% too, loses something. At 90%, at random, 5.0 points are "

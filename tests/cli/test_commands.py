@@ -622,6 +622,7 @@ def test_every_command_has_an_example_in_its_help(capsys):
     commands = build_parser()._subparsers._group_actions[0].choices
     assert {*commands} == {
         "score",
+        "advise",
         "encode",
         "select",
         "suspects",

@@ -16,7 +16,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 from torchvision.datasets import ImageFolder
 
-from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler, cg_scores
+from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler, advise, cg_scores
+from torch_cgprune.advice.compare import saved_advice
 from torch_cgprune.noise import evidence
 from torch_cgprune.report import write_report
 
@@ -44,7 +45,9 @@ def train(tmp_path_factory):
     twin = sorted(folders[0].iterdir())[3]
     (folders[1] / "copy.png").write_bytes(twin.read_bytes())
     data = ImageFolder(root)
-    return CGScoredDataset(data, ridge=0.1, progress=False)
+    train = CGScoredDataset(data, ridge=0.1, progress=False)
+    advise(train, keep=[0.3, 0.6], progress=False)
+    return train
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +138,7 @@ def test_it_renders_without_errors_and_without_the_network(seen, page):
         "return [...document.querySelectorAll('figure svg')].map((e) => e.getBoundingClientRect())"
     )
     boxes = seen.execute_script(svgs)
-    assert len(boxes) == 5 + 4
+    assert len(boxes) == 6 + 4
     assert all(box["width"] > 100 and box["height"] > 50 for box in boxes)
 
 
@@ -295,6 +298,23 @@ def test_the_slider_changes_the_counts(seen, train, balanced):
             for c, name in enumerate(train.scores.class_names):
                 assert shown[name][policy] == (kept[c], flagged[c])
             assert shown["all"][policy] == (sum(kept), sum(flagged))
+
+
+def test_the_advice_is_a_verdict_a_plot_and_a_table(seen, train):
+    advice = saved_advice(train.scores)
+    assert at(seen, "#advice strong").text == advice.verdict
+    assert advice.verdict in at(seen, "#advice svg").get_attribute("aria-label")
+    assert texts(seen, "#advice-table tbody th") == ["100%", "60%", "30%"]
+    best = [str(advice.best(keep).candidate) for keep in (0.6, 0.3)]
+    assert texts(seen, "#advice-table td:nth-last-child(2)")[1:] == best
+    labels = seen.execute_script(
+        "return [...document.querySelectorAll('#advice svg text')].map((text) => {"
+        " const {left, right, top, bottom} = text.getBoundingClientRect();"
+        " return [left, right, top, bottom]; })"
+    )
+    for one, other in itertools.combinations(labels, 2):
+        apart = one[1] <= other[0] or other[1] <= one[0] or one[3] <= other[2] or other[3] <= one[2]
+        assert apart, "labels of the plot overlap"
 
 
 def test_copies_and_conflicts_are_listed(seen, train):

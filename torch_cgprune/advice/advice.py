@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any
 
 from torch_cgprune.advice.candidates import RANDOM, Candidate
@@ -85,6 +86,14 @@ class Advice:
             raise KeyError(f"There are no grades for the share {keep}; there are for {self.shares}")
         return tuple(sorted(found, key=lambda grade: -grade.accuracy))
 
+    def of(self, policy: str) -> tuple[Grade, ...]:
+        """Return the best grade of a policy at each share where it was tried, ascending."""
+        best = {
+            keep: next((grade for grade in self.at(keep) if grade.candidate.policy == policy), None)
+            for keep in self.shares
+        }
+        return tuple(grade for grade in best.values() if grade is not None)
+
     def best(self, keep: float) -> Grade:
         """Return what is to be done at a share: the best of what is clearly better than random.
 
@@ -96,24 +105,33 @@ class Advice:
         return better[0] if better else control
 
     @property
+    def policies(self) -> tuple[str, ...]:
+        """The policies that were tried, ``random`` first."""
+        return tuple(dict.fromkeys(grade.candidate.policy for grade in self.grades))
+
+    @property
     def lossless(self) -> float:
-        """The least share from which on nothing measurable is lost, by what is best there; or 1."""
+        """The least share at which what is best loses nothing measurable; or 1.
+
+        Nor may all lose something at a larger share: a smaller one were then good by luck.
+        """
         found = 1.0
         for keep in reversed(self.shares):
-            if self.best(keep).loses:
+            if all(grade.loses for grade in self.at(keep)):
                 break
-            found = keep
+            if not self.best(keep).loses:
+                found = keep
         return found
 
     @property
     def verdict(self) -> str:
         """The advice in a sentence or two."""
-        return " ".join([*self._caution(), self._kept(), *self._below()])
-
-    def _caution(self) -> list[str]:
-        if not self.pixels:
-            return []
-        return ["By pixels nobody can tell which photographs a network needs: take an encoder."]
+        if self.pixels:
+            return (
+                "By pixels nobody can tell which photographs a network needs, nor how many: take "
+                "an encoder, and choose at random until then."
+            )
+        return " ".join([self._kept(), *self._below()])
 
     def _kept(self) -> str:
         if self.lossless == 1:
@@ -130,10 +148,20 @@ class Advice:
         if least >= self.lossless:
             return []
         best = self.best(least)
-        instead = f", {best.gain * 100:.1f} less than at random" if best.is_better else ""
-        return [
-            f"At {least:.0%}, {self._how(least)}, {best.loss * 100:.1f} points are lost{instead}."
-        ]
+        lost = f"{100 * best.loss:.1f} points are lost"
+        if best.candidate.policy == RANDOM:
+            return [f"At {least:.0%}, at random, {lost}."]
+        instead = f"{lost}, {100 * (best.loss + best.gain):.1f} at random"
+        up_to = self._up_to(best.candidate.policy)
+        if up_to == least:
+            return [f"At {least:.0%} take {best.candidate}: {instead}."]
+        return [f"At {up_to:.0%} and below take {best.candidate.policy}: at {least:.0%} {instead}."]
+
+    def _up_to(self, policy: str) -> float:
+        """Return the share up to which a policy is best, of those that lose something."""
+        lossy = (keep for keep in self.shares if keep < self.lossless)
+        found = itertools.takewhile(lambda keep: self.best(keep).candidate.policy == policy, lossy)
+        return [*found][-1]
 
     def __str__(self) -> str:
         """Return a line a share, and the verdict."""

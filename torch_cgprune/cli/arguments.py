@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import argparse
 
-from torch_cgprune.cli import apply, encode, export, info, near, report, score, select, suspects
+from torch_cgprune.cli import (
+    advise,
+    apply,
+    encode,
+    export,
+    info,
+    near,
+    report,
+    score,
+    select,
+    suspects,
+)
 
 # Each module has ``add_options``, ``run`` and ``EXAMPLES``.
 _COMMANDS = {
     "score": score,
     "encode": encode,
+    "advise": advise,
     "select": select,
     "suspects": suspects,
     "apply": apply,

@@ -11,6 +11,7 @@ from torch_cgprune.cli.completion import SHELLS, PrintCompletion
 _DOES = {
     "score": "score a dataset",
     "encode": "make features of images or texts",
+    "advise": "say how much can be dropped, and how",
     "select": "list what to keep",
     "suspects": "list the labels that look wrong",
     "apply": "write a dataset of what a list keeps",

@@ -15,6 +15,7 @@ from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.option_types import integer, real, ridge
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.reading import SOURCE, add_reading, reading_of
+from torch_cgprune.cli.scored import note
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
 from torch_cgprune.dataset import CGScoredDataset
@@ -101,10 +102,9 @@ def run(args: argparse.Namespace) -> None:
         )
     start = time.perf_counter()
     progress = shows_progress(args)
-    reading = reading_of(args)
-    opened = open_source(args.source, **reading, download=args.download, progress=progress)
+    opened = open_source(args.source, **reading_of(args), download=args.download, progress=progress)
     scored = _scored(opened, args, progress=progress)
-    scores = _noted(scored.scores, reading, opened, args)
+    scores = _noted(scored.scores, opened, args)
     seconds = time.perf_counter() - start
     found = {**facts(scores), "seconds": seconds, "output": args.output}
     how = "was there, of the same data and options"
@@ -131,13 +131,9 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
         )
 
 
-def _noted(
-    scores: CGScores, reading: dict[str, Any], opened: Opened, args: argparse.Namespace
-) -> CGScores:
-    """Write down beside the scores where they came from, so that the report finds it."""
-    files = {name: reading[name] for name in ("labels", "features") if reading[name] is not None}
-    reading |= {name: str(Path(file).resolve()) for name, file in files.items()}
-    source = {"source": args.source, **reading, "skipped": [*opened.skipped]}
+def _noted(scores: CGScores, opened: Opened, args: argparse.Namespace) -> CGScores:
+    """Write down beside the scores where they came from, so that other commands find it."""
+    source = note(args, opened)
     if scores.metadata.get("source") == source:
         return scores
     scores = dataclasses.replace(scores, metadata={**scores.metadata, "source": source})

@@ -8,15 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torch_cgprune.advice.compare import by_pixels, saved_advice
 from torch_cgprune.cli.listing import add_listing, form_of
 from torch_cgprune.cli.option_types import add_scores, integer, real
 from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, write
+from torch_cgprune.cli.scored import ScoredSource
 from torch_cgprune.lists import listed
 from torch_cgprune.noise import RULES
-from torch_cgprune.policies.by_name import BY_VALUES, POLICIES
+from torch_cgprune.policies.by_name import POLICIES
 from torch_cgprune.report.summary import table
 from torch_cgprune.samplers import PrunedSampler, WindowSampler
 from torch_cgprune.samplers.arguments import NOISE_FILTER
+from torch_cgprune.samplers.auto import AUTO
 from torch_cgprune.scores import CGScores
 
 EXAMPLES = """policies:
@@ -25,7 +28,9 @@ EXAMPLES = """policies:
   window        keeps --keep of them above the --start that scores lower
   stratified    keeps some of every score but the highest, for small shares
   soft          draws, irregular ones more likely (the first epoch's draw)
+  herding       follows the mean of each class; reads again what was scored
   random        the control
+  auto          the one that torch-cgprune advise has found best at this share
   noise-filter  drops what looks wrong, by a rule:
     posterior     it is probably wrong, and another class likelier (the default)
     centred-sign  its class is less likely than on average
@@ -42,11 +47,13 @@ examples:
   torch-cgprune select animals.safetensors --keep 0.6 --exclude relabel.csv -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.6 --dropped -o dropped.txt
   torch-cgprune select animals.safetensors --keep 1 --exclude copies -o kept.txt
-  torch-cgprune select animals.safetensors --keep 0.1 --policy stratified | head"""
+  torch-cgprune select animals.safetensors --keep 0.1 --policy stratified | head
+  torch-cgprune select animals.safetensors --keep 0.2 --policy auto -o kept.txt"""
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Tell the parser what the command takes."""
+    command.set_defaults(mismatch="Score it again.")
     add_scores(command)
     add_listing(command, instead="standard output")
     command.add_argument(
@@ -57,7 +64,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     policy = command.add_argument_group("the policy")
     policy.add_argument(
-        "--policy", choices=(*BY_VALUES, NOISE_FILTER), default="low-first", help="see below"
+        "--policy", choices=(*POLICIES, AUTO, NOISE_FILTER), default="low-first", help="see below"
     )
     policy.add_argument("--keep", type=real("(0, 1]"), metavar="X", help="share of the examples")
     policy.add_argument(
@@ -85,25 +92,55 @@ def run(args: argparse.Namespace) -> None:
     form = form_of(args)
     if not is_stream(args.output):
         check_output(args.output, args.scores, args.exclude)
-    scores = CGScores.load(args.scores)
-    kept = _kept(scores, args)
+    _check(args)
+    source = ScoredSource(args)
+    scores = source.scores
+    _check_advised(source, args)
+    kept = _kept(source, args)
     if not args.dry_run:
         written = _others(kept, len(scores)) if args.dropped else kept
         write(listed(written, scores, form), args.output)
     if args.dry_run or not is_stream(args.output):
-        found = _by_class(scores, kept)
-        say(args, _in_words(found), {"policy": args.policy, "output": args.output, **found})
+        found = {**_asked_for(source, args), **_by_class(scores, kept)}
+        say(args, _in_words(found), found)
 
 
-def _kept(scores: CGScores, args: argparse.Namespace) -> Tensor:
-    _check(args)
+def _asked_for(source: ScoredSource, args: argparse.Namespace) -> dict[str, Any]:
+    """Return the policy, and where it is auto and advice was kept, what that came to."""
+    found = {"policy": args.policy, "output": args.output}
+    if _takes_advice(source, args):
+        advice = saved_advice(source.scores)
+        assert advice is not None  # noqa: S101
+        found["taken"] = str(advice.best(args.keep).candidate)
+    return found
+
+
+def _takes_advice(source: ScoredSource, args: argparse.Namespace) -> bool:
+    """Return whether advice that is kept with the scores decides: it is on all of them."""
+    if args.policy != AUTO or args.keep == 1 or by_pixels(source.scores):
+        return False
+    return args.exclude is None and args.balanced is not False
+
+
+def _check_advised(source: ScoredSource, args: argparse.Namespace) -> None:
+    """Raise ValueError where advice should be kept with the scores, and is not."""
+    known = saved_advice(source.scores)
+    if _takes_advice(source, args) and (known is None or args.keep not in known.shares):
+        share = f"{args.keep:g}"
+        raise ValueError(
+            f"There is no advice on --keep {share} with these scores. Ask for it: torch-cgprune "
+            f"advise {args.scores} --keep {share}"
+        )
+
+
+def _kept(source: ScoredSource, args: argparse.Namespace) -> Tensor:
     if args.start is not None:  # the policy is the window
         balanced = args.balanced is not False
         return WindowSampler(
-            scores, args.start, args.keep, exclude=args.exclude, balanced=balanced
+            source, args.start, args.keep, exclude=args.exclude, balanced=balanced
         ).selection
     options = {name: getattr(args, name) for name in ("rule", "fraction", "balanced", "seed")}
-    return PrunedSampler(scores, args.keep, args.policy, exclude=args.exclude, **options).selection
+    return PrunedSampler(source, args.keep, args.policy, exclude=args.exclude, **options).selection
 
 
 def _others(kept: Tensor, n: int) -> Tensor:
@@ -115,14 +152,18 @@ def _others(kept: Tensor, n: int) -> Tensor:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise UsageError for options that a policy lacks or does not take."""
-    policy = POLICIES.get(args.policy)  # None for the noise filter, which finds its own share
-    needed = () if policy is None else ("keep", *policy.takes)
+    policy = POLICIES.get(args.policy)
+    # The noise filter finds its own share.
+    needed = {
+        *(() if args.policy == NOISE_FILTER else ("keep",)),
+        *(policy.takes if policy else ()),
+    }
     for name in ("keep", "start"):
         if (name in needed) != (getattr(args, name) is not None):
             verb = "needs" if name in needed else "does not take"
             raise UsageError(f"The policy {args.policy} {verb} --{name}.")
     for name in ("rule", "fraction"):
-        if getattr(args, name) is not None and policy is not None:
+        if getattr(args, name) is not None and args.policy != NOISE_FILTER:
             raise UsageError(f"The option --{name} is for --policy noise-filter.")
 
 
@@ -155,4 +196,5 @@ def _in_words(found: dict[str, Any]) -> str:
         )
         for row in (*found["per_class"], whole)
     ]
-    return table(("class", "examples", "kept", "share", "suspects kept"), rows)
+    said = [f"auto takes {found['taken']}", ""] if "taken" in found else []
+    return "\n".join([*said, table(("class", "examples", "kept", "share", "suspects kept"), rows)])

@@ -14,6 +14,7 @@ from torch_cgprune.inputs.bad_rows import LEAVE_OUT
 from torch_cgprune.inputs.fingerprints import RECOMPUTE
 from torch_cgprune.inputs.rows import ENCODE_TEXTS, EQUALISE
 from torch_cgprune.noise.guards import LOOK
+from torch_cgprune.samplers.auto import ENCODE
 
 # The shell's words for what to do about labels, which come from a file.
 _WHOLE = "these are whole: save them as integers."
@@ -59,6 +60,7 @@ class _Shell:
             ENCODE_TEXTS.template: "Pass --encoder transformers:NAME, an encoder of texts.",
             LEAVE_OUT.template: "Repair or delete them, or pass --skip-unreadable.",
             LOOK.template: "--dry-run",
+            ENCODE.template: "Score them with an --encoder.",
             **{cure.template: own for cure, own in _LABELS.items()},
         }
         self.options = options()

@@ -1,5 +1,6 @@
 """A page to look at, and its plots (extra ``report``)."""
 
+from torch_cgprune.report.advised import advice_curves
 from torch_cgprune.report.page import write_report
 from torch_cgprune.report.plots import (
     class_means,
@@ -11,6 +12,7 @@ from torch_cgprune.report.plots import (
 )
 
 __all__ = [
+    "advice_curves",
     "class_means",
     "confusion",
     "mislabels_found",

@@ -10,8 +10,11 @@ from typing import Any
 
 import torch
 
+from torch_cgprune.advice import Advice
+from torch_cgprune.advice.compare import saved_advice
 from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.report import contents, plots
+from torch_cgprune.report.advised import advice_curves, advice_table
 from torch_cgprune.report.copies import copies, scaled_copies
 from torch_cgprune.report.extras import jinja2
 from torch_cgprune.report.pictures import THREADS, Pictures
@@ -114,7 +117,10 @@ def page_of(
     examples = contents.examples_by_class(scores, flagged, pictures)
     rows = contents.suspect_rows(scores, suspects, pictures)
     pictures.close()
+    advice = saved_advice(scores)
     wanted, of_classes = _figures(scores, keep, rule, true_labels), _class_figures(scores, flagged)
+    if advice is not None:
+        wanted["advice"] = functools.partial(_advice_figure, advice)
     count = len(wanted) + len(of_classes)
     with progress_bar("Drawing plots", count, "plot", show=progress) as bar:
         figures = {name: _counted(draw, bar) for name, draw in wanted.items()}
@@ -130,6 +136,7 @@ def page_of(
         "figures": figures,
         "class_figures": class_figures,
         "examples": examples,
+        "advice": advice and advice_table(advice),
         "copies": groups,
         "all_copies": all_groups,
         "scaled_copies": scaled_copies(scores),
@@ -220,6 +227,11 @@ def _class_figures(scores: CGScores, flagged: torch.Tensor) -> dict[int, Callabl
         )
         for code in sorted(contents.worst_classes(scores, flagged)[: plots.CLASSES_SHOWN])
     }
+
+
+def _advice_figure(advice: Advice) -> str:
+    label = f"Predicted accuracy of each policy against the share it keeps. {advice.verdict}"
+    return draw(lambda ax: advice_curves(advice, ax=ax), name="advice", label=label, size=(5.6, 4))
 
 
 def _figure(

@@ -53,7 +53,7 @@ def score_histogram(scores: CGScores, *, of: ClassName | None = None, ax: Any = 
             f"The 'of' parameter of score_histogram must be one of the classes {scores.classes}. "
             f"Got {of!r}."
         )
-    ax = _axes(ax)
+    ax = axes_of(ax)
     counts, low, high = bins_of(scores.values, _BINS)
     edges = np.linspace(low, high, _BINS + 1)
     if of is not None:
@@ -76,7 +76,7 @@ def class_means(scores: CGScores, *, ax: Any = None) -> Any:
         Ki, Choi, Chung (ICLR 2023), Fig. 8a and 9a.
 
     """
-    ax = _axes(ax)
+    ax = axes_of(ax)
     k = len(scores.classes)
     sound = ~scores.conflicts
     inside = [scores.values[(scores.labels == code) & sound] for code in range(k)]
@@ -108,7 +108,7 @@ def partial_scores(scores: CGScores, *, wrong: Tensor | None = None, ax: Any = N
         Ki, Choi, Chung (ICLR 2023), Fig. 6c.
 
     """
-    ax = _axes(ax)
+    ax = axes_of(ax)
     marked, name = (scores.suspects, "suspect") if wrong is None else (wrong, "wrong label")
     for chosen, colour, label in ((~marked, GREY, "others"), (marked, ORANGE, name)):
         ax.scatter(
@@ -158,7 +158,7 @@ def mislabels_found(
             Argument("true_labels"),
             parameter="true_labels",
         )
-    ax = _axes(ax)
+    ax = axes_of(ax)
     share = np.linspace(0, 1, 201)
     at = (share * len(wrong)).round().astype(int)
     rankings = {"CG-score": scores.values}
@@ -189,7 +189,7 @@ def policy_shares(scores: CGScores, keep: float = 0.6, *, ax: Any = None) -> Any
         The axes.
 
     """
-    ax, k = _axes(ax), len(scores.classes)
+    ax, k = axes_of(ax), len(scores.classes)
     values, codes = scores.values, scores.labels
     shares = {
         policy: codes[kept_by(policy, values, codes, keep, balanced=False)].bincount(minlength=k)
@@ -217,7 +217,7 @@ def confusion(scores: CGScores, *, ax: Any = None) -> Any:
 
     """
     counts = confusion_counts(scores)
-    ax = _axes(ax)
+    ax = axes_of(ax)
     doubted = counts.sum(1) - counts.diagonal()
     shown = doubted.argsort(descending=True, stable=True)[:CLASSES_SHOWN].sort().values
     counts = counts[shown][:, shown]
@@ -236,7 +236,8 @@ def confusion(scores: CGScores, *, ax: Any = None) -> Any:
     return ax
 
 
-def _axes(ax: Any) -> Any:
+def axes_of(ax: Any) -> Any:
+    """Return the axes that somebody brings, or new ones."""
     if ax is not None:
         return ax
     matplotlib()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torch_cgprune.advice import Advice, Candidate, advise
 from torch_cgprune.advice.compare import by_pixels, graded, ridge_of, saved_advice
-from torch_cgprune.errors import Argument
+from torch_cgprune.errors import Argument, Message
 from torch_cgprune.samplers.source import Examples, Source, check_has_rows
 from torch_cgprune.utils.ranks import current_ranks
 from torch_cgprune.utils.warn import warn_caller
@@ -18,6 +18,9 @@ from torch_cgprune.utils.warn import warn_caller
 _log = logging.getLogger(__name__)
 
 AUTO = "auto"
+
+# The cure where photographs are compared by their pixels.
+ENCODE = Message("Pass %s to CGScoredDataset.", Argument("features", "encoders.load(NAME)"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +58,9 @@ def advised(asked: Asked, source: Source, examples: Examples, left: Tensor | Non
     if examples.scores is not None and by_pixels(examples.scores):
         warn_caller(
             "The policy %r chooses at random: photographs were scored by their pixels, by which "
-            "nobody can tell what a network needs. Pass %s to CGScoredDataset.",
+            "nobody can tell what a network needs. %s",
             AUTO,
-            Argument("features", "encoders.load(NAME)"),
+            ENCODE,
         )
         return Candidate("random")
     advice = _advice(asked, source, examples, left)
