@@ -78,7 +78,7 @@ def images(*sizes):
 
 CASES = {
     "value": (
-        lambda *_: PrunedSampler(score(), 1.5),
+        lambda *_: PrunedSampler(score(), 1.5, policy="low-first"),
         (ArgumentValueError, ValueError),
         {"parameter": "keep", "value": 1.5},
     ),
@@ -103,7 +103,7 @@ CASES = {
         {"parameter": "width", "value": 0.7},
     ),
     "nobody left": (
-        lambda *_: PrunedSampler(score(), 0.5, exclude=range(20)),
+        lambda *_: PrunedSampler(score(), 0.5, exclude=range(20), policy="low-first"),
         (ArgumentValueError, ValueError),
         {"parameter": "exclude", "value": range(20)},
     ),

@@ -44,7 +44,10 @@ def test_from_the_dataset_to_the_loader(images, tmp_path):
         train.scores.values, cg_scores(pixels, images.targets[::30], progress=False).values
     )
     loader = DataLoader(
-        train, batch_size=128, sampler=PrunedSampler(train, keep=0.6), num_workers=2
+        train,
+        batch_size=128,
+        sampler=PrunedSampler(train, keep=0.6, policy="low-first"),
+        num_workers=2,
     )
     seen = torch.cat([y for _, y in loader])
     assert len(seen) == 1200

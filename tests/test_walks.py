@@ -185,7 +185,7 @@ def test_texts(walk, tmp_path):
     for table in (frame, datasets.Dataset.from_pandas(frame)):
         train = CGScoredDataset(table, features=network, labels="label", progress=False)
         np.testing.assert_allclose(train.scores.values, scores.values, rtol=1e-3, atol=1e-6)
-        part = PrunedSampler(train, keep=0.5).subset(table)
+        part = PrunedSampler(train, keep=0.5, policy="stratified").subset(table)
         assert [*part["text"]] == [TEXTS[i] for i in kept]
 
 

@@ -306,7 +306,7 @@ def test_select_is_the_sampler_and_goes_back_into_it(folder, tmp_path, capsys, f
     assert run(capsys, "score", folder.root, "-o", out)[0] == 0
     assert run(capsys, "select", out, "--keep", 0.5, "-o", kept)[0] == 0
     train = CGScoredDataset(ImageFolder(folder.root, transform=ToTensor()), cache=out)
-    expected = PrunedSampler(train, keep=0.5).selection
+    expected = PrunedSampler(train, keep=0.5, policy="stratified").selection
     assert torch.equal(PrunedSampler(train, keep=kept).selection, expected)
     loader = DataLoader(train, sampler=PrunedSampler(train, keep=kept))
     assert len(loader) == 2
@@ -343,7 +343,9 @@ def test_windows_filters_and_exclusions(scored, tmp_path, capsys):
     assert selected(*flags) == margin.selection.tolist()
     out = tmp_path / "out.txt"
     out.write_text("0\n1\n2\n")
-    left = PrunedSampler(scores, keep=0.5, exclude=[0, 1, 2]).selection.tolist()
+    left = PrunedSampler(
+        scores, keep=0.5, exclude=[0, 1, 2], policy="stratified"
+    ).selection.tolist()
     assert selected("--keep", 0.5, "--exclude", out) == left
 
 
@@ -355,7 +357,7 @@ def test_a_dry_run_shows_the_classes_and_writes_nothing(scored, capsys):
     lines = [line.split() for line in said.splitlines()]
     assert lines[0] == ["class", "examples", "kept", "share", "suspects", "kept"]
     scores = CGScores.load(scored)
-    selection = PrunedSampler(scores, keep=0.5).selection
+    selection = PrunedSampler(scores, keep=0.5, policy="stratified").selection
     counts = scores.labels[selection].bincount().tolist()
     assert [line[2] for line in lines[1:4]] == [*map(str, counts)]
     flagged = int(scores.suspects[selection].sum())
@@ -584,7 +586,7 @@ def test_decisions_on_the_page_reach_the_training(folder, tmp_path, capsys):
         rows.writerow([2, "bee/0.png", "bee", "ant", 0.97])
     train = CGScoredDataset(folder, cache=out, relabel=ticked)
     assert [y for _, y in train] == [0, 0, 0, 1]
-    left = PrunedSampler(train, keep=1.0, exclude=ticked).selection
+    left = PrunedSampler(train, keep=1.0, exclude=ticked, policy="stratified").selection
     assert left.tolist() == [0, 1, 3]
     code, said, _ = run(capsys, "select", out, "--keep", 1, "--exclude", ticked)
     assert (code, said.split()) == (0, ["ant/0.png", "ant/1.png", "bee/1.png"])

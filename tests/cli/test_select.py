@@ -34,7 +34,7 @@ def select(capsys, *argv):
 def gathered(path):
     scores = CGScores.load(path)
     with pytest.warns(UserWarning, match="low-first keeps"):
-        kept = PrunedSampler(scores, keep=0.6).selection
+        kept = PrunedSampler(scores, keep=0.6, policy="stratified").selection
     of_kept, of_all = (flags.double().mean() for flags in (scores.suspects[kept], scores.suspects))
     return (
         f"torch-cgprune: warning: low-first keeps {of_kept:.1%} suspects, of all examples "
@@ -113,7 +113,10 @@ def test_what_is_dropped_is_the_rest(scored, tmp_path, capsys, form):
         assert said.splitlines()[-1].split()[:3] == ["all", "1797", "1078"]  # of what is kept
     kept, dropped = (read_examples(path, 1797).tolist() for path in lists.values())
     assert sorted(kept + dropped) == [*range(1797)]
-    assert kept == PrunedSampler(CGScores.load(scored[0]), keep=0.6).selection.tolist()
+    assert (
+        kept
+        == PrunedSampler(CGScores.load(scored[0]), keep=0.6, policy="stratified").selection.tolist()
+    )
 
 
 def test_nothing_dropped_is_an_empty_list(scored, capsys):

@@ -60,7 +60,7 @@ def test_through_a_loader_with_a_sampler(noisy, workers):
     x, codes, _ = noisy
     train = wrap(TensorDataset(x, codes))
     expected = relabels(train.scores, codes)
-    sampler = PrunedSampler(train, keep=0.5, shuffle=False)
+    sampler = PrunedSampler(train, keep=0.5, shuffle=False, policy="low-first")
     loader = DataLoader(train, batch_size=16, sampler=sampler, num_workers=workers)
     assert torch.equal(torch.cat([y for _, y in loader]), expected[sampler.selection])
 

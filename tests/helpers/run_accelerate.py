@@ -31,7 +31,7 @@ if __name__ == "__main__":
         ranks = {"num_replicas": accelerator.num_processes, "rank": accelerator.process_index}
         sampler = DistributedPrunedSampler(PAIR, keep=0.61, **ranks)
     else:
-        sampler = PrunedSampler(PAIR, keep=0.61)
+        sampler = PrunedSampler(PAIR, keep=0.61, policy="low-first")
     loader = accelerator.prepare(DataLoader(data, batch_size=4, sampler=sampler))
     record = {"length": len(loader), "epochs": [batches_of(loader) for _ in range(3)]}
 
@@ -42,7 +42,7 @@ if __name__ == "__main__":
     skipping = accelerator.skip_first_batches(loader, 3)
     record["rest"] = batches_of(skipping)
 
-    growing = PrunedSampler(PAIR, keep=GROWING)
+    growing = PrunedSampler(PAIR, keep=GROWING, policy="low-first")
     scheduled = accelerator.prepare(DataLoader(data, batch_size=4, sampler=growing))
     record["scheduled"] = []
     for epoch in range(3):

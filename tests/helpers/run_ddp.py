@@ -41,7 +41,9 @@ def resumed(model):
 
     def loader():
         return StatefulDataLoader(
-            DATA, batch_size=4, sampler=DistributedPrunedSampler(PAIR, keep=0.61)
+            DATA,
+            batch_size=4,
+            sampler=DistributedPrunedSampler(PAIR, keep=0.61, policy="low-first"),
         )
 
     first, second = loader(), loader()
@@ -62,12 +64,16 @@ if __name__ == "__main__":
     record = {}
     for keep in (0.6, 0.61, 0.62, 0.01):  # 60, 61, 62 and (one of each class) 4 examples
         for drop_last in (False, True):
-            sampler = DistributedPrunedSampler(PAIR, keep=keep, drop_last=drop_last)
+            sampler = DistributedPrunedSampler(
+                PAIR, keep=keep, drop_last=drop_last, policy="low-first"
+            )
             record[f"{keep} {drop_last}"] = epochs_of(model, sampler)
     record["window"] = epochs_of(model, DistributedWindowSampler(PAIR, 0.2, 0.6))
-    record["scheduled"] = epochs_of(model, DistributedPrunedSampler(PAIR, keep=GROWING))
+    record["scheduled"] = epochs_of(
+        model, DistributedPrunedSampler(PAIR, keep=GROWING, policy="low-first")
+    )
     record["soft"] = epochs_of(model, DistributedPrunedSampler(PAIR, 0.6, "soft"))
     record["resumed"] = resumed(model)
-    list(PrunedSampler(PAIR, keep=0.6))  # wrong here, and warned of
+    list(PrunedSampler(PAIR, keep=0.6, policy="low-first"))  # wrong here, and warned of
     write_record(sys.argv[1], dist.get_rank(), record)
     leave_group()

@@ -34,10 +34,12 @@ class Data(LightningDataModule):
     def train_dataloader(self):
         ranks = {"num_replicas": self.trainer.world_size, "rank": self.trainer.global_rank}
         if self.kind == "subset":
-            subset = PrunedSampler(PAIR, keep=0.61).subset(TensorDataset(torch.arange(100)))
+            subset = PrunedSampler(PAIR, keep=0.61, policy="low-first").subset(
+                TensorDataset(torch.arange(100))
+            )
             return DataLoader(subset, batch_size=8, shuffle=True, num_workers=self.workers)
         if self.kind == "agnostic":
-            sampler = PrunedSampler(PAIR, keep=0.61)
+            sampler = PrunedSampler(PAIR, keep=0.61, policy="low-first")
         elif self.kind == "distributed":
             sampler = DistributedPrunedSampler(PAIR, keep=0.61, **ranks)
         else:

@@ -18,13 +18,13 @@ from torch_cgprune import CGScoredDataset, PrunedSampler
 
 class Pruned(Trainer):
     def _get_train_sampler(self, train_dataset=None):
-        return PrunedSampler(train_dataset or self.train_dataset, keep=0.61)
+        return PrunedSampler(train_dataset or self.train_dataset, keep=0.61, policy="low-first")
 
 
 class Scheduled(Trainer):
     def _get_train_sampler(self, train_dataset=None):
         source = train_dataset or self.train_dataset
-        return PrunedSampler(source, keep=GROWING, num_samples=60)
+        return PrunedSampler(source, keep=GROWING, num_samples=60, policy="low-first")
 
 
 class Model(torch.nn.Module):
@@ -63,10 +63,14 @@ if __name__ == "__main__":
         disable_tqdm=True,
     )
     model = Model()
-    given = PrunedSampler(train, keep=0.61).subset(train) if kind == "subset" else train
+    given = (
+        PrunedSampler(train, keep=0.61, policy="low-first").subset(train)
+        if kind == "subset"
+        else train
+    )
     kinds = {"constant": Pruned, "scheduled": Scheduled, "subset": Trainer}
     trainer = kinds[kind](model, arguments, train_dataset=given)
     trainer.train(resume_from_checkpoint=None if resume == "-" else resume)
-    selected = PrunedSampler(train, keep=0.61).selection.tolist()
+    selected = PrunedSampler(train, keep=0.61, policy="low-first").selection.tolist()
     write_record(folder, trainer.args.process_index, {"seen": model.seen, "selected": selected})
     leave_group()

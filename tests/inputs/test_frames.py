@@ -164,7 +164,7 @@ def test_rows_in_two_orders_are_refused_and_both_cures_work():
         assert by_index.labels.tolist() == [i % 2 for i in x.index]
         assert call(y.to_numpy()).labels.tolist() == y.tolist()
     with pytest.raises(ArgumentValueError, match="'scores' and the 'labels' have different"):
-        PrunedSampler((x[0], y), keep=0.5)
+        PrunedSampler((x[0], y), keep=0.5, policy="low-first")
     with pytest.raises(ValueError, match="one per row"):
         cg_scores(x, y[:9], progress=False)
 

@@ -244,7 +244,11 @@ def test_a_persons_decisions_reach_the_loader(tmp_path):
     ticked.write_text("index,label,new_label\n3,1,0\n8,0,1\n")
     train = CGScoredDataset(data, relabel=ticked, progress=False)
     assert [int(y) for _, y in train] == [0, 1, 0, 0, 0, 1, 0, 1, 1, 1, 0, 1]
-    loader = DataLoader(train, batch_size=4, sampler=PrunedSampler(train, keep=1.0, exclude=ticked))
+    loader = DataLoader(
+        train,
+        batch_size=4,
+        sampler=PrunedSampler(train, keep=1.0, exclude=ticked, policy="low-first"),
+    )
     assert sum(len(y) for _, y in loader) == 10
     assert 3 not in [*loader.sampler]
 
@@ -262,13 +266,15 @@ def test_a_kept_list_is_the_selection(tmp_path):
 def test_excluded_examples_leave_the_rest_to_the_policy():
     values, labels = torch.arange(10.0), torch.tensor([0] * 5 + [1] * 5)
     for out in ([9, 4, 0], torch.tensor([9, 4, 0]), np.array([9, 4, 0])):
-        kept = PrunedSampler((values, labels), keep=0.5, exclude=out).selection
+        kept = PrunedSampler((values, labels), keep=0.5, exclude=out, policy="low-first").selection
         assert kept.tolist() == [2, 3, 7, 8]
     inside = WindowSampler((values, labels), 0.0, 0.5, exclude=[9, 4, 0]).selection
     assert inside.tolist() == [1, 2, 5, 6]
     drawn = PrunedSampler((values, labels), 0.5, "soft", exclude=[9, 4, 0])
     assert {i for epoch in range(5) for i in epoch_of(drawn, epoch)} <= {*range(1, 9)} - {4}
-    assert PrunedSampler((values, labels), 0.5, exclude=range(5, 10)).selection.tolist() == [3, 4]
+    assert PrunedSampler(
+        (values, labels), 0.5, exclude=range(5, 10), policy="low-first"
+    ).selection.tolist() == [3, 4]
 
 
 def epoch_of(sampler, epoch):
@@ -287,26 +293,32 @@ def test_the_noise_filter_drops_the_excluded_too():
 def test_bad_exclusions():
     known = scores(4)
     with pytest.raises(ValueError, match=r"'exclude' .* leaves none of 4 examples"):
-        PrunedSampler(known, keep=0.5, exclude=range(4))
+        PrunedSampler(known, keep=0.5, exclude=range(4), policy="low-first")
     with pytest.raises(TypeError, match=r"'exclude' .*mask.nonzero"):
-        PrunedSampler(known, keep=0.5, exclude=torch.zeros(4, dtype=torch.bool))
+        PrunedSampler(known, keep=0.5, exclude=torch.zeros(4, dtype=torch.bool), policy="low-first")
     for bad in ([-1], [4], torch.tensor([0, 99])):
         with pytest.raises(ValueError, match=r"'exclude' .* index (-1|4|99), and there are 4"):
-            PrunedSampler(known, keep=0.5, exclude=bad)
+            PrunedSampler(known, keep=0.5, exclude=bad, policy="low-first")
 
 
 def test_nothing_to_exclude_excludes_nothing():
     known = scores(8)
-    alone = PrunedSampler(known, keep=0.5).selection
+    alone = PrunedSampler(known, keep=0.5, policy="low-first").selection
     for nothing in ([], (), set(), np.array([]), torch.tensor([])):
-        assert torch.equal(PrunedSampler(known, keep=0.5, exclude=nothing).selection, alone)
-    assert PrunedSampler(known, keep=1.0, exclude={0, 1}).selection.tolist() == [*range(2, 8)]
+        assert torch.equal(
+            PrunedSampler(known, keep=0.5, exclude=nothing, policy="low-first").selection, alone
+        )
+    assert PrunedSampler(
+        known, keep=1.0, exclude={0, 1}, policy="low-first"
+    ).selection.tolist() == [*range(2, 8)]
 
 
 def test_ranks_share_what_is_left():
     known = scores()
     parts = [
-        DistributedPrunedSampler(known, 1.0, exclude=[0, 1], num_replicas=2, rank=rank)
+        DistributedPrunedSampler(
+            known, 1.0, exclude=[0, 1], num_replicas=2, rank=rank, policy="low-first"
+        )
         for rank in range(2)
     ]
     assert sorted(i for part in parts for i in part) == [*range(2, 12)]

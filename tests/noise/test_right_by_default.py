@@ -223,7 +223,9 @@ def test_to_clean_then_prune_in_one_line():
     x, labels, wrong = noisy_digits(0.15)
     scores = score(x, labels, ridge="auto")
     with pytest.warns(UserWarning, match=r"low-first keeps 2.*% suspects, of all examples 15"):
-        pruned = PrunedSampler(scores, keep=0.6).selection.numpy()
-    cleaned = PrunedSampler(scores, keep=0.6, exclude="suspects").selection.numpy()
+        pruned = PrunedSampler(scores, keep=0.6, policy="low-first").selection.numpy()
+    cleaned = PrunedSampler(
+        scores, keep=0.6, exclude="suspects", policy="low-first"
+    ).selection.numpy()
     assert wrong[pruned].mean() > 0.2
     assert wrong[cleaned].mean() < 0.03

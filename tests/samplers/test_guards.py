@@ -52,11 +52,13 @@ def shares(scores, sampler):
 
 
 GATHERING = {
-    "low-first": lambda s, **o: PrunedSampler(s, 0.6, **o),
-    "low-first, shared": lambda s, **o: DistributedPrunedSampler(s, 0.6, **ALONE, **o),
-    "low-first, over all": lambda s, **o: PrunedSampler(s, 0.6, balanced=False, **o),
-    "low-first, growing": lambda s, **o: PrunedSampler(s, LinearSchedule(0.5, 1.0, 3), **o),
-    "soft": lambda s, **o: PrunedSampler(s, 0.6, "soft", **o),
+    "low-first": lambda s, **o: PrunedSampler(s, 0.6, "low-first", **o),
+    "low-first, shared": lambda s, **o: DistributedPrunedSampler(s, 0.6, "low-first", **ALONE, **o),
+    "low-first, over all": lambda s, **o: PrunedSampler(s, 0.6, "low-first", balanced=False, **o),
+    "low-first, growing": lambda s, **o: PrunedSampler(
+        s, LinearSchedule(0.5, 1.0, 3), "low-first", **o
+    ),
+    "soft": lambda s, **o: PrunedSampler(s, 0.6, **o),
     "window": lambda s, **o: WindowSampler(s, 0.4, 0.6, **o),
     "window, shared": lambda s, **o: DistributedWindowSampler(s, 0.4, 0.6, **ALONE, **o),
     "window, sliding": lambda s, **o: WindowSampler(s, LinearSchedule(0.4, 0.1, 3), 0.6, **o),
@@ -91,7 +93,7 @@ def test_who_gathers_nobody_is_quiet(noisy, clean):
         *(lambda p=p: PrunedSampler(noisy, 0.6, p) for p in ("high-first", "random")),
         lambda: PrunedSampler(noisy, 0.6, "stratified"),
         lambda: WindowSampler(noisy, 0.0, 0.6),
-        lambda: PrunedSampler(noisy, 1.0),
+        lambda: PrunedSampler(noisy, 1.0, policy="low-first"),
         lambda: PrunedSampler(noisy, policy="noise-filter"),
         lambda: PrunedSampler(noisy, policy="noise-filter", fraction=0.2),
     ):
@@ -116,7 +118,7 @@ def test_nothing_is_fitted_for_who_needs_no_suspects(noisy, monkeypatch, tmp_pat
         PrunedSampler(source, **arguments)
     WindowSampler(fresh, 0, 1)
     with pytest.raises(AssertionError, match="somebody asked"):
-        PrunedSampler(fresh, 0.6)
+        PrunedSampler(fresh, 0.6, policy="low-first")
 
 
 def test_stochastic_scores_have_no_suspects_to_tell():
@@ -124,7 +126,7 @@ def test_stochastic_scores_have_no_suspects_to_tell():
     x, labels = x[:400], labels[:400]
     scores = cg_scores(x, labels, method="stochastic", runs=1, progress=False)
     assert scores.suspects.double().mean() > 0.05
-    assert said(lambda: PrunedSampler(scores, 0.3))[0] == []
+    assert said(lambda: PrunedSampler(scores, 0.3, policy="low-first"))[0] == []
 
 
 def test_the_posterior_is_fitted_once(noisy, monkeypatch):
@@ -141,11 +143,13 @@ def test_the_posterior_is_fitted_once(noisy, monkeypatch):
 def test_the_shares_are_those_of_what_is_left(noisy):
     suspects = noisy.suspects.nonzero().flatten()
     left = torch.ones(N, dtype=torch.bool).index_fill(0, suspects[:100], value=False)
-    (message,), sampler = said(lambda: PrunedSampler(noisy, 0.6, exclude=suspects[:100]))
+    (message,), sampler = said(
+        lambda: PrunedSampler(noisy, 0.6, exclude=suspects[:100], policy="low-first")
+    )
     of_kept = noisy.suspects[sampler.selection].double().mean()
     of_left = noisy.suspects[left].double().mean()
     assert f"keeps {of_kept:.1%} suspects, of all examples {of_left:.1%} are" in message
-    assert said(lambda: PrunedSampler(noisy, 0.6, exclude=suspects))[0] == []
+    assert said(lambda: PrunedSampler(noisy, 0.6, exclude=suspects, policy="low-first"))[0] == []
 
 
 def test_labels_that_were_replaced_are_not_suspected_any_more(tmp_path):
@@ -159,16 +163,16 @@ def test_labels_that_were_replaced_are_not_suspected_any_more(tmp_path):
         a[1] != b[1] for a, b in zip(corrected, data, strict=True)
     ]
     assert corrected.relabelled.sum() > 200
-    assert len(said(lambda: PrunedSampler(plain, 0.6))[0]) == 1
-    assert said(lambda: PrunedSampler(corrected, 0.6))[0] == []
+    assert len(said(lambda: PrunedSampler(plain, 0.6, policy="low-first"))[0]) == 1
+    assert said(lambda: PrunedSampler(corrected, 0.6, policy="low-first"))[0] == []
 
 
 def test_torchs_default_device_does_not_matter(noisy):
     fresh = dataclasses.replace(noisy, judgement=None)
-    expected, _ = said(lambda: PrunedSampler(noisy, 0.6))
+    expected, _ = said(lambda: PrunedSampler(noisy, 0.6, policy="low-first"))
     torch.set_default_device("meta")
     try:
-        found, _ = said(lambda: PrunedSampler(fresh, 0.6))
+        found, _ = said(lambda: PrunedSampler(fresh, 0.6, policy="low-first"))
     finally:
         torch.set_default_device(None)
     assert found == expected != []
@@ -212,7 +216,7 @@ def test_a_filter_that_drops_too_much_warns_once(clean, sampler, exclude):
 @pytest.mark.usefixtures("zealous")
 def test_suspects_that_are_too_many_to_exclude_warn(clean):
     makes = (
-        lambda: PrunedSampler(clean, 0.6, exclude="suspects"),
+        lambda: PrunedSampler(clean, 0.6, exclude="suspects", policy="low-first"),
         lambda: PrunedSampler(clean, 0.6, "random", exclude="suspects"),
         lambda: WindowSampler(clean, 0.1, 0.6, exclude="suspects"),
         lambda: PrunedSampler(clean, policy="noise-filter", fraction=0.1, exclude="suspects"),
@@ -244,7 +248,7 @@ def with_copies(noise, near):
 def test_copies_are_excluded_but_for_one_of_each_label(noise, near):
     scores = with_copies(noise, near)
     for make in (
-        lambda: PrunedSampler(scores, 1, exclude="copies"),
+        lambda: PrunedSampler(scores, 1, exclude="copies", policy="low-first"),
         lambda: PrunedSampler(scores, 1, "random", exclude="copies"),
         lambda: WindowSampler(scores, 0, 1, exclude="copies"),
     ):
@@ -267,11 +271,13 @@ def test_the_noise_filter_goes_with_the_copies():
 
 
 def test_near_copies_are_no_copies_to_who_has_not_looked_for_them():
-    messages, sampler = said(lambda: PrunedSampler(with_copies(0.01, None), 1, exclude="copies"))
+    messages, sampler = said(
+        lambda: PrunedSampler(with_copies(0.01, None), 1, exclude="copies", policy="low-first")
+    )
     assert messages == []
     assert len(sampler) == 60
 
 
 def test_a_pair_does_not_say_which_are_copies():
     with pytest.raises(TypeError, match=r"'copies' for a CGScoredDataset .* which are copies"):
-        PrunedSampler(([1.0, 2.0], [0, 1]), 0.5, exclude="copies")
+        PrunedSampler(([1.0, 2.0], [0, 1]), 0.5, exclude="copies", policy="low-first")

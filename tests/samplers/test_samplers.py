@@ -290,9 +290,9 @@ def test_no_state_of_such_a_sampler(make, change, error, match):
 
 
 def test_the_same_selection_under_a_schedule_is_another():
-    state = PrunedSampler(PAIR, keep=0.3).state_dict()
+    state = PrunedSampler(PAIR, keep=0.3, policy="low-first").state_dict()
     with pytest.raises(ValueError, match="state is of another"):
-        PrunedSampler(PAIR, keep=contract.GROWING).load_state_dict(state)
+        PrunedSampler(PAIR, keep=contract.GROWING, policy="low-first").load_state_dict(state)
 
 
 def test_large_seeds_have_orders_of_their_own():
@@ -450,11 +450,11 @@ def test_a_state_of_other_ranks_is_refused():
 
 def test_ranks_that_cannot_be():
     with pytest.raises(RuntimeError, match=r"must know its ranks.*init_process_group"):
-        DistributedPrunedSampler(PAIR, keep=0.5)
+        DistributedPrunedSampler(PAIR, keep=0.5, policy="low-first")
     with pytest.raises(RuntimeError, match=r"num_replicas=\.\.\. and rank="):
-        DistributedPrunedSampler(PAIR, keep=0.5, rank=0)
+        DistributedPrunedSampler(PAIR, keep=0.5, rank=0, policy="low-first")
     with pytest.raises(ValueError, match="Invalid rank 2"):
-        DistributedPrunedSampler(PAIR, keep=0.5, rank=2, num_replicas=2)
+        DistributedPrunedSampler(PAIR, keep=0.5, rank=2, num_replicas=2, policy="low-first")
 
 
 # What is selected
@@ -495,7 +495,8 @@ def test_every_kind_of_source_selects_the_same():
     pair = (train.scores.values.tolist(), [f"class {y}" for y in LABELS.tolist()])
     for source in (train, train.scores, pair, (train.scores.values.numpy(), LABELS.numpy())):
         assert torch.equal(
-            PrunedSampler(source, 0.5).selection, PrunedSampler(train, 0.5).selection
+            PrunedSampler(source, 0.5, policy="low-first").selection,
+            PrunedSampler(train, 0.5, policy="low-first").selection,
         )
 
 
@@ -520,13 +521,13 @@ def test_a_window_may_slide():
 
 
 def test_a_schedule_that_goes_astray():
-    sampler = PrunedSampler(PAIR, keep=lambda epoch: 0.5 + 0.3 * epoch)
+    sampler = PrunedSampler(PAIR, keep=lambda epoch: 0.5 + 0.3 * epoch, policy="low-first")
     sampler.set_epoch(1)
     with pytest.raises(ValueError, match=r"'keep' .* must be in \(0, 1\]. Got 1.1 instead"):
         sampler.set_epoch(2)
     assert len(list(sampler)) == 80  # still the epoch before
     with pytest.raises(ValueError, match=r"must be in \(0, 1\]. Got 0 instead"):
-        PrunedSampler(PAIR, keep=lambda _: 0)
+        PrunedSampler(PAIR, keep=lambda _: 0, policy="low-first")
 
 
 def test_a_schedule_that_leaves_nothing_to_a_rank():
@@ -541,7 +542,7 @@ def test_a_schedule_that_leaves_nothing_to_a_rank():
 def test_a_linear_schedule_is_looked_at_to_its_end():
     falling = LinearSchedule(1, 0, epochs=5)
     with pytest.raises(ValueError, match=r"'keep' .* of PrunedSampler .* Got 0"):
-        PrunedSampler(PAIR, falling)
+        PrunedSampler(PAIR, falling, policy="low-first")
     for start, width in ((0.5, LinearSchedule(0.5, 0.6, 3)), (LinearSchedule(0, 0.6, 9), 0.5)):
         with pytest.raises(ValueError, match=r"of WindowSampler must add up to 1 at most"):
             WindowSampler(PAIR, start, width)
@@ -568,7 +569,9 @@ def test_scores_that_are_lower_for_harder_examples():
         window = WindowSampler((consistency, LABELS), 0.1, 0.4, higher_is_harder=False)
         assert window.selection.equal(WindowSampler(PAIR, 0.1, 0.4).selection)
     counts = torch.arange(100, dtype=torch.uint8)  # as of forgetting events
-    kept = PrunedSampler((counts, [0] * 100), 0.3, higher_is_harder=False).selection
+    kept = PrunedSampler(
+        (counts, [0] * 100), 0.3, higher_is_harder=False, policy="low-first"
+    ).selection
     assert kept.tolist() == [*range(30)]
     for policy in ("low-first", "noise-filter"):
         keep = 0.5 if policy == "low-first" else None
@@ -581,7 +584,7 @@ def test_scores_that_are_lower_for_harder_examples():
     [
         ({"keep": 1.5}, ValueError, r"must be in \(0, 1\]. Got 1.5 instead"),
         ({"keep": 0}, ValueError, r"must be in \(0, 1\]. Got 0 instead"),
-        ({}, ValueError, r"'keep' .* must be in \(0, 1\] for the policy 'low-first'. Got None"),
+        ({}, ValueError, r"'keep' .* must be in \(0, 1\] for the policy 'soft'. Got None"),
         ({"policy": "noise-filter", "keep": 0.5}, ValueError, r"must be None for the policy"),
         ({"policy": "noise-filter", "keep": 0}, ValueError, r"must be None for the policy"),
         ({"policy": "best", "keep": 0.5}, ValueError, r"'low-first', .* Got 'best'"),
@@ -604,15 +607,21 @@ def test_scores_keep_their_precision():
         np.array(near),
         [torch.tensor(x, dtype=torch.float64) for x in near],
     ):
-        assert PrunedSampler((scores, [0] * 4), keep=0.5).selection.tolist() == [0, 3]
+        assert PrunedSampler(
+            (scores, [0] * 4), keep=0.5, policy="low-first"
+        ).selection.tolist() == [0, 3]
     series = pytest.importorskip("pandas").Series([0.3, 9, 0.1, 0.2])
     filtered = series[series < 1]
-    assert PrunedSampler((filtered, [0] * 3), keep=0.4).selection.tolist() == [0]
+    assert PrunedSampler((filtered, [0] * 3), keep=0.4, policy="low-first").selection.tolist() == [
+        0
+    ]
     unsigned = np.array([7, 5, 6], dtype=np.uint32)
-    assert PrunedSampler((unsigned, [0] * 3), keep=0.4).selection.tolist() == [0]
+    assert PrunedSampler((unsigned, [0] * 3), keep=0.4, policy="low-first").selection.tolist() == [
+        0
+    ]
     for scores in (["a", "b"], [1j, 2], torch.tensor([1j, 2])):
         with pytest.raises(TypeError, match=r"The scores must be real numbers. Got dtype"):
-            PrunedSampler((scores, [0, 0]), keep=0.5)
+            PrunedSampler((scores, [0, 0]), keep=0.5, policy="low-first")
 
 
 def test_torchs_default_dtype_changes_nothing():
@@ -633,10 +642,21 @@ def test_torchs_default_dtype_changes_nothing():
 
 def test_bad_sources_and_empty_selections():
     with pytest.raises(TypeError, match=r"tuple \(scores, labels\). Got list"):
-        PrunedSampler([VALUES, LABELS], keep=0.5)
+        PrunedSampler([VALUES, LABELS], keep=0.5, policy="low-first")
     with pytest.raises(ValueError, match="empty"):
-        PrunedSampler(([], []), keep=0.5)
+        PrunedSampler(([], []), keep=0.5, policy="low-first")
     with pytest.raises(ValueError, match="'selection' of SelectionSampler is empty"):
         SelectionSampler(torch.tensor([], dtype=torch.int64))
     with pytest.raises(ValueError, match="'epoch'"):
         SelectionSampler(torch.arange(3)).set_epoch(-1)
+
+
+def test_by_default_other_examples_have_their_turn_in_every_epoch():
+    values, labels = torch.arange(100.0), torch.arange(100) % 2
+    sampler = PrunedSampler((values, labels), keep=0.3)
+    epochs = [{*sampler} for _ in range(20)]
+    assert {len(epoch) for epoch in epochs} == {30}
+    assert len(set.union(*epochs)) > 90
+    assert epochs[0] == {*policies.soft(values, labels, 0.3).tolist()}
+    hard = [sum(i >= 50 for i in epoch) for epoch in epochs]
+    assert sum(hard) / len(hard) > 18

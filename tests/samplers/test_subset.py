@@ -48,7 +48,7 @@ def test_a_subset_is_that_of_the_present_epoch():
 
 
 def test_a_subset_repeats_nothing():
-    sampler = PrunedSampler(SCORES, keep=0.5, num_samples=100)
+    sampler = PrunedSampler(SCORES, keep=0.5, num_samples=100, policy="low-first")
     assert len(sampler.subset(range(10))) == 5
 
 
@@ -70,7 +70,7 @@ def test_a_table_is_selected_from_and_its_wrapper_is_not(tmp_path):
     (tmp_path / "new.csv").write_text("index,new_label\n" + "".join(f"{i},0\n" for i in range(40)))
     columns = {"features": "x", "labels": "y", "progress": False}
     train = CGScoredDataset(table, **columns, relabel=tmp_path / "new.csv")
-    sampler = PrunedSampler(train, keep=0.5)
+    sampler = PrunedSampler(train, keep=0.5, policy="low-first")
     kept = sampler.subset(table)
     assert isinstance(kept, datasets.Dataset)
     assert kept["i"][:] == sampler.selection.tolist()
@@ -84,7 +84,7 @@ def test_a_table_is_selected_from_and_its_wrapper_is_not(tmp_path):
 @pytest.mark.parametrize("n", [0, 9, 11])
 def test_a_dataset_of_another_size(n):
     with pytest.raises(ValueError, match=f"must have the 10 examples .* Got {n}"):
-        PrunedSampler(SCORES, keep=0.5).subset(range(n))
+        PrunedSampler(SCORES, keep=0.5, policy="low-first").subset(range(n))
 
 
 def test_a_selection_of_its_own_needs_what_it_selects():
@@ -102,7 +102,7 @@ class Stream(IterableDataset):
 @pytest.mark.parametrize("dataset", [Stream(), iter([1]), None])
 def test_no_dataset_to_take_a_part_of(dataset):
     with pytest.raises(TypeError, match="must be map-style"):
-        PrunedSampler(SCORES, keep=0.5).subset(dataset)
+        PrunedSampler(SCORES, keep=0.5, policy="low-first").subset(dataset)
 
 
 @pytest.mark.filterwarnings("ignore:low-first")
@@ -113,7 +113,7 @@ def test_samplers_in_words(tmp_path):
     train = CGScoredDataset(images(), progress=False)
     said = {
         "PrunedSampler(low-first, keep=0.5, 5 of 10 examples, seed=0, epoch=0)": PrunedSampler(
-            SCORES, keep=0.5
+            SCORES, keep=0.5, policy="low-first"
         ),
         "PrunedSampler(soft, keep=LinearSchedule(first=0.3, last=1.0, epochs=3), "
         "3 of 10 examples, num_samples=7, shuffle=False, seed=2, epoch=0)": PrunedSampler(
@@ -131,11 +131,11 @@ def test_samplers_in_words(tmp_path):
             WindowSampler(SCORES, 0.2, 0.5)
         ),
         "DistributedPrunedSampler(low-first, keep=0.5, 5 of 10 examples, seed=0, epoch=0, "
-        "rank 1 of 4)": DistributedPrunedSampler(SCORES, 0.5, **ranks),
+        "rank 1 of 4)": DistributedPrunedSampler(SCORES, 0.5, "low-first", **ranks),
         "SelectionSampler(2 examples, seed=0, epoch=0)": SelectionSampler(torch.tensor([3, 1])),
     }
     assert {repr(sampler): sampler for sampler in said.values()} == said
-    sampler = PrunedSampler(SCORES, keep=schedule)
+    sampler = PrunedSampler(SCORES, keep=schedule, policy="low-first")
     sampler.set_epoch(2)
     assert "10 of 10 examples, seed=0, epoch=2" in repr(sampler)
     assert repr(pickle.loads(pickle.dumps(sampler))) == repr(sampler)

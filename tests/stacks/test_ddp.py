@@ -40,7 +40,7 @@ def check(ranks, name, selected, *, drop_last=False):
 @pytest.mark.parametrize("keep", [0.6, 0.61, 0.62, 0.01])
 def test_ragged_selections_are_shared_out_evenly(run, keep, drop_last):
     ranks, _ = run
-    selected = PrunedSampler(contract.PAIR, keep=keep).selection.tolist()
+    selected = PrunedSampler(contract.PAIR, keep=keep, policy="low-first").selection.tolist()
     check(ranks, f"{keep} {drop_last}", lambda _: selected, drop_last=drop_last)
 
 
@@ -49,7 +49,7 @@ def test_windows_schedules_and_redrawn_selections_are_shared_out(run):
     window = WindowSampler(contract.PAIR, 0.2, 0.6).selection.tolist()
     check(ranks, "window", lambda _: window)
     for name, sampler in (
-        ("scheduled", PrunedSampler(contract.PAIR, keep=contract.GROWING)),
+        ("scheduled", PrunedSampler(contract.PAIR, keep=contract.GROWING, policy="low-first")),
         ("soft", PrunedSampler(contract.PAIR, 0.6, "soft")),
     ):
 

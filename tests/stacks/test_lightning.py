@@ -10,7 +10,9 @@ from torch_cgprune import PrunedSampler
 
 pytestmark = pytest.mark.slow  # in processes of its own
 
-SELECTED = PrunedSampler(contract.PAIR, keep=0.61).selection.tolist()  # 61: two ranks pad it
+SELECTED = PrunedSampler(
+    contract.PAIR, keep=0.61, policy="low-first"
+).selection.tolist()  # 61: two ranks pad it
 
 
 def train(folder, processes, kind, workers=0, stop="-", resume="-"):
@@ -39,7 +41,7 @@ def test_every_selected_example_once_an_epoch(processes, kind, tmp_path):
 def test_a_schedule_with_a_constant_number_of_samples(processes, tmp_path):
     """As README has it: Lightning fixes the length of all epochs by that of the first."""
     ranks, _ = train(tmp_path, processes, "scheduled")
-    growing = PrunedSampler(contract.PAIR, keep=contract.GROWING)
+    growing = PrunedSampler(contract.PAIR, keep=contract.GROWING, policy="low-first")
     for epoch, distinct in enumerate((30, 60, 60)):
         seen = examples(ranks, epoch)
         growing.set_epoch(epoch)

@@ -23,10 +23,10 @@ from torch_cgprune.samplers.auto import AUTO
 from torch_cgprune.scores import CGScores
 
 EXAMPLES = """policies:
-  low-first     drops the most regular examples first; wrong labels stay
+  stratified    keeps some of every score but the highest (the default)
+  low-first     drops the most regular examples first: of much data a little
   high-first    drops the most irregular ones first
   window        keeps --keep of them above the --start that scores lower
-  stratified    keeps some of every score but the highest, for small shares
   soft          draws, irregular ones more likely (the first epoch's draw)
   herding       follows the mean of each class; reads again what was scored
   random        the control
@@ -47,7 +47,7 @@ examples:
   torch-cgprune select animals.safetensors --keep 0.6 --exclude relabel.csv -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.6 --dropped -o dropped.txt
   torch-cgprune select animals.safetensors --keep 1 --exclude copies -o kept.txt
-  torch-cgprune select animals.safetensors --keep 0.1 --policy stratified | head
+  torch-cgprune select animals.safetensors --keep 0.1 --policy window --start 0.3 | head
   torch-cgprune select animals.safetensors --keep 0.2 --policy auto -o kept.txt"""
 
 
@@ -64,7 +64,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     policy = command.add_argument_group("the policy")
     policy.add_argument(
-        "--policy", choices=(*POLICIES, AUTO, NOISE_FILTER), default="low-first", help="see below"
+        "--policy", choices=(*POLICIES, AUTO, NOISE_FILTER), default="stratified", help="see below"
     )
     policy.add_argument("--keep", type=real("(0, 1]"), metavar="X", help="share of the examples")
     policy.add_argument(

@@ -25,20 +25,20 @@ class PrunedSampler(SelectionSampler):
         keep: share of the examples to keep, in (0, 1], or a function from the epoch to it (see
             :class:`LinearSchedule`); None for ``"noise-filter"``, which finds it. Or a file that
             lists what to keep, as ``torch-cgprune select`` writes it; leave ``policy`` as it is.
-        policy: ``"low-first"`` drops the lowest-scoring (most regular) examples first,
-            ``"high-first"`` the highest, ``"stratified"`` keeps coverage where most goes,
-            ``"soft"`` draws anew every epoch, harder examples more often, ``"herding"`` follows the
-            mean of each class in the space that is scored (of a ``CGScoredDataset`` alone, whose
-            rows it reads again), ``"random"`` is the control. ``"auto"`` takes what predicts the
-            other examples best, of all of these that keep one selection, or ``"random"`` where
-            nothing is clearly better: see :func:`torch_cgprune.advise`, which takes some minutes
-            (of a ``CGScoredDataset``, or of scores with advice on this share). ``"noise-filter"``
-            drops the suspected mislabels (not from a pair), logs how many of each class, and warns
-            where that is far more than is estimated to be wrong, or more than half of a class.
-            Those by scores warn where they gather suspects: where these are a larger share of what
-            is kept, by a tenth, than of all. Each is described in :mod:`torch_cgprune.policies`.
-            Those that draw (``"random"``, ``"stratified"``, ``"soft"``) have ``weights`` for the
-            loss.
+        policy: ``"soft"`` draws anew every epoch, harder examples more often: all get their turn.
+            Of those that keep one selection, ``"stratified"`` keeps some of every score but the
+            highest, ``"low-first"`` drops the lowest-scoring (most regular) examples first,
+            ``"high-first"`` the highest, ``"herding"`` follows the mean of each class in the space
+            that is scored (of a ``CGScoredDataset`` alone, whose rows it reads again), ``"random"``
+            is the control, and ``"auto"`` takes what predicts the other examples best, or
+            ``"random"`` where nothing is clearly better: see :func:`torch_cgprune.advise`, which
+            takes some minutes (of a ``CGScoredDataset``, or of scores with advice on this share).
+            ``"noise-filter"`` drops the suspected mislabels (not from a pair), logs how many of
+            each class, and warns where that is far more than is estimated to be wrong, or more than
+            half of a class. Those by scores warn where they gather suspects: where these are a
+            larger share of what is kept, by a tenth, than of all. Each is described in
+            :mod:`torch_cgprune.policies`. Those that draw (``"random"``, ``"stratified"``,
+            ``"soft"``) have ``weights`` for the loss.
         rule: (noise-filter) which labels are suspected: ``"posterior"`` (None; but for stochastic
             scores ``"partial-sign"``), ``"partial-sign"``, ``"centred-sign"``, ``"margin"``,
             ``"adjusted"``, ``"confident"`` or ``"cleanlab"``; see
@@ -58,7 +58,8 @@ class PrunedSampler(SelectionSampler):
         seed: of the order, and of the draws of a policy.
 
     Example:
-        >>> sampler = PrunedSampler(([3.0, 1.0, 2.0, 5.0], ["a", "a", "b", "b"]), keep=0.5)
+        >>> scores, labels = [3.0, 1.0, 2.0, 5.0], ["a", "a", "b", "b"]
+        >>> sampler = PrunedSampler((scores, labels), keep=0.5, policy="low-first")
         >>> sampler.selection, len(sampler), sorted(sampler)
         (tensor([0, 3]), 2, [0, 3])
 
@@ -68,7 +69,7 @@ class PrunedSampler(SelectionSampler):
         self,
         source: Source,
         keep: Share | ListFile | None = None,
-        policy: str = "low-first",
+        policy: str = "soft",
         *,
         rule: str | None = None,
         fraction: float | None = None,
@@ -114,7 +115,8 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
 
     Example:
         >>> scores, labels = [3.0, 1.0, 2.0, 5.0], ["a", "a", "b", "b"]
-        >>> list(DistributedPrunedSampler((scores, labels), 0.5, num_replicas=2, rank=0, seed=1))
+        >>> how = {"policy": "low-first", "num_replicas": 2, "seed": 1}
+        >>> list(DistributedPrunedSampler((scores, labels), 0.5, rank=0, **how))
         [3]
 
     """
@@ -123,7 +125,7 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
         self,
         source: Source,
         keep: Share | ListFile | None = None,
-        policy: str = "low-first",
+        policy: str = "soft",
         *,
         rule: str | None = None,
         fraction: float | None = None,
