@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torch_cgprune import LinearSchedule, policies
+from torch_cgprune.policies import quotas
 
 POLICIES = {
     "low_first": policies.low_first,
@@ -322,3 +323,36 @@ def test_a_linear_schedule_goes_from_first_to_last_and_stays(first, last, epochs
     assert shares[epochs - 1 :] == [last] * 4
     np.testing.assert_allclose(np.diff(shares[:epochs]), (last - first) / (epochs - 1), atol=1e-9)
     assert all(0 <= share <= 1 for share in shares)
+
+
+@given(
+    keys=st.lists(st.integers(0, 5), min_size=1, max_size=60),
+    classes=st.integers(1, 4),
+    keep=st.floats(0.02, 1),
+    balanced=st.booleans(),
+    large=st.sampled_from([1, 100]),
+    whole=st.booleans(),
+)
+def test_a_partition_takes_what_a_sort_takes(keys, classes, keep, balanced, large, whole):
+    keys = torch.tensor(keys) if whole else torch.tensor(keys).double() / 3
+    codes = (torch.arange(len(keys)) % classes).sort().values[torch.randperm(len(keys))]
+    total = quotas.total_kept("test", keep, codes)
+    for numbers in (keys, quotas.downwards(keys)):
+        wanted = quotas.take(numbers.argsort(stable=True), codes, total, balanced=balanced)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(quotas, "_LARGE", large)
+            found = quotas.lowest(numbers, codes, total, balanced=balanced)
+        assert torch.equal(found, wanted)
+    assert torch.equal(
+        quotas.downwards(keys).argsort(stable=True), keys.argsort(stable=True, descending=True)
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.bool, torch.uint8])
+def test_numbers_of_any_type_are_partitioned(dtype):
+    values = torch.randint(0, 200, (400,), generator=torch.Generator().manual_seed(0)).to(dtype)
+    labels = torch.arange(400) % 2
+    for policy, down in ((policies.low_first, True), (policies.high_first, False)):
+        order = values.double().argsort(descending=down, stable=True)
+        wanted = quotas.take(order, labels, 100, balanced=True)
+        assert torch.equal(policy(values, labels, 0.25), wanted)

@@ -12,6 +12,7 @@ from torch_cgprune.inputs.labels import Labels, encode_labels
 from torch_cgprune.policies.quotas import (
     checked,
     groups_of,
+    lowest,
     places,
     take,
     total_kept,
@@ -149,8 +150,8 @@ def soft(
     groups, sizes, _ = groups_of(codes, total, balanced=balanced)
     epoch = check_integer("epoch", "soft", epoch, minimum=0)
     times = torch.from_numpy(_generator("soft", seed, epoch).exponential(size=len(codes)))
-    drawn = (times / shares_below(scores, groups, sizes)).argsort(stable=True)
-    return take(drawn, codes, total, balanced=balanced)
+    waiting = times / shares_below(scores, groups, sizes)
+    return lowest(waiting, codes, total, balanced=balanced)
 
 
 def _generator(owner: str, seed: int, *more: int) -> np.random.Generator:

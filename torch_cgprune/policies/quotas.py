@@ -12,6 +12,9 @@ from torch_cgprune.inputs.labels import Labels, encode_labels
 from torch_cgprune.utils.arrays import real_numbers
 from torch_cgprune.utils.checks import check_real
 
+# Examples a class from which on a partition of each class is faster than a sort of all.
+_LARGE = 100
+
 
 def checked(values: Any, labels: Labels) -> tuple[Tensor, Tensor]:
     """Return scores and class codes as (n,) tensors.
@@ -91,6 +94,75 @@ def take(order: Tensor, codes: Tensor, total: int, *, balanced: bool) -> Tensor:
     # As a mask, in one pass where sorting takes several.
     kept = torch.zeros(len(codes), dtype=torch.bool, device="cpu").index_fill(0, chosen, value=True)
     return kept.nonzero().flatten()
+
+
+def lowest(keys: Tensor, codes: Tensor, total: int, *, balanced: bool) -> Tensor:
+    """Return what :func:`take` takes of the ascending order of the keys, without sorting them.
+
+    Args:
+        keys: (n,) real numbers; of equal ones the first come first.
+        codes: (n,) int64 class codes.
+        total: how many, in every class its quota, or the lowest of all and one of every class.
+        balanced: which of these.
+
+    """
+    counts = codes.bincount()
+    if balanced:
+        return lowest_inside(keys, codes, counts, class_quotas(counts, total)).nonzero().flatten()
+    kept = lowest_inside(keys, codes, counts, torch.ones_like(counts))
+    others = (~kept).nonzero().flatten()
+    group, left = torch.zeros_like(others), torch.tensor([total - int(kept.sum())], device="cpu")
+    kept[others] = lowest_inside(keys[others], group, group.bincount(minlength=1), left)
+    return kept.nonzero().flatten()
+
+
+def lowest_inside(keys: Tensor, groups: Tensor, counts: Tensor, quotas: Tensor) -> Tensor:
+    """Return (n,) bool, the lowest keys of every group, as many as its quota, or all it has.
+
+    Args:
+        keys: (n,) real numbers; of equal ones the first come first.
+        groups: (n,) int64 in [0, k).
+        counts: (k,) int64 their sizes.
+        quotas: (k,) int64 how many of each.
+
+    Example:
+        >>> keys, groups = torch.tensor([3.0, 1.0, 1.0, 0.0]), torch.tensor([0, 0, 0, 1])
+        >>> lowest_inside(keys, groups, torch.tensor([3, 1]), torch.tensor([1, 0]))
+        tensor([False,  True, False, False])
+
+    """
+    within = quotas.clamp(max=counts)
+    if len(keys) < _LARGE * len(counts):  # a partition of each costs more than to sort all
+        order = keys.argsort(stable=True)
+        kept = torch.zeros(len(keys), dtype=torch.bool, device="cpu")
+        return kept.index_fill(0, order[places(order, groups) < within[groups[order]]], value=True)
+    if keys.dtype == torch.bfloat16:  # which numpy does not know
+        keys = keys.float()
+    limit = _limits(keys, groups, counts, within)[groups]
+    wanted = (within > 0)[groups]
+    kept = (keys < limit) & wanted
+    tied = ((keys == limit) & wanted).nonzero().flatten()
+    free = within - groups[kept].bincount(minlength=len(counts))
+    place = places(torch.arange(len(tied), device="cpu"), groups[tied])
+    return kept.index_fill(0, tied[place < free[groups[tied]]], value=True)
+
+
+def _limits(keys: Tensor, groups: Tensor, counts: Tensor, within: Tensor) -> Tensor:
+    """Return (k,) the highest key that is kept of each group; anything where none is."""
+    by_group = (groups.short() if len(counts) < 2**15 else groups).argsort(stable=True)
+    limits = torch.zeros(len(counts), dtype=keys.dtype, device="cpu")
+    parts = keys[by_group].split(counts.tolist())
+    for c, (part, last) in enumerate(zip(parts, (within - 1).tolist(), strict=True)):
+        if last >= 0:
+            members = part.numpy()
+            members.partition(last)  # in place: it is a copy
+            limits[c] = members[last].item()
+    return limits
+
+
+def downwards(keys: Tensor) -> Tensor:
+    """Return numbers whose order is the opposite one, of integers without an overflow."""
+    return -keys if keys.is_floating_point() else ~keys
 
 
 def groups_of(codes: Tensor, total: int, *, balanced: bool) -> tuple[Tensor, Tensor, Tensor]:

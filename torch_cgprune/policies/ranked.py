@@ -11,7 +11,9 @@ from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.policies.quotas import (
     checked,
     checked_window,
+    downwards,
     groups_of,
+    lowest,
     places,
     take,
     total_kept,
@@ -43,8 +45,8 @@ def low_first(values: Any, labels: Labels, keep: float, *, balanced: bool = True
 
     """
     scores, codes = checked(values, labels)
-    hardest_first = scores.argsort(descending=True, stable=True)
-    return take(hardest_first, codes, total_kept("low_first", keep, codes), balanced=balanced)
+    total = total_kept("low_first", keep, codes)
+    return lowest(downwards(scores), codes, total, balanced=balanced)
 
 
 def high_first(values: Any, labels: Labels, keep: float, *, balanced: bool = True) -> Tensor:
@@ -58,8 +60,7 @@ def high_first(values: Any, labels: Labels, keep: float, *, balanced: bool = Tru
 
     """
     scores, codes = checked(values, labels)
-    easiest_first = scores.argsort(stable=True)
-    return take(easiest_first, codes, total_kept("high_first", keep, codes), balanced=balanced)
+    return lowest(scores, codes, total_kept("high_first", keep, codes), balanced=balanced)
 
 
 def window(
