@@ -79,7 +79,9 @@ def test_the_commands_run(tmp_path, monkeypatch, capsys):
     texts = [block for file in FILES for block in blocks_of(file, "console")]
     commands = re.findall(r"^\$ torch-cgprune (.*)$", "".join(texts), re.MULTILINE)
     used = {command.split()[0] for command in commands}
-    assert used == {"score", "report", "select", "info", "suspects", "apply", "export"}
+    assert used == {
+        *("score", "report", "select", "info", "suspects", "apply", "export", "advise"),
+    }
     for command in dict.fromkeys(commands):
         assert main(shlex.split(command)) == 0, capsys.readouterr().err
     assert 900 < len((tmp_path / "kept.txt").read_text().splitlines()) < 1078
