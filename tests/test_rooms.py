@@ -89,10 +89,13 @@ PUBLIC = {
     "scores": ["CGScores", "Calibration"],
     "scoring": ["NearCopies", "cg_scores", "near_copies"],
     "solver": [
+        "Iterated",
         "Solution",
         "Storage",
         "default_tile_rows",
         "flops",
+        "iterate",
+        "iterative_numbers",
         "numbers",
         "sweep",
     ],

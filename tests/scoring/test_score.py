@@ -271,7 +271,7 @@ def test_bad_data(features, labels, error, match):
         (
             {"method": "exakt"},
             ValueError,
-            r"'method' .* 'exact', 'stochastic', 'local'. Got 'exakt'",
+            r"'method' .* 'exact', 'iterative', 'stochastic', 'local'. Got 'exakt'",
         ),
         ({"ridge": -1}, ValueError, r"'ridge' .* \[0, inf\). Got -1"),
         ({"ridge": float("nan")}, ValueError, r"'ridge'.*Got nan"),

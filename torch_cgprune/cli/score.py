@@ -68,7 +68,7 @@ def _add_scoring(scoring: Any) -> None:
         "--near",
         type=real("(0, 1]"),
         metavar="X",
-        help="exact, local: find near copies, of this cosine or more, as 0.99",
+        help="exact, iterative, local: find near copies, of this cosine or more, as 0.99",
     )
     scoring.add_argument(
         "--runs", type=integer(1), metavar="N", help="local, stochastic: draws to average"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,17 +13,18 @@ from torch_cgprune.kernel import gram_tile
 from torch_cgprune.kernel.gram import twin_angle
 from torch_cgprune.kernel.near import Finder
 from torch_cgprune.scoring.plans import Block
-from torch_cgprune.solver import Storage, sweep
+from torch_cgprune.solver import Iterated, Storage, iterate, sweep
 from torch_cgprune.utils.ranks import ALONE, Ranks
 
 
 class Solved(NamedTuple):
-    """A block's solution, on the device."""
+    """A block's solution, on the device; ``notes`` are on how it was found, as JSON values."""
 
     alpha: Tensor  # (b, c) H^-1 E for the one-hot targets E
     diagonal: Tensor  # (b,) of H^-1
     product: Tensor  # (b, c) H E, with E weighted
     twins: Tensor  # (b,) int64, 1 for near copies of an earlier row
+    notes: dict[str, Any] = {}  # noqa: RUF012 (never changed)
 
 
 def solve_blocks(
@@ -54,28 +55,77 @@ def solve_blocks(
 
     """
     with ranks.together():
-        widest = max(len(block.classes) for block in blocks)  # a column too many: a target of zeros
-        codes = torch.stack([block.codes for block in blocks]).to(rows.device)
-        targets = one_hot(codes, widest).to(rows.dtype)
-        weighted = targets * weights.to(rows)[..., None]
-        product = torch.zeros_like(targets)
-        twins = torch.zeros_like(codes)
-        ridges = ridges.to(rows)
-
-    def fill(start: int, stop: int, out: Tensor) -> None:
-        near = gram_tile(rows, start, stop, out[: len(rows)], finder)
-        out[len(rows) :] = out[:1]
-        product[:, start:stop].baddbmm_(out, weighted[:, :stop])
-        product[:, :start].baddbmm_(out[..., :start].mT, weighted[:, start:stop])
-        own = ridges[:, start:stop]
-        added = own.clamp(min=twin_angle(rows.dtype)).where(near, own)
-        out[..., start:].diagonal(dim1=1, dim2=2).add_(added)
-        twins[:, start:stop] = near
-
-    alpha, diagonal = sweep(fill, targets, storage=storage, ranks=ranks, advance=advance)
-    ranks.sum(product)
-    ranks.sum(twins)
+        gram = _Gram(rows, blocks, ridges, weights, finder)
+    shared: dict[str, Any] = {"storage": storage, "ranks": ranks, "advance": advance}
+    notes: dict[str, Any] = {}
+    if blocks[0].parts:
+        (block,) = blocks
+        found = iterate(
+            gram.fill,
+            gram.targets[0],
+            block.parts,
+            shift=gram.ridges[0],
+            seed=block.seed,
+            **shared,
+        )
+        alpha, diagonal = found.alpha[None], found.diagonal[None]
+        notes = _told(found, len(block.parts))
+    else:
+        alpha, diagonal = sweep(gram.fill, gram.targets, **shared)
+    ranks.sum(gram.product)
+    ranks.sum(gram.twins)
     return [
-        Solved(alpha[i, :, :c], diagonal[i], product[i, :, :c], twins[i])
+        Solved(alpha[i, :, :c], diagonal[i], gram.product[i, :, :c], gram.twins[i], notes)
         for i, c in enumerate(len(block.classes) for block in blocks)
     ]
+
+
+class _Gram:
+    """The Gram matrices of blocks: their targets, and what is seen where their tiles are filled.
+
+    Args are those of :func:`solve_blocks`.
+    """
+
+    def __init__(
+        self,
+        rows: Tensor,
+        blocks: Sequence[Block],
+        ridges: Tensor,
+        weights: Tensor,
+        finder: Finder | None,
+    ) -> None:
+        widest = max(len(block.classes) for block in blocks)  # a column too many: a target of zeros
+        codes = torch.stack([block.codes for block in blocks]).to(rows.device)
+        self.targets = one_hot(codes, widest).to(rows.dtype)
+        self.product = torch.zeros_like(self.targets)
+        self.twins = torch.zeros_like(codes)
+        self.ridges = ridges.to(rows)
+        self._weighted = self.targets * weights.to(rows)[..., None]
+        self._rows, self._finder = rows, finder
+
+    def fill(self, start: int, stop: int, out: Tensor) -> None:
+        """Fill a tile, as :func:`~torch_cgprune.solver.sweep` asks for it."""
+        rows = self._rows
+        near = gram_tile(rows, start, stop, out[: len(rows)], self._finder)
+        out[len(rows) :] = out[:1]
+        self.product[:, start:stop].baddbmm_(out, self._weighted[:, :stop])
+        self.product[:, :start].baddbmm_(out[..., :start].mT, self._weighted[:, start:stop])
+        own = self.ridges[:, start:stop]
+        added = own.clamp(min=twin_angle(rows.dtype)).where(near, own)
+        out[..., start:].diagonal(dim1=1, dim2=2).add_(added)
+        self.twins[:, start:stop] = near
+
+
+def _told(found: Iterated, parts: int) -> dict[str, Any]:
+    """Return what the metadata say of an iteration."""
+    converged, k = found.converged, found.alpha.shape[1]
+    return {
+        "iterative": {
+            "iterations": converged.iterations,
+            "errors": converged.errors[:k].tolist(),
+            "residuals": converged.residuals[:k].tolist(),
+            "landmarks": found.landmarks,
+            "parts": parts,
+            "probes": len(converged.errors) - k,
+        }
+    }

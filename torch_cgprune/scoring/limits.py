@@ -24,6 +24,8 @@ class Limits:
             device busy.
         asked_rows: rows of a block that is asked for the ridge. Larger ones choose the same, but
             for neighbours on the grid, and cost more than the choice is worth.
+        part_rows: rows of a part of neighbours, where a matrix is solved by iteration. Its square
+            on the diagonal is inverted.
 
     """
 
@@ -31,6 +33,7 @@ class Limits:
     predictions: int = 2**27
     batch: int | None = None
     asked_rows: int = 1024
+    part_rows: int = 1024
 
     def keeps_predictions(self, m: int, k: int) -> bool:
         """Return whether the predictions of k classes are kept for m examples."""

@@ -16,7 +16,7 @@ from torch_cgprune.utils.checks import check_choice, check_integer, check_real, 
 
 _log = logging.getLogger(__name__)
 
-METHODS = ("auto", "exact", "stochastic", "local")
+METHODS = ("auto", "exact", "iterative", "stochastic", "local")
 _DTYPES = ("float32", "float64")
 # What method="auto" scores exactly; half the matrix is then 8.6 GB in float32. Beyond, "local".
 EXACT_UP_TO = 65_536
@@ -80,6 +80,8 @@ def resolve_options(
     if method == "exact":
         return {"method": method, **common}
     seed = check_integer("seed", "cg_scores", seed, minimum=0)
+    if method == "iterative":
+        return {"method": method, **common, "seed": seed}
     given = None if runs is None else check_integer("runs", "cg_scores", runs, minimum=1)
     if method == "local":
         size = BLOCK_SIZE if block_size is None else block_size
@@ -118,7 +120,7 @@ def _near(near: object, method: str) -> float:
             near,
             parameter="near",
             value=near,
-            cure=Message("Score with %s.", Argument("method", "'exact' or 'local'")),
+            cure=Message("Score with %s.", Argument("method", "'exact', 'iterative' or 'local'")),
         )
     return check_real("near", "cg_scores", near, "(0, 1]")
 

@@ -14,17 +14,23 @@ from torch import Tensor
 
 from torch_cgprune.utils.seeds import stream
 
+# Parts up to which the sweep is the sooner way.
+_SWEPT_PARTS = 4
+
 
 @dataclass(frozen=True)
 class Block:
     """Rows that share one Gram matrix.
 
     Attributes:
-        rows: (b,) int64 row indices, ascending.
+        rows: (b,) int64 row indices, ascending, or part by part.
         codes: (b,) int64 classes of these rows, as positions in ``classes``.
         classes: (c,) int64 the data's class code of each of the block's classes; -1 stands for
             "all the others".
         scored: (m,) int64 positions in ``rows`` of those that receive a score.
+        parts: (first, one past the last) position in ``rows`` of each part of neighbours, where
+            the matrix is solved by iteration; else none.
+        seed: of the iteration.
 
     """
 
@@ -32,6 +38,8 @@ class Block:
     codes: Tensor
     classes: Tensor
     scored: Tensor
+    parts: tuple[tuple[int, int], ...] = ()
+    seed: int = 0
 
 
 class Plan(NamedTuple):
@@ -43,6 +51,7 @@ class Plan(NamedTuple):
         predicts: whether blocks predict all classes.
         whole: whether a block is of all rows: then ranks solve it together, and do not share out
             blocks.
+        parted: whether its rows come part by part, and it is solved by iteration.
 
     """
 
@@ -50,6 +59,7 @@ class Plan(NamedTuple):
     sizes: Sequence[Sequence[int]]
     predicts: bool = True
     whole: bool = False
+    parted: bool = False
 
     @property
     def largest(self) -> int:
@@ -59,10 +69,12 @@ class Plan(NamedTuple):
 
 def by_sketch(method: str) -> bool:
     """Return whether the plan of a method follows from where the rows lie."""
-    return method == "local"
+    return method in ("local", "iterative")
 
 
-def planned(codes: Tensor, points: Tensor, k: int, options: dict[str, Any]) -> Plan:
+def planned(
+    codes: Tensor, points: Tensor, k: int, options: dict[str, Any], *, part_rows: int
+) -> Plan:
     """Return the plan of the options' method.
 
     Args:
@@ -70,11 +82,14 @@ def planned(codes: Tensor, points: Tensor, k: int, options: dict[str, Any]) -> P
         points: (m, s) sketch of the rows, for :func:`local`.
         k: number of classes.
         options: as :func:`~torch_cgprune.scoring.options.resolve_options` returns them.
+        part_rows: as for :func:`iterative`.
 
     """
     method = options["method"]
     if method == "exact":
         return exact(codes, k)
+    if method == "iterative":
+        return iterative(points, codes, k, part_rows=part_rows, seed=options["seed"])
     drawn = {name: options[name] for name in ("runs", "seed")}
     if method == "local":
         return local(points, codes, block_size=options["block_size"], **drawn)
@@ -92,6 +107,31 @@ def exact(codes: Tensor, k: int) -> Plan:
     everyone = torch.arange(len(codes))
     block = Block(everyone, codes, torch.arange(k), everyone)
     return Plan(iter([[block]]), [[len(codes)]], whole=True)
+
+
+def iterative(sketch: Tensor, codes: Tensor, k: int, *, part_rows: int, seed: int) -> Plan:
+    """Return one run of one block of all rows, in parts of neighbours, to be solved by iteration.
+
+    Few rows, or as many classes as an eighth of them, are solved sooner as :func:`exact` does.
+
+    Args:
+        sketch: (n, s) float32 coordinates in which near rows are near.
+        codes: (n,) int64 class codes.
+        k: number of classes.
+        part_rows: rows per part at most.
+        seed: of the parts, as for :func:`local`, and of the iteration.
+
+    """
+    n = len(codes)
+    if n <= _SWEPT_PARTS * part_rows or k > n // 8:
+        return exact(codes, k)
+    points, count = sketch.numpy(), -(-n // part_rows)
+    parts = [torch.from_numpy(p) for p in _halve(points, np.arange(n), count, _rng(seed, 0))]
+    stops = [*itertools.accumulate(map(len, parts))]
+    bounds = tuple(zip([0, *stops], stops, strict=False))
+    rows = torch.cat(parts)
+    block = Block(rows, codes[rows], torch.arange(k), torch.arange(n), bounds, seed)
+    return Plan(iter([[block]]), [[n]], whole=True, parted=True)
 
 
 def stochastic(codes: Tensor, k: int, *, ratio: float, runs: Sequence[int], seed: int) -> Plan:

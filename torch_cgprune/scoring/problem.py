@@ -19,7 +19,7 @@ from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.plans import Block, Plan
 from torch_cgprune.scoring.sums import Sums
-from torch_cgprune.solver import Storage, numbers
+from torch_cgprune.solver import Storage, iterative_numbers, numbers
 from torch_cgprune.utils.devices import available_on, check_fits
 from torch_cgprune.utils.ranks import ALONE, Ranks
 
@@ -163,7 +163,9 @@ class Problem:
     @property
     def keeps_unit_rows(self) -> bool:
         """Whether the unit rows of all examples are made once, not anew for every block."""
-        return self.plan.whole or self.matrix.numel() <= self.limits.unit_rows
+        if self.plan.whole:
+            return not self.plan.parted  # one block has them, in its order
+        return self.matrix.numel() <= self.limits.unit_rows
 
     @functools.cached_property
     def unit(self) -> Tensor | None:
@@ -207,14 +209,15 @@ def place_tiles(problem: Problem, folder: str | os.PathLike[str] | None) -> Stor
 
     """
     item, device, rows = problem.dtype.itemsize, problem.device, problem.plan.largest
+    taken = _taken(problem)
     beside = (len(problem.matrix) if problem.keeps_unit_rows else rows) * problem.matrix.shape[1]
     # Targets, the sweep's copy of them, its solutions, and four temporaries of what follows.
     beside += 7 * rows * min(rows, len(problem.priors))
-    working = (numbers(rows, apart=True) + beside) * item
-    whole = (numbers(rows) + beside) * item
+    working = (taken(apart=True) + beside) * item
+    whole = (taken(apart=False) + beside) * item
     if problem.plan.whole and problem.ranks.size > 1:
         # Each holds its share of the tiles.
-        whole = min(whole, numbers(rows) // problem.ranks.size * item + working)
+        whole = min(whole, taken(apart=False) // problem.ranks.size * item + working)
     sharing = problem.ranks.beside if device.type == "cpu" else 1
     room = available_on(device)
     if room is None or whole * sharing <= room:
@@ -236,6 +239,15 @@ def place_tiles(problem: Problem, folder: str | os.PathLike[str] | None) -> Stor
         check_fits(2 * whole * problem.ranks.beside, _CPU, what, cure)
     # What a process can take of the memory is never all that is reported free.
     return Storage(int(0.8 * (room / sharing - working)), folder)
+
+
+def _taken(problem: Problem) -> Callable[..., int]:
+    """Return what counts the numbers that the largest block takes, tiles ``apart`` or not."""
+    rows = problem.plan.largest
+    if not problem.plan.parted:
+        return functools.partial(numbers, rows)
+    part = min(rows, problem.limits.part_rows)
+    return functools.partial(iterative_numbers, rows, part, len(problem.priors))
 
 
 def _batches(blocks: Iterable[Block], limit: Callable[[int], int]) -> Iterator[list[Block]]:

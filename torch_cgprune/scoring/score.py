@@ -57,10 +57,11 @@ def cg_scores(
             list of rows, a column of rows; trailing axes are flattened, rows scaled to unit norm.
         labels: n integers or strings, of any number of classes (one is allowed). Rows go by
             position: features and labels of pandas must have the same index.
-        method: ``"exact"``, one factorisation of all n rows for all classes; ``"local"``, blocks of
-            neighbours, in time linear in n; ``"stochastic"``, the paper's subsampling (App. A.2).
-            ``"auto"`` is exact up to 65,536 examples and local beyond, says so in the log, and
-            records it in ``metadata``.
+        method: ``"exact"``, one factorisation of all n rows for all classes; ``"iterative"``, the
+            same for a fraction of the time, nearly: :math:`\alpha` to half a percent, by conjugate
+            gradients, and the diagonal estimated; ``"local"``, blocks of neighbours, in time linear
+            in n; ``"stochastic"``, the paper's subsampling (App. A.2). ``"auto"`` is exact up to
+            65,536 examples and local beyond, says so in the log, and records it in ``metadata``.
         ratio: (stochastic) rows of other classes per row of the class; the paper has 3 for MNIST
             and Fashion-MNIST, 4 for CIFAR.
         runs: (stochastic, local) draws to average over. None is 5 for local; for stochastic, per
@@ -73,15 +74,15 @@ def cg_scores(
             None is ``"auto"``, but 0 for stochastic and for one class alone.
         standardise: bring the columns to mean 0 and standard deviation 1 first, without those that
             are constant: for tables whose columns are of different units, as income and year.
-        near: (exact, local) cosine, in (0, 1], from which two examples are near copies: 0.99 serves
-            for pixels, about 0.85 for an encoder's features, 1 finds exact copies alone. They are
-            listed in ``near_copies`` of the scores: up to ten pairs for each example, of ``local``
-            those that share a block in one of its runs. None looks for none. In float32 a cosine
-            is good to 1e-5, from 0.9999 on to more digits.
+        near: (exact, iterative, local) cosine, in (0, 1], from which two examples are near copies:
+            0.99 serves for pixels, about 0.85 for an encoder's features, 1 finds exact copies
+            alone. They are listed in ``near_copies`` of the scores: up to ten pairs for each
+            example, of ``local`` those that share a block in one of its runs. None looks for none.
+            In float32 a cosine is good to 1e-5, from 0.9999 on to more digits.
         device: where to compute; None takes the features' own device if that is no CPU, else CUDA
             if there is one, else the CPU.
         dtype: ``torch.float32`` or ``torch.float64``.
-        seed: (stochastic, local) of the draws.
+        seed: (stochastic, local, iterative) of the draws.
         progress: show progress bars, in rows, each counted by its share of the work.
         checkpoint: a file to keep finished runs in (stochastic, local); a later call with the same
             data and options continues after them, to the same result, and deletes it at the end.
@@ -94,7 +95,8 @@ def cg_scores(
     Raises:
         TypeError, ValueError: bad features, labels or options; the message names the cure.
         MemoryError: more rows together than fit, found out before the work starts.
-        NotPositiveDefiniteError: the Gram matrix is singular at this precision.
+        NotPositiveDefiniteError: the Gram matrix is singular at this precision, or the iteration
+            does not converge; never does either end in wrong scores.
 
     References:
         Ki, Choi, Chung: Data valuation without training of a model. ICLR 2023, eq. 2 and 6.

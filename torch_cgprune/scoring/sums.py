@@ -57,6 +57,7 @@ class Sums:
         k = len(priors)
         self.closest = closest
         self.priors, self.predictions, self.posterior = priors, predictions, posterior
+        self.notes: dict[str, Any] = {}
         self.tensors = {
             "columns": torch.zeros(m, 5, dtype=torch.float64),  # score, its three terms, CG'
             "times": torch.zeros(m, dtype=torch.int64),
@@ -86,6 +87,7 @@ class Sums:
 
     def add_block(self, block: Block, solved: Solved) -> None:
         """Take in a block of this run."""
+        self.notes |= solved.notes
         t, rows = self.tensors, block.rows[block.scored]
         t["columns"][rows] = score_columns(block, solved)
         t["times"][rows] = 1
@@ -114,6 +116,7 @@ class Sums:
 
     def plus(self, run: Sums) -> Sums:
         """Add another run to this one, and return it."""
+        self.notes |= run.notes
         t, new = self.tensors, run.tensors
         if "rival" in t:
             better = (new["times"] > 0) & ((new["best"] > t["best"]) | (t["times"] == 0))
@@ -229,7 +232,7 @@ def finish(
         bound=bound.clone(),
         digests=digests,
         conflicts=copies.conflicts,
-        metadata={**metadata, "twins": twins},
+        metadata={**metadata, **sums.notes, "twins": twins},
         first_partial=means[of, 2],
         judgement=_judgement(sums, of),
         **_near_copies(sums.closest, copies),

@@ -115,6 +115,13 @@ class Tiles:
 
         Tiles that live elsewhere are fetched ahead and stored behind, in threads of their own.
         """
+        yield from self._pass(change=True)
+
+    def read(self) -> Iterator[tuple[int, int, Tensor]]:
+        """Yield what :meth:`each` does, to read only: nothing is stored."""
+        yield from self._pass(change=False)
+
+    def _pass(self, *, change: bool) -> Iterator[tuple[int, int, Tensor]]:
         waiting = deque(tile for tile in self._tiles if tile.away)
         fetched: deque[Future[tuple[Tensor, Tensor]]] = deque()
         stored: list[Future[None]] = []
@@ -133,7 +140,10 @@ class Tiles:
                 fetch_next()  # while this one is worked on; waits itself for a buffer that is free
                 yield tile.start, tile.stop, values
                 # On a GPU the work is only asked for by now: the writer waits until it is done.
-                stored.append(writer.submit(self._store, tile, buffer, values, self._computed()))
+                computed = self._computed()
+                stored.append(
+                    writer.submit(self._store, tile, buffer, values, computed, change=change)
+                )
             for store in stored:
                 store.result()
 
@@ -175,13 +185,20 @@ class Tiles:
         return buffer, values
 
     def _store(
-        self, tile: Tile, buffer: Tensor, values: Tensor, computed: Callable[[], None]
+        self,
+        tile: Tile,
+        buffer: Tensor,
+        values: Tensor,
+        computed: Callable[[], None],
+        *,
+        change: bool,
     ) -> None:
         try:
             computed()
-            home = tile.home()
-            with self._copying():
-                home.copy_(values, non_blocking=True)
+            if change:
+                home = tile.home()
+                with self._copying():
+                    home.copy_(values, non_blocking=True)
         finally:
             self._free.put(buffer)
 

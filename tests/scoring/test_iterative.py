@@ -1,0 +1,234 @@
+"""`method="iterative"`: the scores of the definition, but for a tolerance."""
+
+import oracles
+import pytest
+import torch
+from noisy_data import blobs
+from scipy.stats import spearmanr
+
+from torch_cgprune import CGScoredDataset, NotPositiveDefiniteError, cg_scores
+from torch_cgprune.scoring import plans
+from torch_cgprune.scoring.limits import Limits
+from torch_cgprune.scoring.score import score_within
+
+# So that a few hundred rows have parts enough.
+PARTS = Limits(part_rows=40)
+N = 300
+
+
+def score(x, labels, *, limits=PARTS, **options):
+    options = {"method": "iterative", "ridge": 0, "progress": False, **options}
+    return score_within(limits, x, labels, **options)
+
+
+@pytest.fixture
+def x(rng):
+    return torch.randn(N, 12, generator=rng) + 2 * torch.randn(6, 12, generator=rng).repeat(50, 1)
+
+
+@pytest.fixture
+def codes(rng):
+    return torch.randint(0, 3, (N,), generator=rng)
+
+
+def off_by(got, expected):
+    return float((got.double() - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_alpha_and_what_is_linear_in_it_are_those_of_the_definition(x, codes, ridge, dtype):
+    got = score(x, codes, ridge=ridge, dtype=dtype)
+    inverse = torch.linalg.inv(oracles.gram(x) + ridge * torch.eye(N, dtype=torch.float64))
+    alpha = got.first_partial / 2 + got.terms[:, 2]
+    for c in range(3):
+        own = codes == c
+        y = torch.where(own, 1.0, -1.0).double()
+        assert off_by(alpha[own], (inverse @ y)[own]) < 0.01
+        complexity = float(y @ inverse @ y)
+        assert float(got.complexity[c]) == pytest.approx(complexity, rel=1e-3)
+        assert float(got.bound[c]) == pytest.approx((2 * complexity / N) ** 0.5, rel=1e-3)
+    assert got.metadata["iterative"]["parts"] == 8
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_scores_and_predictions_are_nearly_those_of_n_refits(x, codes, ridge):
+    got = score(x, codes, ridge=ridge)
+    h = oracles.gram(x) + ridge * torch.eye(N, dtype=torch.float64)
+    d = torch.linalg.inv(h).diagonal()
+    # So few rows fit the diagonal less well than thousands do.
+    assert spearmanr(got.terms[:, 2], d).statistic > 0.96
+    assert off_by(got.terms[:, 2], d) < 0.06
+    values = oracles.cg_scores(h, codes)
+    assert spearmanr(got.values, values).statistic > 0.995
+    assert off_by(got.values, values) < 0.07
+    targets = [(codes == c).double() for c in range(3)]
+    loo = torch.stack([oracles.loo(h, y - y.mean()) for y in targets], 1)
+    assert off_by(got.loo, loo) < 0.15
+    own = loo[torch.arange(N), codes]
+    others = loo.scatter(1, codes[:, None], -torch.inf)
+    assert spearmanr(got.margin, own - others.max(1).values).statistic > 0.98
+    assert (got.rival == others.argmax(1)).double().mean() > 0.98
+
+
+def test_every_number_follows_from_one_alpha_and_one_diagonal(x, codes):
+    got = score(x, codes, dtype=torch.float64)
+    d = got.terms[:, 2]
+    alpha = got.first_partial / 2 + d
+    torch.testing.assert_close(got.values, alpha**2 / d)
+    torch.testing.assert_close(got.terms.sum(1), got.values)
+    torch.testing.assert_close(got.terms[:, 0], (alpha - d) ** 2 / d)
+    torch.testing.assert_close(got.prediction, 1 - alpha / d)
+    # Prior-centred predictions of the one-hot targets, of +-1 targets in other units.
+    shares = codes.bincount() / N
+    ones = (1 - got.prediction) - 2 * (1 - got.own - shares[codes])
+    torch.testing.assert_close(got.loo.sum(1), torch.zeros(N).double(), rtol=0, atol=1e-9)
+    assert ones.isfinite().all()
+
+
+def test_cg_prime_needs_no_inverse_and_is_exact(x, codes):
+    got, exact = (score(x, codes, method=m, dtype=torch.float64) for m in ("iterative", "exact"))
+    torch.testing.assert_close(got.cg_prime, exact.cg_prime)
+
+
+def test_permuting_rows_changes_scores_by_no_more_than_the_tolerance(x, codes, rng):
+    order = torch.randperm(N, generator=rng)
+    got, permuted = (score(*data, ridge=0.1) for data in ((x, codes), (x[order], codes[order])))
+    alpha, other = (s.first_partial / 2 + s.terms[:, 2] for s in (got, permuted))
+    assert 0 < off_by(other, alpha[order]) < 0.01  # each is within half of it of the solution
+    # The probes are others: the diagonal moves by as much as it is off.
+    assert spearmanr(permuted.values, got.values[order]).statistic > 0.99
+    torch.testing.assert_close(permuted.cg_prime, got.cg_prime[order], rtol=1e-4, atol=1e-4)
+
+
+def test_the_rank_error_is_about_the_square_of_the_tolerance():
+    """What is promised of the tolerance, on data large enough to tell."""
+    x, labels, _ = blobs(n=900)
+    limits = Limits(part_rows=60)
+    got = score(x, labels, limits=limits, ridge=0.1)
+    exact = score(x, labels, method="exact", ridge=0.1)
+    alpha, expected = (s.first_partial / 2 + s.terms[:, 2] for s in (got, exact))
+    error = max(got.metadata["iterative"]["errors"])
+    assert error <= 0.005
+    assert off_by(alpha, expected) < 2 * error + 1e-4
+    assert 1 - spearmanr(alpha**2, expected**2).statistic < 10 * error**2 + 1e-5
+    assert (got.suspects == exact.suspects).double().mean() > 0.99
+
+
+def test_what_the_metadata_say(x, codes):
+    found = score(x, codes, seed=3).metadata
+    assert found["options"] == {
+        "method": "iterative",
+        "ridge": 0.0,
+        "dtype": "float32",
+        "seed": 3,
+    }
+    told = found["iterative"]
+    assert {*told} == {"iterations", "errors", "residuals", "landmarks", "parts", "probes"}
+    assert told["landmarks"] == N // 16
+    assert len(told["errors"]) == len(told["residuals"]) == 3
+    assert 2 < told["iterations"] < 40
+
+
+def test_few_rows_are_solved_by_the_sweep(x, codes):
+    for limits in (Limits(), Limits(part_rows=75)):
+        got = score(x, codes, limits=limits)
+        assert torch.equal(got.values, score(x, codes, method="exact").values)
+        assert "iterative" not in got.metadata
+    assert "iterative" in score(x, codes, limits=Limits(part_rows=74)).metadata
+
+
+def test_classes_that_are_too_many_for_the_iteration_are_swept(x):
+    codes = torch.arange(N) // 7
+    got = score(x, codes)
+    assert torch.equal(got.values, score(x, codes, method="exact").values)
+
+
+def test_one_class_alone(x):
+    got, exact = (score(x, ["only"] * N, method=m) for m in ("iterative", "exact"))
+    assert "iterative" in got.metadata
+    alpha, expected = (s.first_partial / 2 + s.terms[:, 2] for s in (got, exact))
+    assert off_by(alpha, expected) < 0.01
+    assert off_by(got.values, exact.values) < 0.1
+
+
+@pytest.mark.parametrize("conflict", [0, 1])
+def test_duplicates_and_near_copies(x, codes, conflict):
+    """A third of all rows: exact ones, scaled and rounded ones, of the same or of other labels."""
+    torch.manual_seed(0)
+    copies = torch.cat([x[:50], 3 * x[50:100], x[100:150] * (1 + 6e-8 * torch.randn(50, 12))])
+    both = torch.cat([x, copies])
+    labels = torch.cat([codes, (codes[:150] + conflict) % 3])
+    got, exact = (score(both, labels, method=m) for m in ("iterative", "exact"))
+    assert torch.isfinite(got.values).all()
+    assert torch.equal(got.conflicts, exact.conflicts)
+    assert got.metadata["twins"] == exact.metadata["twins"] > 90
+    # Of two rounded copies of one label, the later one scores next to nothing: which one that is
+    # depends on the order.
+    alone = torch.arange(150, N)
+    alpha, expected = (s.first_partial / 2 + s.terms[:, 2] for s in (got, exact))
+    assert off_by(alpha[alone], expected[alone]) < 0.03
+    assert spearmanr(got.values[alone], exact.values[alone]).statistic > 0.98
+    if conflict:
+        assert got.values[:150].median() > 100 * got.values[alone].median()
+
+
+def test_near_copies_are_listed_as_by_exact(x, codes):
+    both = torch.cat([x, x[:20] + 0.01])
+    labels = torch.cat([codes, codes[:20]])
+    got, exact = (score(both, labels, method=m, near=0.99) for m in ("iterative", "exact"))
+    assert len(got.near_copies) >= 20
+    assert torch.equal(got.near_copies, exact.near_copies)
+
+
+def test_a_matrix_without_solution_is_an_error_and_never_scores(x, codes, monkeypatch):
+    monkeypatch.setattr("torch_cgprune.scoring.blocks.twin_angle", lambda _: 0.0)
+    rounded = x * (1 + 1e-7 * torch.arange(12))
+    with pytest.raises(NotPositiveDefiniteError, match=r"ridge=1e-3"):
+        score(torch.cat([x, rounded]), torch.cat([codes] * 2))
+
+
+def test_the_bar_goes_to_its_end(x, codes, capsys):
+    score(x, codes, progress=True)
+    assert "CG-scores (iterative): 100%" in capsys.readouterr().err
+
+
+def test_a_cache_is_written_and_read(x, codes, tmp_path):
+    data = torch.utils.data.TensorDataset(x, codes)
+    options = {"method": "iterative", "cache": tmp_path / "s.safetensors", "progress": False}
+    first, again = (CGScoredDataset(data, **options) for _ in range(2))
+    assert first.computed
+    assert not again.computed
+    with pytest.raises(ValueError, match="method is 'iterative' there and 'exact' here"):
+        CGScoredDataset(data, **{**options, "method": "exact"})
+
+
+def test_parts_are_a_partition_of_neighbours():
+    rng = torch.Generator().manual_seed(0)
+    points, codes = torch.randn(103, 4, generator=rng), torch.arange(103) % 3
+    plan = plans.iterative(points, codes, 3, part_rows=10, seed=5)
+    ((block,),) = plan.runs
+    assert plan.whole
+    assert plan.parted
+    assert plan.sizes == [[103]]
+    assert block.rows.sort().values.tolist() == [*range(103)]
+    assert torch.equal(block.codes, codes[block.rows])
+    assert block.parts[0][0] == 0
+    assert [stop for _, stop in block.parts][:-1] == [start for start, _ in block.parts][1:]
+    assert block.parts[-1][1] == 103
+    local = next(plans.local(points, codes, block_size=10, runs=1, seed=5).runs)
+    assert [block.rows[a:b].tolist() for a, b in block.parts] == [b.rows.tolist() for b in local]
+
+
+def test_what_does_not_fit_is_an_error_before_the_work(x, codes, monkeypatch):
+    from torch_cgprune.scoring import problem  # noqa: PLC0415
+    from torch_cgprune.utils import devices  # noqa: PLC0415
+
+    for module in (devices, problem):
+        monkeypatch.setattr(module, "available_on", lambda _: 100_000)
+    with pytest.raises(MemoryError, match=r"method='local'.*storage='FOLDER'"):
+        score(x, codes)
+
+
+def test_the_options_of_others_have_no_effect(x, codes):
+    got = cg_scores(x, codes, method="iterative", runs=3, block_size=9, ratio=2, progress=False)
+    assert {*got.metadata["options"]} == {"method", "ridge", "dtype", "seed"}
