@@ -390,7 +390,7 @@ def test_bad_usage_exits_with_2(capsys, argv, said):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "The policy low-first needs --keep."),
+        ([], "The policy stratified needs --keep."),
         (["--policy", "window", "--keep", "0.5"], "The policy window needs --start."),
         (["--policy", "noise-filter", "--keep", "0.5"], "does not take --keep."),
         (["--keep", "0.5", "--rule", "margin"], "--rule is for --policy noise-filter."),

@@ -34,7 +34,7 @@ def select(capsys, *argv):
 def gathered(path):
     scores = CGScores.load(path)
     with pytest.warns(UserWarning, match="low-first keeps"):
-        kept = PrunedSampler(scores, keep=0.6, policy="stratified").selection
+        kept = PrunedSampler(scores, keep=0.6, policy="low-first").selection
     of_kept, of_all = (flags.double().mean() for flags in (scores.suspects[kept], scores.suspects))
     return (
         f"torch-cgprune: warning: low-first keeps {of_kept:.1%} suspects, of all examples "
@@ -45,19 +45,20 @@ def gathered(path):
 
 def test_suspects_that_are_kept_are_a_line_beside_the_list(scored, capsys):
     said, kept = gathered(scored[0.15])
-    out, err = select(capsys, scored[0.15], "--keep", 0.6)
+    options = ("--keep", 0.6, "--policy", "low-first")
+    out, err = select(capsys, scored[0.15], *options)
     assert [int(line) for line in out.split()] == kept
     assert err == said
-    out, err = select(capsys, scored[0.15], "--keep", 0.6, "--json")
+    out, err = select(capsys, scored[0.15], *options, "--json")
     assert json.loads(out)["indices"] == kept
     assert err == said
-    out, err = select(capsys, scored[0.15], "--keep", 0.6, "--dry-run", "--json")
+    out, err = select(capsys, scored[0.15], *options, "--dry-run", "--json")
     assert json.loads(out)["kept"] == len(kept)
     assert err == said
-    out, err = select(capsys, scored[0.15], "--keep", 0.6, "--dry-run")
+    out, err = select(capsys, scored[0.15], *options, "--dry-run")
     assert out.splitlines()[-1].split()[:3] == ["all", "1797", str(len(kept))]
     assert err == said
-    assert select(capsys, scored[0.15], "--keep", 0.6, "-q")[1] == ""
+    assert select(capsys, scored[0.15], *options, "-q")[1] == ""
 
 
 def test_its_cure_cures(scored, capsys):

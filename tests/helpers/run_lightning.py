@@ -41,9 +41,9 @@ class Data(LightningDataModule):
         if self.kind == "agnostic":
             sampler = PrunedSampler(PAIR, keep=0.61, policy="low-first")
         elif self.kind == "distributed":
-            sampler = DistributedPrunedSampler(PAIR, keep=0.61, **ranks)
+            sampler = DistributedPrunedSampler(PAIR, 0.61, "low-first", **ranks)
         else:
-            sampler = DistributedPrunedSampler(PAIR, keep=GROWING, num_samples=60, **ranks)
+            sampler = DistributedPrunedSampler(PAIR, GROWING, "low-first", num_samples=60, **ranks)
         return StatefulDataLoader(
             TensorDataset(torch.arange(100)),
             batch_size=8,
