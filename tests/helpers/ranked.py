@@ -9,10 +9,14 @@ from workers import small_dataset
 
 from torch_cgprune import CGScoredDataset, CGScores, cg_scores
 from torch_cgprune.scoring import blocks, problem
+from torch_cgprune.scoring.limits import Limits
+from torch_cgprune.scoring.score import score_within
 
 METHODS = {
     "exact": {"method": "exact", "near": 0.9},
     "auto": {"method": "exact", "ridge": "auto"},
+    # So that 401 rows have parts enough.
+    "iterative": {"method": "iterative", "limits": Limits(part_rows=60), "near": 0.9},
     "local": {"method": "local", "block_size": 19, "runs": 3, "near": 0.9},
     "stochastic": {"method": "stochastic", "ratio": 1, "runs": 3},
     "standardised": {"method": "local", "block_size": 19, "runs": 2, "standardise": True},
@@ -29,9 +33,14 @@ def data():
     return x, y
 
 
+def scored(name):
+    options = {"limits": Limits(), **METHODS[name], **OPTIONS}
+    return score_within(options.pop("limits"), *data(), **options)
+
+
 def score(folder):
-    for name, options in METHODS.items():
-        cg_scores(*data(), **options, **OPTIONS).save(folder / f"{name}.{dist.get_rank()}")
+    for name in METHODS:
+        scored(name).save(folder / f"{name}.{dist.get_rank()}")
 
 
 def wrap(folder):

@@ -72,7 +72,9 @@ class SymmetricMatrix:
         mine, gathered = iter(own), []
         for number, shape in enumerate(shapes):
             owner = number % self._ranks.size
-            tensor = next(mine) if owner == self._ranks.rank else self._like.new_empty(shape)
+            # Laid out alike on all ranks, whose products would differ in the last bits otherwise.
+            own_turn = owner == self._ranks.rank
+            tensor = next(mine).contiguous() if own_turn else self._like.new_empty(shape)
             self._ranks.broadcast(tensor, owner)
             gathered.append(tensor)
         return gathered
