@@ -55,6 +55,7 @@ def main() -> None:
         )
 
     line("exact", exact, whole, memory)
+    line("iterative", *score(method="iterative"))
     for block_size in args.block_sizes:
         for runs in args.runs:
             name = f"local, {block_size} x {runs} runs"
