@@ -132,3 +132,24 @@ def test_a_matrix_that_is_not_positive_definite_is_an_error(entry, rng):
         conjugate_gradients(
             h.matmul, near.matmul, targets, torch.full((5,), 1e-6, dtype=torch.float64)
         )
+
+
+def test_who_shares_the_work_stops_where_the_first_does():
+    """Rounding differs from machine to machine; whoever went on alone would wait for ever."""
+    generator = torch.Generator().manual_seed(0)
+    root = torch.randn(60, 80, generator=generator, dtype=torch.float64)
+    matrix = root @ root.T / 80
+    heard = []
+
+    def solve(agree):
+        tolerances = torch.full((2,), 1e-6, dtype=torch.float64)
+        targets = torch.randn(60, 2, generator=generator, dtype=torch.float64)
+        return conjugate_gradients(
+            matrix.matmul, lambda v: v, targets, tolerances, agree=agree
+        ).iterations
+
+    first = solve(lambda errors: heard.append(errors.clone()))
+    told = iter(heard)
+    assert len(heard) == first > 3
+    assert solve(lambda errors: errors.copy_(next(told))) == first
+    assert solve(lambda errors: errors.zero_()) == 2

@@ -41,6 +41,7 @@ def conjugate_gradients(
     *,
     units: Tensor | float = 1.0,
     most: int = MOST_ITERATIONS,
+    agree: Callable[[Tensor], object] | None = None,
     tell: Callable[[float], object] | None = None,
 ) -> Converged:
     r"""Solve :math:`H X = Y` until every column is within its tolerance.
@@ -59,6 +60,8 @@ def conjugate_gradients(
         units: (n,) in which lengths are taken: rows whose entries are a thousand times those of
             others would hide the others' errors.
         most: products with the matrix.
+        agree: makes the (c,) errors, in place, those that all who share the work have: each decides
+            by them whether to go on, and may have rounded its own otherwise.
         tell: told, after every iteration, by how much the worst column exceeds its tolerance.
 
     Raises:
@@ -78,7 +81,10 @@ def conjugate_gradients(
     """
 
     def off_by(steps: Tensor) -> Tensor:
-        return _relative(steps, solution, units)
+        found = _relative(steps, solution, units)
+        if agree:
+            agree(found)
+        return found
 
     solution, residual, used = targets.new_zeros(targets.shape, dtype=torch.float64), targets, 0
     precision = targets.dtype

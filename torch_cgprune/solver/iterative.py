@@ -140,6 +140,7 @@ def iterate(
         torch.cat([targets, probes], 1),
         tolerances.double(),
         units=floor,
+        agree=lambda errors: ranks.broadcast(errors, 0),
         tell=told.excess,
     )
     with ranks.together():
