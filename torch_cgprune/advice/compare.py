@@ -43,10 +43,10 @@ def advise(
     cuts, and ``herding``, all inside every class, with random choices. What is held out is scored
     by nobody: the others' scores, computed anew without it, do not know its labels.
 
-    A prediction is as good as the space: in that of an encoder it orders policies much as a network
-    does that is trained on what they keep; by the pixels of photographs it does not, and the advice
-    is then a random choice. Of the policies that keep others in every epoch, as ``soft``, it says
-    nothing.
+    A prediction is as good as the space. In that of an encoder it is a guide where policies differ
+    by much; a network that learns its own features loses less than it says. The pixels of
+    photographs are no such space, and the advice is then a random choice. Of the policies that keep
+    others in every epoch, as ``soft``, it says nothing.
 
     The advice is kept with the scores, in their file too where there is one, and shares that were
     graded before stay in it. On ranks the first one computes it, so all must call this together.
