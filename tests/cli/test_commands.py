@@ -67,7 +67,7 @@ def test_near_copies_are_asked_for_and_left_out(tmp_path, capsys):
     code, _, err = run(capsys, *argv, "--near", 0.9, "--method", "stochastic", "--overwrite")
     assert code == 1
     assert "option --near must be None for the method 'stochastic'" in err
-    assert "--method exact or local" in err
+    assert "--method exact, iterative or local" in err
 
 
 def test_score_is_the_librarys(arrays, capsys):
