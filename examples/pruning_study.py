@@ -25,6 +25,7 @@ from torch import Tensor
 
 from torch_cgprune import Advice, CGScoredDataset, SelectionSampler, advise, policies
 from torch_cgprune.advice import Candidate
+from torch_cgprune.advice.compare import saved_advice
 from torch_cgprune.encoders import encode_dataset
 
 
@@ -80,9 +81,8 @@ class Study:
     def advice(self, keep: float) -> Advice:
         """Return the advice on a share, in the encoder's space."""
         scored = self.scored("encoder")
-        known = scored.scores.metadata.get("advice")
-        advice = None if known is None else Advice.from_json(known)
-        return advise(scored, keep) if advice is None or keep not in advice.shares else advice
+        known = saved_advice(scored.scores, [keep])
+        return advise(scored, keep) if known is None else known
 
     def advised(self, keep: float) -> Candidate:
         """Return what ``"auto"`` comes to."""

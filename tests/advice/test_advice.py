@@ -195,3 +195,10 @@ def test_each_bad_argument_is_named():
         lonely = cg_scores(rows, torch.arange(40), progress=False)
     with pytest.raises(ValueError, match="class of its own"):
         advise((rows, lonely), keep=0.5)
+
+
+def test_shares_that_differ_by_rounding_are_one():
+    advice = of(0.3, 0.1)
+    assert advice.covers(0.1 + 0.2)
+    assert not advice.covers(0.31)
+    assert of(0.1 + 0.2, 0.0).joined(advice).shares == (0.1 + 0.2,)

@@ -8,23 +8,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from labelled_scores import KEEPS, PAIRS, split
 
 from torch_cgprune import policies
 from torch_cgprune.policies import chances
 from torch_cgprune.policies.by_name import DRAWN, POLICIES, chances_by, kept_by
 
 DRAWS = 2000
-pairs = st.lists(
-    st.tuples(st.integers(0, 5), st.sampled_from([0.0, 0.5, 1.0, 2.5, -3.0])),
-    min_size=1,
-    max_size=60,
-)
-keeps = st.floats(0.01, 1)
-
-
-def split(examples):
-    labels, values = zip(*examples, strict=True)
-    return torch.tensor(values), torch.tensor(labels)
 
 
 def frequencies(policy, values, labels, keep, *, balanced=True):
@@ -48,7 +38,7 @@ def test_those_that_draw():
 
 
 @pytest.mark.parametrize("policy", DRAWN)
-@given(examples=pairs, keep=keeps, balanced=st.booleans(), seed=st.integers(0, 3))
+@given(examples=PAIRS, keep=KEEPS, balanced=st.booleans(), seed=st.integers(0, 3))
 def test_chances_add_up_to_the_number_kept(policy, examples, keep, balanced, seed):
     values, labels = split(examples)
     found = chances_by(policy, values, labels, keep, balanced=balanced)
@@ -65,7 +55,7 @@ def test_chances_add_up_to_the_number_kept(policy, examples, keep, balanced, see
 
 
 @pytest.mark.parametrize("policy", DRAWN)
-@given(examples=pairs, keep=keeps, balanced=st.booleans(), seed=st.integers(0, 99))
+@given(examples=PAIRS, keep=KEEPS, balanced=st.booleans(), seed=st.integers(0, 99))
 def test_permuting_examples_permutes_their_chances(policy, examples, keep, balanced, seed):
     values, labels = split(examples)
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(labels)))
@@ -74,7 +64,7 @@ def test_permuting_examples_permutes_their_chances(policy, examples, keep, balan
     torch.testing.assert_close(permuted, found[order])
 
 
-@given(examples=pairs, keep=keeps)
+@given(examples=PAIRS, keep=KEEPS)
 def test_random_keeps_the_share_of_the_class(examples, keep):
     _, labels = split(examples)
     found = chances.random_chances(labels, keep)

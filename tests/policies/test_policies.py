@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from labelled_scores import KEEPS, PAIRS, split
 
 from torch_cgprune import LinearSchedule, policies
 from torch_cgprune.policies import quotas
@@ -18,21 +19,9 @@ POLICIES = {
     "soft": policies.soft,
 }
 
-examples = st.lists(
-    st.tuples(st.integers(0, 5), st.sampled_from([0.0, 0.5, 1.0, 2.5, -3.0])),
-    min_size=1,
-    max_size=60,
-)
-keeps = st.floats(0.01, 1)
-
-
-def split(pairs):
-    labels, values = zip(*pairs, strict=True)
-    return torch.tensor(values), torch.tensor(labels)
-
 
 @pytest.mark.parametrize("name", POLICIES)
-@given(pairs=examples, keep=keeps, balanced=st.booleans())
+@given(pairs=PAIRS, keep=KEEPS, balanced=st.booleans())
 def test_sorted_unique_of_exact_size_and_no_class_lost(name, pairs, keep, balanced):
     values, labels = split(pairs)
     kept = POLICIES[name](values, labels, keep, balanced=balanced)
@@ -59,7 +48,7 @@ def largest_remainder(counts, total):
 
 
 @pytest.mark.parametrize("name", POLICIES)
-@given(pairs=examples, keep=keeps)
+@given(pairs=PAIRS, keep=KEEPS)
 def test_balanced_numbers_follow_the_largest_remainder(name, pairs, keep):
     values, labels = split(pairs)
     codes = labels.unique(return_inverse=True)[1]
@@ -68,7 +57,7 @@ def test_balanced_numbers_follow_the_largest_remainder(name, pairs, keep):
     assert codes[kept].bincount(minlength=len(expected)).tolist() == expected
 
 
-@given(pairs=examples, keep=keeps, balanced=st.booleans())
+@given(pairs=PAIRS, keep=KEEPS, balanced=st.booleans())
 def test_low_first_keeps_the_highest_and_high_first_the_lowest(pairs, keep, balanced):
     values, labels = split(pairs)
     for rule, sign in ((policies.low_first, 1), (policies.high_first, -1)):
@@ -90,7 +79,7 @@ def test_low_first_keeps_the_highest_and_high_first_the_lowest(pairs, keep, bala
 
 
 @pytest.mark.parametrize("name", ["low_first", "high_first", "window"])
-@given(pairs=examples, keep=keeps, balanced=st.booleans(), seed=st.integers(0, 99))
+@given(pairs=PAIRS, keep=KEEPS, balanced=st.booleans(), seed=st.integers(0, 99))
 def test_permuting_examples_permutes_the_selection(name, pairs, keep, balanced, seed):
     _, labels = split(pairs)
     rng = np.random.default_rng(seed)
@@ -101,7 +90,7 @@ def test_permuting_examples_permutes_the_selection(name, pairs, keep, balanced, 
     assert order[permuted].sort().values.tolist() == kept.tolist()
 
 
-@given(pairs=examples, start=st.floats(0, 0.99), width=keeps, balanced=st.booleans())
+@given(pairs=PAIRS, start=st.floats(0, 0.99), width=KEEPS, balanced=st.booleans())
 def test_a_window_is_contiguous_in_the_sorted_scores(pairs, start, width, balanced):
     _, labels = split(pairs)
     if start + width > 1:
@@ -136,7 +125,7 @@ def test_ties_go_to_the_lower_index():
     assert policies.high_first([1.0] * 4, labels, 0.5).tolist() == [0, 1]
 
 
-@given(pairs=examples)
+@given(pairs=PAIRS)
 def test_the_noise_filter_drops_exactly_the_positive(pairs):
     suspicion, labels = split(pairs)
     clean = {*(suspicion <= 0).nonzero().flatten().tolist()}
@@ -147,7 +136,7 @@ def test_the_noise_filter_drops_exactly_the_positive(pairs):
     assert policies.noise_filter(suspicion, labels).tolist() == sorted(clean)
 
 
-@given(pairs=examples, fraction=st.floats(0.01, 0.99))
+@given(pairs=PAIRS, fraction=st.floats(0.01, 0.99))
 def test_a_fraction_drops_so_many_of_the_worst(pairs, fraction):
     suspicion, labels = split(pairs)
     n = len(labels)
@@ -160,7 +149,7 @@ def test_a_fraction_drops_so_many_of_the_worst(pairs, fraction):
         assert kept.tolist() == sorted(ranking[:m])
 
 
-@given(pairs=examples)
+@given(pairs=PAIRS)
 def test_the_balanced_noise_filter_keeps_as_many_in_proportion(pairs):
     suspicion, labels = split(pairs)
     kept = policies.noise_filter(suspicion, labels, balanced=True)
@@ -229,7 +218,7 @@ def strata_of(values, strata):
 
 @given(
     values=st.lists(st.integers(0, 1000), min_size=4, max_size=80),
-    keep=keeps,
+    keep=KEEPS,
     cut=st.floats(0, 0.9),
     strata=st.integers(1, 12),
     seed=st.integers(0, 3),

@@ -81,10 +81,14 @@ class Advice:
             KeyError: it was not graded.
 
         """
-        found = [grade for grade in self.grades if abs(grade.keep - keep) < 1e-9]
+        found = [grade for grade in self.grades if _same(grade.keep, keep)]
         if not found:
             raise KeyError(f"There are no grades for the share {keep}; there are for {self.shares}")
         return tuple(sorted(found, key=lambda grade: -grade.accuracy))
+
+    def covers(self, keep: float) -> bool:
+        """Return whether a share was graded."""
+        return any(_same(share, keep) for share in self.shares)
 
     def of(self, policy: str) -> tuple[Grade, ...]:
         """Return the best grade of a policy at each share where it was tried, ascending."""
@@ -179,7 +183,7 @@ class Advice:
         """Return this advice with the other shares of an earlier one on the same examples."""
         if earlier is None or self.graded_alike != earlier.graded_alike:
             return self
-        others = [grade for grade in earlier.grades if grade.keep not in self.shares]
+        others = [grade for grade in earlier.grades if not self.covers(grade.keep)]
         return dataclasses.replace(self, grades=(*self.grades, *others))
 
     @property
@@ -199,3 +203,8 @@ class Advice:
             for grade in values["grades"]
         )
         return cls(**{**values, "grades": grades})
+
+
+def _same(keep: float, other: float) -> bool:
+    """Return whether two shares are equal but for rounding, as 0.3 and 0.1 + 0.2 are."""
+    return abs(keep - other) < 1e-9

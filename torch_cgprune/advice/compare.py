@@ -63,7 +63,8 @@ def advise(
     Raises:
         TypeError, ValueError: a source without rows, or with other rows than were scored; no share,
             or one outside (0, 1); no class with two examples.
-        NotEnoughMemoryError: the Gram matrix of the sample, 2.3 GB at most, does not fit.
+        NotEnoughMemoryError: the Gram matrix of the sample does not fit, which takes 2.3 GB at most
+            (more of over 12,000 classes: two examples of each).
 
     References:
         Choi, Ki, Chung (ICML 2024), "BWS: Best window selection based on sample scores for data
@@ -91,10 +92,13 @@ def advise(
     return found
 
 
-def saved_advice(scores: CGScores) -> Advice | None:
-    """Return the advice that is kept with scores; None where nobody asked for any."""
+def saved_advice(scores: CGScores, shares: Iterable[float] = ()) -> Advice | None:
+    """Return the advice that is kept with scores; None where there is none on all these shares."""
     values = scores.metadata.get(_KEY)
-    return None if values is None else Advice.from_json(values)
+    if values is None:
+        return None
+    advice = Advice.from_json(values)
+    return advice if all(map(advice.covers, shares)) else None
 
 
 def by_pixels(scores: CGScores) -> bool:

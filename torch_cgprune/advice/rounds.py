@@ -14,15 +14,13 @@ from torch_cgprune.advice.candidates import RANDOM, Candidate, candidates
 from torch_cgprune.advice.grading import predicted_right
 from torch_cgprune.advice.sample import folds
 from torch_cgprune.errors import Message
-from torch_cgprune.kernel import gram_tile, unit_rows
+from torch_cgprune.kernel import gram_matrix, unit_rows
 from torch_cgprune.policies.by_name import POLICIES
 from torch_cgprune.scoring import cg_scores
 from torch_cgprune.utils.devices import check_fits
 
 # Random choices that others are compared with.
 DRAWS = 3
-# Rows of the Gram matrix filled at a time.
-_TILE = 1024
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,15 +118,7 @@ def _gram(rows: Tensor, device: torch.device) -> Tensor:
         Message("Advice on %d of the examples", m),
         "Close what else takes memory, or compute on another device.",
     )
-    unit = unit_rows(rows, dtype=torch.float32, device=device)
-    gram = torch.empty(m, m, device=device)
-    for start in range(0, m, _TILE):
-        stop = min(start + _TILE, m)
-        tile = gram.new_empty(1, stop - start, stop)
-        gram_tile(unit[None], start, stop, tile)
-        gram[start:stop, :stop] = tile[0]
-        gram[:stop, start:stop] = tile[0].T
-    return gram
+    return gram_matrix(unit_rows(rows, dtype=torch.float32, device=device))
 
 
 def grades(keep: float, right: Tensor, full: Tensor) -> list[Grade]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_cgprune.inputs.fingerprints import row_digests, sample
 from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scoring.columns import as_scored
+from torch_cgprune.scoring.columns import rows_as_scored
 
 
 class ScoredRows(Protocol):
@@ -54,7 +54,7 @@ def _paired(rows: Any, scores: CGScores) -> Tensor:
             f"and the scores of {len(scores)} examples."
         )
     _check_same(matrix, scores)
-    return as_scored(matrix, scores.metadata.get("options", {}))
+    return rows_as_scored(matrix, scores.metadata)
 
 
 def _check_same(matrix: Tensor, scores: CGScores) -> None:

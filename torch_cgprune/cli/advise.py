@@ -63,13 +63,12 @@ def run(args: argparse.Namespace) -> None:
     _check(args)
     start = time.perf_counter()
     source = ScoredSource(args)
-    known = saved_advice(source.scores)
-    there = known is not None and args.source is None and {*args.keep} <= {*known.shares}
-    advice = known if there and known is not None else _asked(source, args)
+    known = saved_advice(source.scores, args.keep) if args.source is None else None
+    advice = _asked(source, args) if known is None else known
     seconds = time.perf_counter() - start
     if args.output is not None:
         write(drawn(advice, Path(args.output).suffix[1:].lower()), args.output)
-    how = "was there" if there else f"written in {seconds:.1f} s"
+    how = "was there" if known is not None else f"written in {seconds:.1f} s"
     said = [_head(advice), "", str(advice), "", f"{args.scores}: advice {how}"]
     plot = [] if args.output is None else [f"{args.output}: the plot"]
     say(args, "\n".join([*said, *plot]), {**_facts(advice), "output": args.output})

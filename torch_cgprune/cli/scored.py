@@ -15,9 +15,8 @@ from torch_cgprune.cli.reading import noted_reading, reading_of
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
 from torch_cgprune.dataset.source import Source
-from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scoring.columns import as_scored
+from torch_cgprune.scoring.columns import rows_as_scored
 
 # Where scores keep what they are of.
 _KEY = "source"
@@ -61,7 +60,7 @@ class ScoredSource:
             data.check(self.scores, args.scores, everything=False)
             features = data.read().features
         self.scores.metadata[_KEY] = note(args, opened)
-        return as_scored(as_matrix(features), self.scores.metadata.get("options", {}))
+        return rows_as_scored(features, self.scores.metadata)
 
     def _open(self, *, progress: bool) -> Opened:
         args = self._args

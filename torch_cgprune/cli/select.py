@@ -124,8 +124,7 @@ def _takes_advice(source: ScoredSource, args: argparse.Namespace) -> bool:
 
 def _check_advised(source: ScoredSource, args: argparse.Namespace) -> None:
     """Raise ValueError where advice should be kept with the scores, and is not."""
-    known = saved_advice(source.scores)
-    if _takes_advice(source, args) and (known is None or args.keep not in known.shares):
+    if _takes_advice(source, args) and saved_advice(source.scores, [args.keep]) is None:
         share = f"{args.keep:g}"
         raise ValueError(
             f"There is no advice on --keep {share} with these scores. Ask for it: torch-cgprune "

@@ -18,11 +18,10 @@ from torch_cgprune.dataset.relabel import new_labels, relabelled
 from torch_cgprune.dataset.source import Source
 from torch_cgprune.inputs.frames import is_frame
 from torch_cgprune.inputs.labels import Labels
-from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.inputs.views import column_view, deterministic_view
 from torch_cgprune.lists import check_relabels
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scoring.columns import as_scored
+from torch_cgprune.scoring.columns import rows_as_scored
 from torch_cgprune.scoring.options import check_names, resolve_options
 from torch_cgprune.utils.checks import check_choice
 from torch_cgprune.utils.ranks import current_ranks
@@ -183,8 +182,7 @@ class CGScoredDataset(Dataset[Any]):
             raise AttributeError(
                 f"A copy of a {type(self).__name__} has no rows. Ask the one that was copied."
             )
-        options = self.scores.metadata.get("options", {})
-        return as_scored(as_matrix(data.read().features), options)
+        return rows_as_scored(data.read().features, self.scores.metadata)
 
     def save_scores(self) -> None:
         """Write the scores into their file again, if they have one, with what was added to them."""

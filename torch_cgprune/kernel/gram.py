@@ -143,6 +143,13 @@ def gram_tile(
     return torch.cat(twins, dim=1)
 
 
+def gram_matrix(unit: Tensor) -> Tensor:
+    """Return the (n, n) Gram matrix of (n, d) unit rows: see :func:`gram_tile`."""
+    gram = unit.new_empty(1, len(unit), len(unit))
+    gram_tile(unit[None], 0, len(unit), gram)
+    return gram[0]
+
+
 def twin_angle(dtype: torch.dtype) -> float:
     """Return the angle in radians below which rounding hides that two rows differ: 1,000 ulps."""
     return 1000 * torch.finfo(dtype).eps

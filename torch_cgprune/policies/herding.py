@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torch_cgprune.inputs.labels import Labels, encode_labels
 from torch_cgprune.inputs.rows import as_matrix
-from torch_cgprune.kernel import gram_tile, unit_rows
+from torch_cgprune.kernel import gram_matrix, unit_rows
 from torch_cgprune.policies.quotas import take, total_kept
 from torch_cgprune.utils.checks import check_integer
 from torch_cgprune.utils.seeds import stream
@@ -99,10 +99,7 @@ def herding_places(
 def _order(matrix: Tensor, block: Tensor) -> Tensor:
     """Return the (b,) order in which the rows of a block are taken."""
     unit = unit_rows(matrix, dtype=torch.float32, device=matrix.device, chosen=block)
-    b = len(block)
-    gram = unit.new_empty(1, b, b)
-    gram_tile(unit[None], 0, b, gram)
-    gram = gram[0]
+    gram, b = gram_matrix(unit), len(block)
     gap = gram.mean(1)  # minus the mean with what is kept, times (t + 1) / t: the same order
     kept = torch.zeros_like(gap)
     order = torch.empty(b, dtype=torch.int64, device=gap.device)

@@ -80,13 +80,14 @@ def advised(asked: Asked, source: Source, examples: Examples, left: Tensor | Non
 
 
 def _advice(asked: Asked, source: Any, examples: Examples, left: Tensor | None) -> Advice:
-    if left is None and asked.balanced:
-        known = None if examples.scores is None else saved_advice(examples.scores)
-        if known is not None and asked.keep in known.shares:
+    is_of_all = left is None and asked.balanced
+    if is_of_all and examples.scores is not None:
+        known = saved_advice(examples.scores, [asked.keep])
+        if known is not None:
             return known
-        check_has_rows(source, asked.owner, AUTO)
-        return advise(source, asked.keep)  # which keeps it with the scores
     check_has_rows(source, asked.owner, AUTO)
+    if is_of_all:
+        return advise(source, asked.keep)  # which keeps it with the scores
     some = slice(None) if left is None else left
 
     def grade() -> Advice:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError
 from torch_cgprune.inputs.bad_rows import bad_rows, sort_out
+from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.kernel import Scaling
 from torch_cgprune.utils.warn import warn_caller
 
@@ -86,18 +87,19 @@ def standardising(columns: Columns) -> Scaling:
     return Scaling(columns.mean, torch.where(varies, 1 / columns.deviation, 0))
 
 
-def as_scored(matrix: Tensor, options: Mapping[str, Any]) -> Tensor:
+def rows_as_scored(features: Any, metadata: Mapping[str, Any]) -> Tensor:
     """Return the (n, d) rows as the kernel saw them, up to scale, for whoever compares them again.
 
     Args:
-        matrix: (n, d) what was scored.
-        options: of the scoring, as ``CGScores.metadata`` has them.
+        features: (n, ...) what was scored.
+        metadata: of their scores.
 
     Returns:
-        The matrix itself, or float32 rows of standardised columns.
+        The rows themselves, or float32 ones of standardised columns.
 
     """
-    if not options.get("standardise", False):
+    matrix = as_matrix(features)
+    if not metadata.get("options", {}).get("standardise", False):
         return matrix
     scaling = standardising(measure(matrix))
     return torch.cat([scaling(part.double()).float() for part in matrix.split(_ROWS)])

@@ -28,7 +28,7 @@ def cholesky(matrix: Tensor) -> Tensor:
 
 
 def singular(template: str, *values: Any) -> NotPositiveDefiniteError:
-    """Return the error of a matrix that is too nearly singular to be solved by iteration."""
+    """Return the error of a matrix that is too nearly singular to be solved."""
     return NotPositiveDefiniteError(
         template,
         *values,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from torch_cgprune.errors import Argument, Message, NotPositiveDefiniteError
+from torch_cgprune.solver.factors import singular
 from torch_cgprune.solver.tiles import FillTile, Storage, Tiles
 from torch_cgprune.utils.ranks import ALONE, Ranks
 
@@ -169,17 +169,11 @@ def _inverse_factor(blocks: Tensor, start: int) -> Tensor:
     inverses: Tensor = torch.linalg.solve_triangular(factors, eye, upper=False)
     if failed.any() or not torch.isfinite(inverses).all():
         row = start + max(int(failed.max()) - 1, 0)
-        raise NotPositiveDefiniteError(
+        raise singular(
             "The Gram matrix is not positive definite in %s (pivot of row %d): some examples are "
             "copies, or nearly so, of others.",
             blocks.dtype,
             row,
-            parameter="ridge",
-            cure=Message(
-                "Pass %s or more, %s, or leave the copies out.",
-                Argument("ridge", "1e-3"),
-                Argument("dtype", "torch.float64"),
-            ),
         )
     return inverses
 
