@@ -72,6 +72,19 @@ def test_lengths_are_taken_in_units(rng):
     assert found["scaled"] < 0.02 < found["plain"]
 
 
+def test_a_preconditioner_need_not_be_positive_where_it_is_small(rng):
+    """What it does to the smoothest direction is lost in rounding, sign and all."""
+    h, near, targets, _ = system(rng)
+    smooth = torch.full((N, 1), N**-0.5, dtype=torch.float64)
+    h = h + 1e3 * smooth @ smooth.T
+    across = torch.eye(N, dtype=torch.float64) - smooth @ smooth.T
+    near = across @ near @ across - 1e-4 * smooth @ smooth.T
+    targets = targets + 10 * smooth
+    tolerances = torch.full((5,), 1e-3, dtype=torch.float64)
+    found = conjugate_gradients(h.matmul, near.matmul, targets, tolerances).solution
+    assert (off_by(found, torch.linalg.solve(h, targets)) < 2e-3).all()
+
+
 def test_an_estimate_that_deceives_is_found_out_and_gone_on_from(rng):
     """The first products are a little wrong: the recurrence converges to another solution."""
     h, near, targets, solution = system(rng)

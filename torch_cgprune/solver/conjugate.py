@@ -115,40 +115,35 @@ class _Search:
     """The directions in which a solution is improved.
 
     The residuals are kept as orthonormal columns times a small matrix: columns that converge before
-    others then cannot make the small systems singular.
+    others then cannot make the small systems singular. And these systems are of the matrix alone:
+    what the preconditioner does to a smooth residual, which it makes ten thousand times smaller
+    than a rough one, may be lost in rounding, and is not relied on to be positive.
     """
 
     def __init__(self, multiply: Operator, precondition: Operator, residual: Tensor) -> None:
         self._multiply, self._precondition = multiply, precondition
         self._basis, self._scale = torch.linalg.qr(residual)
         self._directions = precondition(self._basis)
-        self._overlap = _product(self._basis, self._directions)
 
     def step(self, solution: Tensor) -> Tensor:
         """Improve (n, c) ``solution``, in place, and return the estimate of what it lacks."""
         moved = self._multiply(self._directions)
-        lengths = _solve(_product(self._directions, moved), self._overlap)
+        energies = _products(self._directions, moved)
+        factor = cholesky((energies + energies.mT) / 2)
+        lengths = torch.cholesky_solve(_products(self._directions, self._basis), factor)
         solution += self._directions @ (lengths @ self._scale.double()).to(moved)
-        self._basis, factor = torch.linalg.qr(self._basis - moved @ lengths.to(moved))
-        self._scale = factor @ self._scale
+        self._basis, left = torch.linalg.qr(self._basis - moved @ lengths.to(moved))
+        self._scale = left @ self._scale
         steps = self._precondition(self._basis)
-        before, self._overlap = self._overlap, _product(self._basis, steps)
-        turned = _solve(before, factor.double().mT @ self._overlap)
-        self._directions = steps + self._directions @ turned.to(steps)
+        along = torch.cholesky_solve(_products(moved, steps), factor)
+        self._directions = steps - self._directions @ along.to(steps)
         lacking: Tensor = steps @ self._scale
         return lacking
 
 
-def _product(a: Tensor, b: Tensor) -> Tensor:
+def _products(a: Tensor, b: Tensor) -> Tensor:
     """Return the (c, c) products of columns in float64: what they are solved for decides all."""
-    product: Tensor = a.double().mT @ b.double()
-    return (product + product.mT) / 2
-
-
-def _solve(matrix: Tensor, right: Tensor) -> Tensor:
-    """Solve a small positive definite system."""
-    solved: Tensor = torch.cholesky_solve(right, cholesky(matrix))
-    return solved
+    return a.double().mT @ b.double()
 
 
 def _relative(columns: Tensor, to: Tensor, units: Tensor | float) -> Tensor:
