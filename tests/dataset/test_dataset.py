@@ -183,6 +183,15 @@ def test_a_cache_of_something_else_says_what_differs(tmp_path, dataset, options,
     assert torch.equal(CGScores.load(cache).values, fresh.scores.values)
 
 
+def test_exact_scores_are_good_where_auto_would_iterate(tmp_path, monkeypatch):
+    cache = tmp_path / "scores.safetensors"
+    scored(tensors(), cache=cache, method="exact")
+    monkeypatch.setattr("torch_cgprune.scoring.options.EXACT_UP_TO", 5)
+    assert not scored(tensors(), cache=cache).computed
+    with pytest.raises(CacheMismatchError, match="method is 'exact' there and 'iterative' here"):
+        scored(tensors(), cache=cache, method="iterative")
+
+
 def test_a_file_that_is_no_cache_is_an_error_and_stays(tmp_path):
     cache = tmp_path / "scores.safetensors"
     scored(tensors(), cache=cache)

@@ -293,7 +293,9 @@ def test_auto_goes_by_n_alone_and_says_so(x, codes, caplog):
     with caplog.at_level("INFO", logger="torch_cgprune"):
         assert score(x, codes).metadata["options"]["method"] == "exact"
     assert "method='auto' takes 'exact' for n = 40" in caplog.text
-    assert resolve_options([65_536])["method"] == "exact"
+    assert resolve_options([25_000])["method"] == "exact"
+    assert resolve_options([25_000, 1])["method"] == "iterative"
+    assert resolve_options([65_536])["method"] == "iterative"
     assert resolve_options([65_000, 537])["method"] == "local"
 
 

@@ -48,7 +48,7 @@ def load(
         try:
             counts = scores.labels.bincount().tolist()
             data.check(scores, str(cache), everything=verify == "full")
-            check_options(scores, resolve_options(counts, **options), str(cache))
+            check_options(scores, _wanted(scores, counts, options), str(cache))
         except CacheMismatchError as mismatch:
             if on_mismatch == "error":
                 raise
@@ -59,3 +59,11 @@ def load(
             _log.warning("The scores in %r may be of another encoder. Computing anew.", str(cache))
     check_writable(cache)
     return None
+
+
+def _wanted(scores: CGScores, counts: list[int], options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that scores must have; exact ones are good wherever ``"auto"`` is."""
+    exact = scores.metadata.get("options", {}).get("method") == "exact"
+    if exact and options.get("method", "auto") == "auto":
+        options = {**options, "method": "exact"}
+    return resolve_options(counts, **options)

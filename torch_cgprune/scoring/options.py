@@ -18,8 +18,9 @@ _log = logging.getLogger(__name__)
 
 METHODS = ("auto", "exact", "iterative", "stochastic", "local")
 _DTYPES = ("float32", "float64")
-# What method="auto" scores exactly; half the matrix is then 8.6 GB in float32. Beyond, "local".
-EXACT_UP_TO = 65_536
+# What method="auto" scores exactly, in a minute or so of two cores, and what it iterates over: half
+# the matrix is then 8.6 GB in float32. Beyond, "local".
+EXACT_UP_TO, ITERATIVE_UP_TO = 25_000, 65_536
 BLOCK_SIZE, LOCAL_RUNS = 2048, 5
 
 
@@ -69,7 +70,7 @@ def resolve_options(
         raise wrong_type("standardise", "cg_scores", "True or False", standardise)
     n = sum(counts)
     if method == "auto":
-        method = "exact" if n <= EXACT_UP_TO else "local"
+        method = _method_for(n)
     if ridge is None:
         ridge = 0.0 if method == "stochastic" or len(counts) == 1 else "auto"
     common: dict[str, Any] = {"ridge": _ridge(ridge), "dtype": name}
@@ -96,6 +97,13 @@ def resolve_options(
     ratio = check_real("ratio", "cg_scores", ratio, "(0, inf)")
     per_class = [given] * len(counts) if given else recommended_runs(counts, ratio)
     return {"method": method, **common, "ratio": ratio, "runs": per_class, "seed": seed}
+
+
+def _method_for(n: int) -> str:
+    """Return what ``"auto"`` takes: by n alone, so that a score file is good on any machine."""
+    if n <= EXACT_UP_TO:
+        return "exact"
+    return "iterative" if n <= ITERATIVE_UP_TO else "local"
 
 
 def log_choices(options: dict[str, Any], requested: dict[str, Any], n: int) -> None:

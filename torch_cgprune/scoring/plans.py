@@ -14,8 +14,9 @@ from torch import Tensor
 
 from torch_cgprune.utils.seeds import stream
 
-# Parts up to which the sweep is the sooner way.
-_SWEPT_PARTS = 4
+# Where the sweep is the sooner way: up to so many parts, or so many rows a class. A dozen products
+# of the classes' columns with the matrix then cost what it does.
+_SWEPT_PARTS, _SWEPT_ROWS_A_CLASS = 4, 48
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def exact(codes: Tensor, k: int) -> Plan:
 def iterative(sketch: Tensor, codes: Tensor, k: int, *, part_rows: int, seed: int) -> Plan:
     """Return one run of one block of all rows, in parts of neighbours, to be solved by iteration.
 
-    Few rows, or as many classes as an eighth of them, are solved sooner as :func:`exact` does.
+    Few rows, or of many classes (a thousand of 50,000), are solved sooner as :func:`exact` does.
 
     Args:
         sketch: (n, s) float32 coordinates in which near rows are near.
@@ -123,7 +124,7 @@ def iterative(sketch: Tensor, codes: Tensor, k: int, *, part_rows: int, seed: in
 
     """
     n = len(codes)
-    if n <= _SWEPT_PARTS * part_rows or k > n // 8:
+    if n <= max(_SWEPT_PARTS * part_rows, _SWEPT_ROWS_A_CLASS * k):
         return exact(codes, k)
     points, count = sketch.numpy(), -(-n // part_rows)
     parts = [torch.from_numpy(p) for p in _halve(points, np.arange(n), count, _rng(seed, 0))]

@@ -61,7 +61,8 @@ def cg_scores(
             same for a fraction of the time, nearly: :math:`\alpha` to half a percent, by conjugate
             gradients, and the diagonal estimated; ``"local"``, blocks of neighbours, in time linear
             in n; ``"stochastic"``, the paper's subsampling (App. A.2). ``"auto"`` is exact up to
-            65,536 examples and local beyond, says so in the log, and records it in ``metadata``.
+            25,000 examples, iterative up to 65,536 and local beyond, says so in the log, and
+            records it in ``metadata``.
         ratio: (stochastic) rows of other classes per row of the class; the paper has 3 for MNIST
             and Fashion-MNIST, 4 for CIFAR.
         runs: (stochastic, local) draws to average over. None is 5 for local; for stochastic, per
