@@ -236,6 +236,29 @@ def test_what_does_not_fit_is_an_error_before_the_work(x, codes, monkeypatch):
         score(x, codes)
 
 
+def test_what_finds_no_room_is_computed_anew_to_the_same_scores(x, codes, monkeypatch):
+    from torch_cgprune.scoring import problem  # noqa: PLC0415
+    from torch_cgprune.solver import tiles  # noqa: PLC0415
+
+    x[50], codes[7], x[3] = x[7] + 1e-5, 1, x[9]  # a near copy, a copy
+    expected = score(x, codes, near=0.9)
+    filled = []
+    keep = tiles.Tiles._filled
+
+    def counted(self, fill, start, stop):
+        filled.append(start)
+        return keep(self, fill, start, stop)
+
+    monkeypatch.setattr(tiles.Tiles, "_filled", counted)
+    monkeypatch.setattr(problem, "available_on", lambda _: 400_000)
+    monkeypatch.setattr(problem, "check_fits", lambda *_: None)
+    got = score(x, codes, near=0.9)
+    assert filled.count(0) > 5
+    for name, tensor in expected.__dict__.items():
+        if isinstance(tensor, torch.Tensor):
+            assert torch.equal(getattr(got, name), tensor), name
+
+
 def test_the_options_of_others_have_no_effect(x, codes):
     got = cg_scores(x, codes, method="iterative", runs=3, block_size=9, ratio=2, progress=False)
     assert {*got.metadata["options"]} == {"method", "ridge", "dtype", "seed"}

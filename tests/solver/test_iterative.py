@@ -90,11 +90,31 @@ def test_tiles_are_filled_once_and_the_progress_adds_up(h, y):
     assert len(done) > len(BOUNDS) + 2
 
 
+def test_tiles_without_a_place_are_filled_for_each_reading(h, y):
+    asked, done = [], []
+
+    def fill(start, stop, out):
+        asked.append(start)
+        out.copy_(h[start:stop, :stop])
+
+    storage = Storage(200_000, anew=True)
+    found = iterate(fill, y, BOUNDS, shift=torch.zeros(N), storage=storage, advance=done.append)
+    times = [asked.count(start) for start, _ in BOUNDS]
+    assert times[-1] == 1  # the last has a place
+    # Once for what is seen of it, the landmarks' columns and the parts; once for an iteration.
+    assert times[0] == 3 + found.converged.iterations
+    assert sum(done) == flops(N)
+    assert min(done) >= 0
+
+
 @pytest.mark.parametrize("on_device", [0, 200_000])
-@pytest.mark.parametrize("folder", [False, True])
-def test_the_result_is_bit_identical_wherever_tiles_live(on_device, folder, h, y, device, tmp_path):
+@pytest.mark.parametrize("elsewhere", ["host memory", "a file", "nowhere"])
+def test_the_result_is_bit_identical_wherever_tiles_live(
+    on_device, elsewhere, h, y, device, tmp_path
+):
     expected = solve(h, y, device=device)
-    storage = Storage(on_device, tmp_path if folder else None)
+    folder = tmp_path if elsewhere == "a file" else None
+    storage = Storage(on_device, folder, anew=elsewhere == "nowhere")
     found = solve(h, y, device=device, storage=storage)
     assert torch.equal(found.alpha, expected.alpha)
     assert torch.equal(found.diagonal, expected.diagonal)

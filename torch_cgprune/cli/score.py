@@ -51,7 +51,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def _add_scoring(scoring: Any) -> None:
     scoring.add_argument(
-        "--method", choices=METHODS, default="auto", help="(auto: exact up to 25,000 examples, iterative up to 65,536, then local)"
+        "--method",
+        choices=METHODS,
+        default="auto",
+        help="(auto: exact up to 25,000 examples, iterative up to 65,536, then local)",
     )
     scoring.add_argument(
         "--ridge",

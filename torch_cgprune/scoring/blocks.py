@@ -100,20 +100,23 @@ class _Gram:
         self.product = torch.zeros_like(self.targets)
         self.twins = torch.zeros_like(codes)
         self.ridges = ridges.to(rows)
+        self._seen: set[int] = set()
         self._weighted = self.targets * weights.to(rows)[..., None]
         self._rows, self._finder = rows, finder
 
     def fill(self, start: int, stop: int, out: Tensor) -> None:
-        """Fill a tile, as :func:`~torch_cgprune.solver.sweep` asks for it."""
-        rows = self._rows
-        near = gram_tile(rows, start, stop, out[: len(rows)], self._finder)
+        """Fill a tile, as :func:`~torch_cgprune.solver.sweep` asks for it; look at it once."""
+        rows, first = self._rows, start not in self._seen
+        near = gram_tile(rows, start, stop, out[: len(rows)], self._finder if first else None)
         out[len(rows) :] = out[:1]
-        self.product[:, start:stop].baddbmm_(out, self._weighted[:, :stop])
-        self.product[:, :start].baddbmm_(out[..., :start].mT, self._weighted[:, start:stop])
+        if first:
+            self._seen.add(start)
+            self.product[:, start:stop].baddbmm_(out, self._weighted[:, :stop])
+            self.product[:, :start].baddbmm_(out[..., :start].mT, self._weighted[:, start:stop])
+            self.twins[:, start:stop] = near
         own = self.ridges[:, start:stop]
         added = own.clamp(min=twin_angle(rows.dtype)).where(near, own)
         out[..., start:].diagonal(dim1=1, dim2=2).add_(added)
-        self.twins[:, start:stop] = near
 
 
 def _told(found: Iterated, parts: int) -> dict[str, Any]:

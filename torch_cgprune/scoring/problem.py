@@ -199,7 +199,8 @@ def place_tiles(problem: Problem, folder: str | os.PathLike[str] | None) -> Stor
 
     Args:
         problem: the features, the device, the ranks.
-        folder: for what finds no room on the device; None is host memory.
+        folder: for what finds no room on the device; None is host memory, or nowhere if it is only
+            read, by iterations: filling it anew is then about as fast, and always possible.
 
     Returns:
         None where all fits on the device.
@@ -230,15 +231,16 @@ def place_tiles(problem: Problem, folder: str | os.PathLike[str] | None) -> Stor
         Argument("dtype", "torch.float32"),
         Argument("storage", "'FOLDER'"),
     )
-    if device.type == "cpu" and folder is None:
+    anew = problem.plan.parted and folder is None
+    if device.type == "cpu" and folder is None and not anew:
         check_fits(whole * sharing, device, what, cure)
     apart = Message("%s, with tiles of the matrix elsewhere,", what)
     check_fits(working * sharing, device, apart, cure)
-    if folder is None:
+    if folder is None and not anew:
         # Page-locked memory is handed out in powers of two.
         check_fits(2 * whole * problem.ranks.beside, _CPU, what, cure)
     # What a process can take of the memory is never all that is reported free.
-    return Storage(int(0.8 * (room / sharing - working)), folder)
+    return Storage(int(0.8 * (room / sharing - working)), folder, anew)
 
 
 def _taken(problem: Problem) -> Callable[..., int]:

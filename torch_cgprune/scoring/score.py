@@ -87,8 +87,9 @@ def cg_scores(
         progress: show progress bars, in rows, each counted by its share of the work.
         checkpoint: a file to keep finished runs in (stochastic, local); a later call with the same
             data and options continues after them, to the same result, and deletes it at the end.
-        storage: what of the Gram matrix finds no room on the device waits in host memory, or, if
-            this is a folder, in a temporary file there.
+        storage: what of the Gram matrix finds no room on the device waits in host memory (or, of
+            iterative, is computed anew when needed), or, if this is a folder, in a temporary file
+            there.
 
     Returns:
         The :class:`CGScores`, on the CPU.

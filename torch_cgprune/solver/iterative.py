@@ -94,10 +94,11 @@ def iterate(
 
     H is filled once, half of it, and multiplied with all right-hand sides at once in a dozen
     iterations, where :func:`~torch_cgprune.solver.sweep` takes :math:`\frac{2}{3} n^3` operations.
+    What of it finds no room with ``Storage.anew`` is filled in every iteration.
     Some random right-hand sides among them tell the diagonal.
 
     Args:
-        fill: as for :func:`~torch_cgprune.solver.sweep`, of one matrix; called once per tile.
+        fill: as for :func:`~torch_cgprune.solver.sweep`, of one matrix.
         targets: (n, k) right-hand sides Y, linearly independent.
         bounds: (first row, one past the last) of every part, neighbours by the kernel: tiles have
             these rows, and the preconditioner the squares on the diagonal.
@@ -126,7 +127,7 @@ def iterate(
             if start:
                 largest = out[0, :, :start].amax(1) / out[0, :, start:].diagonal()
                 closeness[start:stop] = largest
-            told.more(_FILLING * ranks.size * (stop**2 - start**2) / n**2)
+            told.reached(_FILLING * stop**2 / n**2)
 
         tiles = Tiles(ranks.mine(bounds), filled, targets[None], storage)
     ranks.sum(closeness)
@@ -207,14 +208,14 @@ class _Progress:
         self._total, self._advance = total, advance
         self._done, self._first = 0.0, 0.0
 
-    def more(self, share: float) -> None:
-        self.to(self._done + share)
+    def reached(self, share: float) -> None:
+        self.to(max(self._done, share))
 
     def excess(self, excess: float) -> None:
         logarithm = math.log(max(excess, 1.0))
         self._first = max(self._first, logarithm)
         left = logarithm / self._first if self._first else 0.0
-        self.to(max(self._done, 1 - (1 - _FILLING) * left))
+        self.reached(1 - (1 - _FILLING) * left)
 
     def to(self, share: float) -> None:
         share = min(share, 1.0)

@@ -37,9 +37,10 @@ def default_tile_rows(n: int, *, apart: bool = False, ranks: int = 1) -> int:
         n: rows of the matrix.
         apart: whether tiles live apart from the device: every step moves all of them, and higher
             tiles make fewer steps.
+        ranks: that share the tiles. All wait for the one that finishes the first tile left.
 
     """
-    return min(max(64 * round(n / 32 / 64), 192), 2048 if apart else 768)
+    return min(max(64 * round(n / 32 / ranks / 64), 192), 2048 if apart else 768)
 
 
 def flops(n: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 import tempfile
@@ -31,11 +32,13 @@ class Storage(NamedTuple):
     Attributes:
         on_device: bytes of tiles to keep on the device that computes.
         folder: of a temporary file for the other tiles; None keeps them in host memory.
+        anew: the other tiles live nowhere, and are filled whenever they are read.
 
     """
 
     on_device: int
     folder: str | os.PathLike[str] | None = None
+    anew: bool = False
 
 
 class Tile(NamedTuple):
@@ -61,7 +64,7 @@ class Tiles:
     Args:
         bounds: (first row, one past the last) of each tile.
         fill: writes ``H[:, start:stop, :stop]`` into the (B, stop - start, stop) tensor it is
-            given; called once per tile.
+            given; called once per tile, of those to fill anew once for each reading.
         like: (B, n, k) tensor; its B, dtype and device are those of the tiles.
         storage: where they live; None keeps all on the device.
 
@@ -79,18 +82,21 @@ class Tiles:
     ) -> None:
         self._like = like
         bounds = list(bounds)
-        away = set() if storage is None else set(self._away(bounds, storage.on_device))
+        left_out = set() if storage is None else set(self._away(bounds, storage.on_device))
+        anew = left_out if storage and storage.anew else set()
+        away = left_out - anew
         place = self._place(sum(self._bytes(*b) for b in away), storage)
         self._tiles: deque[Tile] = deque()
         for start, stop in bounds:
-            values = self._empty(start, stop)
-            fill(start, stop, values)
+            values = self._filled(fill, start, stop)
             if (start, stop) in away:
                 home = place(values.shape)
                 home().copy_(values)
-                self._tiles.append(Tile(start, stop, home, away=True))
+            elif (start, stop) in anew:
+                home = functools.partial(self._filled, fill, start, stop)
             else:
-                self._tiles.append(Tile(start, stop, lambda values=values: values, away=False))  # type: ignore[misc]
+                home = functools.partial(_itself, values)
+            self._tiles.append(Tile(start, stop, home, away=(start, stop) in away))
         # They go round: from here to the reader, to whoever works on the tile, to the writer, back.
         longest = max((math.prod(self._shape(*b)) for b in away), default=0)
         self._free: SimpleQueue[Tensor] = SimpleQueue()
@@ -112,6 +118,8 @@ class Tiles:
 
     def each(self) -> Iterator[tuple[int, int, Tensor]]:
         """Yield (start, stop, numbers on the device) of every tile, to change in place.
+
+        Not of tiles that are filled anew.
 
         Tiles that live elsewhere are fetched ahead and stored behind, in threads of their own.
         """
@@ -149,6 +157,11 @@ class Tiles:
 
     def _shape(self, start: int, stop: int) -> tuple[int, int, int]:
         return len(self._like), stop - start, stop
+
+    def _filled(self, fill: FillTile, start: int, stop: int) -> Tensor:
+        values = self._empty(start, stop)
+        fill(start, stop, values)
+        return values
 
     def _empty(self, start: int, stop: int) -> Tensor:
         return self._like.new_empty(self._shape(start, stop))
@@ -220,6 +233,10 @@ class Tiles:
         event = torch.cuda.Event()
         event.record(torch.cuda.current_stream(self._cuda))
         return event.synchronize
+
+
+def _itself(values: Tensor) -> Tensor:
+    return values
 
 
 class _MappedFile:
