@@ -90,7 +90,9 @@ PUBLIC = {
     "scoring": ["NearCopies", "cg_scores", "near_copies"],
     "solver": [
         "Iterated",
+        "Kept",
         "Solution",
+        "State",
         "Storage",
         "default_tile_rows",
         "flops",

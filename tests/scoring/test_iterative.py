@@ -259,6 +259,57 @@ def test_what_finds_no_room_is_computed_anew_to_the_same_scores(x, codes, monkey
             assert torch.equal(getattr(got, name), tensor), name
 
 
+def interrupt_after(patch, products):
+    """Let the given number of products with the matrix through, then press Ctrl-C."""
+    from torch_cgprune.solver.matrix import SymmetricMatrix  # noqa: PLC0415
+
+    left, multiply = iter(range(products)), SymmetricMatrix.__matmul__
+
+    def counted(self, vectors):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return multiply(self, vectors)
+
+    patch.setattr(SymmetricMatrix, "__matmul__", counted)
+
+
+def test_an_interrupted_iteration_is_taken_up_to_the_same_bits(
+    x, codes, tmp_path, monkeypatch, caplog
+):
+    path = tmp_path / "partial"
+    whole = score(x, codes)
+    monkeypatch.setattr("torch_cgprune.scoring.checkpoint._EVERY", 0)
+    products = whole.metadata["iterative"]["iterations"]
+    assert products > 3
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            interrupt_after(patch, 1)
+            with pytest.raises(KeyboardInterrupt):
+                score(x, codes, checkpoint=path)
+        assert [*tmp_path.iterdir()] == [path]
+    with monkeypatch.context() as patch, caplog.at_level("INFO", logger="torch_cgprune"):
+        interrupt_after(patch, products - 2)  # suffices for what is left alone
+        resumed = score(x, codes, checkpoint=path)
+    assert "taking up after 2 iterations" in caplog.text
+    assert resumed.metadata["iterative"] == whole.metadata["iterative"]
+    for name, tensor in whole.__dict__.items():
+        if isinstance(tensor, torch.Tensor):
+            assert torch.equal(getattr(resumed, name), tensor), name
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_an_iteration_of_another_job_is_passed_over(x, codes, tmp_path, monkeypatch):
+    path = tmp_path / "partial"
+    monkeypatch.setattr("torch_cgprune.scoring.checkpoint._EVERY", 0)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 3)
+        with pytest.raises(KeyboardInterrupt):
+            score(x, codes, checkpoint=path)
+    again = score(x, codes, seed=1, checkpoint=path)
+    assert torch.equal(again.values, score(x, codes, seed=1).values)
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_the_options_of_others_have_no_effect(x, codes):
     got = cg_scores(x, codes, method="iterative", runs=3, block_size=9, ratio=2, progress=False)
     assert {*got.metadata["options"]} == {"method", "ridge", "dtype", "seed"}

@@ -13,7 +13,7 @@ from torch_cgprune.kernel import gram_tile
 from torch_cgprune.kernel.gram import twin_angle
 from torch_cgprune.kernel.near import Finder
 from torch_cgprune.scoring.plans import Block
-from torch_cgprune.solver import Iterated, Storage, iterate, sweep
+from torch_cgprune.solver import Iterated, Kept, Storage, iterate, sweep
 from torch_cgprune.utils.ranks import ALONE, Ranks
 
 
@@ -36,6 +36,7 @@ def solve_blocks(
     finder: Finder | None = None,
     storage: Storage | None = None,
     ranks: Ranks = ALONE,
+    kept: Kept | None = None,
     advance: Callable[[int], object] | None = None,
 ) -> list[Solved]:
     """Solve the one-hot targets of blocks of equal size: every other coding is linear in them.
@@ -51,7 +52,8 @@ def solve_blocks(
         finder: of near copies; see :func:`~torch_cgprune.kernel.gram.gram_tile`.
         storage: as for :func:`~torch_cgprune.solver.sweep`.
         ranks: likewise.
-        advance: likewise.
+        kept: as for :func:`~torch_cgprune.solver.iterate`.
+        advance: as for :func:`~torch_cgprune.solver.sweep`.
 
     """
     with ranks.together():
@@ -66,6 +68,7 @@ def solve_blocks(
             block.parts,
             shift=gram.ridges[0],
             seed=block.seed,
+            kept=kept,
             **shared,
         )
         alpha, diagonal = found.alpha[None], found.diagonal[None]

@@ -1,18 +1,23 @@
-"""Finished runs kept in a file, so that an interrupted scoring is taken up where it stopped."""
+"""What is finished kept in a file, so that an interrupted scoring is taken up where it stopped."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 from torch_cgprune.errors import CacheError
 from torch_cgprune.scoring.sums import Sums
+from torch_cgprune.solver import State
 from torch_cgprune.utils.files import check_writable, read_safetensors, write_safetensors
 
 _log = logging.getLogger(__name__)
+
+# Seconds between two states of an iteration: to write one takes a fraction of one.
+_EVERY = 20
 
 
 class Checkpoint:
@@ -36,26 +41,63 @@ class Checkpoint:
 
     def save(self, sums: Sums, runs: int) -> None:
         """Replace the file, as a whole, by the sums over the first ``runs`` runs."""
-        if self.path is not None:
-            write_safetensors(self.path, sums.state, {"job": self.job, "runs": str(runs)})
+        self.write(sums.state, runs=str(runs))
 
     def load_into(self, sums: Sums) -> int:
         """Fill ``sums`` with those of the file and return how many runs they cover: 0 without."""
-        if self.path is None or not self.path.is_file():
-            return 0
-        try:
-            tensors, metadata = read_safetensors(self.path)
-        except CacheError as error:
-            _log.warning("%s Starting anew.", error)
-            return 0
-        if metadata.get("job") != self.job:
+        tensors, metadata = self.found()
+        if "runs" not in metadata:
             return 0
         sums.restore(tensors)
         runs = int(metadata["runs"])
         _log.info("taking up after %d finished runs in %s", runs, self.path)
         return runs
 
+    @property
+    def iteration(self) -> Iteration:
+        """Where the state of the one run that is an iteration is kept."""
+        return Iteration(self)
+
+    def write(self, tensors: State, **metadata: str) -> None:
+        """Replace the file, as a whole."""
+        if self.path is not None:
+            write_safetensors(self.path, tensors, {"job": self.job, **metadata})
+
+    def found(self) -> tuple[State, dict[str, str]]:
+        """Return the tensors and metadata of the file, empty where it is not of this job."""
+        if self.path is None or not self.path.is_file():
+            return {}, {}
+        try:
+            tensors, metadata = read_safetensors(self.path)
+        except CacheError as error:
+            _log.warning("%s Starting anew.", error)
+            return {}, {}
+        return (tensors, metadata) if metadata.get("job") == self.job else ({}, {})
+
     def remove(self) -> None:
         """Delete the file: the job is done."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+class Iteration:
+    """The state of an iteration in the file of a checkpoint, every now and then."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint, self._saved = checkpoint, time.monotonic()
+
+    def load(self) -> State:
+        """Return the state in the file, empty where there is none."""
+        state, metadata = self._checkpoint.found()
+        if "iterations" not in metadata:
+            return {}
+        _log.info(
+            "taking up after %s iterations in %s", metadata["iterations"], self._checkpoint.path
+        )
+        return state
+
+    def save(self, state: State) -> None:
+        """Replace the file by a state, unless it has one that is nearly as good."""
+        if time.monotonic() - self._saved >= _EVERY:
+            self._checkpoint.write(state, iterations=str(int(state["counts"][0])))
+            self._saved = time.monotonic()

@@ -19,7 +19,7 @@ from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.plans import Block, Plan
 from torch_cgprune.scoring.sums import Sums
-from torch_cgprune.solver import Storage, iterative_numbers, numbers
+from torch_cgprune.solver import Kept, Storage, iterative_numbers, numbers
 from torch_cgprune.utils.devices import available_on, check_fits
 from torch_cgprune.utils.ranks import ALONE, Ranks
 
@@ -87,15 +87,24 @@ class Problem:
             len(self.copies.kept), len(self.priors)
         )
 
-    def run(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
-        """Solve the blocks of one run, shared by the ranks; the sums are the same on all."""
-        share = self._share_tiles if self.plan.whole else self._share_blocks
-        sums = share(blocks, advance)
+    def run(
+        self, blocks: Iterable[Block], advance: Callable[[int], object], kept: Kept | None = None
+    ) -> Sums:
+        """Solve the blocks of one run, shared by the ranks; the sums are the same on all.
+
+        ``kept`` is where an iteration is taken up.
+        """
+        if self.plan.whole:
+            sums = self._share_tiles(blocks, advance, kept)
+        else:
+            sums = self._share_blocks(blocks, advance)
         if sums.closest is not None:
             sums.closest.share(self.ranks)
         return sums
 
-    def _share_tiles(self, blocks: Iterable[Block], advance: Callable[[int], object]) -> Sums:
+    def _share_tiles(
+        self, blocks: Iterable[Block], advance: Callable[[int], object], kept: Kept | None
+    ) -> Sums:
         """Solve one block after the other, each with all ranks."""
         ranks = self.ranks
         with ranks.together():
@@ -103,7 +112,7 @@ class Problem:
         for block in blocks:
             with ranks.together():
                 rows = self.rows(block)[None]  # as a batch of one, without a copy
-            solved = self._solve(rows, [block], advance, sums.closest, ranks)
+            solved = self._solve(rows, [block], advance, sums.closest, ranks, kept)
             with ranks.together():
                 sums.add_block(block, *solved)
         return sums
@@ -131,6 +140,7 @@ class Problem:
         advance: Callable[[int], object],
         closest: Closest | None,
         ranks: Ranks,
+        kept: Kept | None = None,
     ) -> list[Solved]:
         with ranks.together():
             of = torch.stack([block.rows for block in batch])
@@ -145,6 +155,7 @@ class Problem:
             finder=finder,
             storage=self.storage,
             ranks=ranks,
+            kept=kept,
             advance=advance,
         )
 

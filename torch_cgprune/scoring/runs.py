@@ -34,7 +34,7 @@ def sum_runs(problem: Problem, finished: Checkpoint, *, show: str | None) -> Sum
     done = ranks.tell(done)
     with _progress_bar(plan, done, show if ranks.rank == 0 else None) as advance:
         for number, blocks in enumerate(itertools.islice(plan.runs, done, None), done + 1):
-            run = problem.run(blocks, advance)
+            run = problem.run(blocks, advance, finished.iteration)
             with ranks.together():
                 if ranks.rank == 0:
                     total = total.plus(run)

@@ -85,8 +85,9 @@ def cg_scores(
         dtype: ``torch.float32`` or ``torch.float64``.
         seed: (stochastic, local, iterative) of the draws.
         progress: show progress bars, in rows, each counted by its share of the work.
-        checkpoint: a file to keep finished runs in (stochastic, local); a later call with the same
-            data and options continues after them, to the same result, and deletes it at the end.
+        checkpoint: a file to keep finished runs (stochastic, local) or iterations in; a later call
+            with the same data and options continues after them, to the same result, and deletes it
+            at the end.
         storage: what of the Gram matrix finds no room on the device waits in host memory (or, of
             iterative, is computed anew when needed), or, if this is a folder, in a temporary file
             there.

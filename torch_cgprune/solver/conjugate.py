@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -11,9 +11,20 @@ from torch import Tensor
 from torch_cgprune.solver.factors import cholesky, singular
 
 Operator = Callable[[Tensor], Tensor]
+State = dict[str, Tensor]
 
 # Products with the matrix, at most: each that converges at all has needed a third of them.
 MOST_ITERATIONS = 100
+
+
+class Kept(Protocol):
+    """Where the state of an iteration outlives its process."""
+
+    def load(self) -> State:
+        """Return the state, empty where there is none."""
+
+    def save(self, state: State) -> None:
+        """Replace the state."""
 
 
 class Converged(NamedTuple):
@@ -43,6 +54,8 @@ def conjugate_gradients(
     most: int = MOST_ITERATIONS,
     agree: Callable[[Tensor], object] | None = None,
     tell: Callable[[float], object] | None = None,
+    begun: State | None = None,
+    keep: Callable[[State], object] | None = None,
 ) -> Converged:
     r"""Solve :math:`H X = Y` until every column is within its tolerance.
 
@@ -63,6 +76,8 @@ def conjugate_gradients(
         agree: makes the (c,) errors, in place, those that all who share the work have: each decides
             by them whether to go on, and may have rounded its own otherwise.
         tell: told, after every iteration, by how much the worst column exceeds its tolerance.
+        begun: what ``keep`` was given last, to go on from; None or empty to begin.
+        keep: given the state after every iteration.
 
     Raises:
         NotPositiveDefiniteError: they do not converge, or H is not positive definite.
@@ -80,64 +95,103 @@ def conjugate_gradients(
 
     """
 
-    def off_by(steps: Tensor) -> Tensor:
-        found = _relative(steps, solution, units)
+    def off_by(lacking: Tensor) -> Tensor:
+        found = _relative(lacking, search.solution, units)
         if agree:
             agree(found)
         return found
 
-    solution, residual, used = targets.new_zeros(targets.shape, dtype=torch.float64), targets, 0
-    precision = targets.dtype
-    errors = tolerances.new_full((1,), torch.inf)
-    while used < most:
-        search = _Search(multiply, precondition, residual)
-        while used < most - 1:
-            errors, used = off_by(search.step(solution)), used + 1
+    search = _Search(multiply, precondition, targets, begun)
+    while search.used < most:
+        while search.used < most - 1:
+            if keep:
+                keep(search.state)
+            errors = off_by(search.step())
             if tell:
                 tell(float((errors / tolerances).max()))
             if (errors <= tolerances).all():
                 break
-        residual = (targets - multiply(solution.to(precision))).to(targets)
-        errors, used = off_by(precondition(residual)), used + 1
+        errors = off_by(search.restart())
         if (errors <= tolerances).all():
-            residuals = _relative(residual, targets, 1.0)
-            return Converged(solution.to(targets), errors, residuals, used)
-        precision = torch.float64
+            residuals = _relative(search.scale, targets, 1.0)
+            return Converged(search.solution.to(targets), errors, residuals, search.used)
     raise singular(
         "The solution has not converged after %d iterations: its error is about %.1g of it. Some "
         "examples are copies, or nearly so, of others.",
-        used,
+        search.used,
         float(errors.max()),
     )
 
 
 class _Search:
-    """The directions in which a solution is improved.
+    """A solution, and the directions in which it is improved.
 
     The residuals are kept as orthonormal columns times a small matrix: columns that converge before
     others then cannot make the small systems singular. And these systems are of the matrix alone:
     what the preconditioner does to a smooth residual, which it makes ten thousand times smaller
     than a rough one, may be lost in rounding, and is not relied on to be positive.
+
+    Args:
+        multiply: as for :func:`conjugate_gradients`, like all that follow.
+        precondition: likewise.
+        targets: likewise.
+        begun: likewise.
+
     """
 
-    def __init__(self, multiply: Operator, precondition: Operator, residual: Tensor) -> None:
-        self._multiply, self._precondition = multiply, precondition
-        self._basis, self._scale = torch.linalg.qr(residual)
-        self._directions = precondition(self._basis)
+    def __init__(
+        self, multiply: Operator, precondition: Operator, targets: Tensor, begun: State | None
+    ) -> None:
+        self._multiply, self._precondition, self._targets = multiply, precondition, targets
+        if begun:
+            self.used, self._restarts = begun["counts"].tolist()
+            self.solution = begun["solution"].to(targets.device)
+            self._basis, self.scale, self._directions = (
+                begun[name].to(targets) for name in ("basis", "scale", "directions")
+            )
+            return
+        self.used, self._restarts = 0, 0
+        self.solution = torch.zeros_like(targets, dtype=torch.float64)
+        self._begin(targets)
 
-    def step(self, solution: Tensor) -> Tensor:
-        """Improve (n, c) ``solution``, in place, and return the estimate of what it lacks."""
+    @property
+    def state(self) -> State:
+        """What a search goes on from, to the same bits."""
+        return {
+            "solution": self.solution,
+            "basis": self._basis,
+            "scale": self.scale,
+            "directions": self._directions,
+            "counts": torch.tensor([self.used, self._restarts]),
+        }
+
+    def step(self) -> Tensor:
+        """Improve the (n, c) solution, and return the estimate of what it lacks."""
         moved = self._multiply(self._directions)
         energies = _products(self._directions, moved)
         factor = cholesky((energies + energies.mT) / 2)
         lengths = torch.cholesky_solve(_products(self._directions, self._basis), factor)
-        solution += self._directions @ (lengths @ self._scale.double()).to(moved)
+        self.solution += self._directions @ (lengths @ self.scale.double()).to(moved)
         self._basis, left = torch.linalg.qr(self._basis - moved @ lengths.to(moved))
-        self._scale = left @ self._scale
+        self.scale = left @ self.scale
         steps = self._precondition(self._basis)
         along = torch.cholesky_solve(_products(moved, steps), factor)
         self._directions = steps - self._directions @ along.to(steps)
-        lacking: Tensor = steps @ self._scale
+        self.used += 1
+        lacking: Tensor = steps @ self.scale
+        return lacking
+
+    def restart(self) -> Tensor:
+        """Begin anew from the residual computed, and return the estimate of what is lacking."""
+        precision = torch.float64 if self._restarts else self._targets.dtype
+        moved = self._multiply(self.solution.to(precision))
+        self.used, self._restarts = self.used + 1, self._restarts + 1
+        return self._begin((self._targets - moved).to(self._targets))
+
+    def _begin(self, residual: Tensor) -> Tensor:
+        self._basis, self.scale = torch.linalg.qr(residual)
+        self._directions = self._precondition(self._basis)
+        lacking: Tensor = self._directions @ self.scale
         return lacking
 
 

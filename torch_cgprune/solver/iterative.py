@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from torch_cgprune.solver.conjugate import Converged, conjugate_gradients
+from torch_cgprune.solver.conjugate import Converged, Kept, State, conjugate_gradients
 from torch_cgprune.solver.diagonal import estimate_diagonal, random_signs
 from torch_cgprune.solver.factors import cholesky
 from torch_cgprune.solver.matrix import Bounds, SymmetricMatrix
@@ -88,6 +89,7 @@ def iterate(
     tolerance: float = TOLERANCE,
     storage: Storage | None = None,
     ranks: Ranks = ALONE,
+    kept: Kept | None = None,
     advance: Callable[[int], object] | None = None,
 ) -> Iterated:
     r"""Solve :math:`H \alpha = Y` by conjugate gradients, and estimate the inverse's diagonal.
@@ -107,6 +109,8 @@ def iterate(
         tolerance: for the error of each column of alpha over the diagonal, relative to its length.
         storage: where the tiles live; None keeps them on the device.
         ranks: who shares the work; the result is the same on all.
+        kept: where rank 0 keeps the iteration, and finds one that was interrupted: it is gone on
+            with, to the same result. The matrix is filled again.
         advance: told the operations done since its last call, in those of a sweep.
 
     Raises:
@@ -143,6 +147,8 @@ def iterate(
         units=floor,
         agree=lambda errors: ranks.broadcast(errors, 0),
         tell=told.excess,
+        begun=ranks.once(kept.load) if kept else None,
+        keep=functools.partial(_save, kept, ranks) if kept else None,
     )
     with ranks.together():
         alpha, samples = converged.solution.split([k, probes.shape[1]], 1)
@@ -158,6 +164,12 @@ def iterate(
         )
         told.to(1)
     return Iterated(alpha, diagonal, len(landmarks), converged)
+
+
+def _save(kept: Kept, ranks: Ranks, state: State) -> None:
+    with ranks.together():
+        if ranks.rank == 0:
+            kept.save(state)
 
 
 def _landmarks(order: Tensor, closeness: Tensor) -> Tensor:
