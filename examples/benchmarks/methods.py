@@ -160,7 +160,7 @@ def print_tables(done: dict[Case, dict[str, Any]]) -> None:
 def line(case: Case, done: dict[Case, dict[str, Any]]) -> str:
     """Return a line of a table."""
     row = done[case]
-    start = f"| {case.n:7,} | {case.method:10} |"
+    start = f"| {case.n:,} | {case.method} |"
     if "error" in row:
         return f"{start} does not fit |"
     exact = done.get(Case(case.data, case.n, "exact", case.ridge), {}).get("seconds")
