@@ -95,7 +95,7 @@ def test_grades_are_means_and_errors_over_the_same_examples():
     right = torch.from_numpy(rng.random((DRAWS + 12, 50)) < 0.7)  # 12 candidates keep a half
     right = torch.cat([right, right[:7]])[: DRAWS + 15]
     full = torch.from_numpy(rng.random(50) < 0.9)
-    found = grades(0.5, right, full)
+    found = grades(0.5, right, full, torch.arange(50))
     control = right[:DRAWS].double().mean(0).numpy()
     assert found[0].accuracy == pytest.approx(control.mean())
     assert (found[0].gain, found[0].gain_error) == (0, 0)
@@ -104,6 +104,16 @@ def test_grades_are_means_and_errors_over_the_same_examples():
         assert grade.gain_error == pytest.approx((one - control).std() / 50**0.5)
         assert grade.loss == pytest.approx((full.numpy() - one).mean())
         assert grade.loss_error == pytest.approx((full.numpy() - one).std() / 50**0.5)
+
+
+def test_copies_count_as_one_for_the_error():
+    rng = np.random.default_rng(0)
+    right = torch.from_numpy(rng.random((DRAWS + 15, 40)) < 0.7)
+    full, alone = torch.from_numpy(rng.random(40) < 0.9), torch.arange(40)
+    once = grades(0.5, right, full, alone)
+    four = grades(0.5, *(one.repeat_interleave(4, -1) for one in (right, full, alone)))
+    assert [one.gain_error for one in four] == pytest.approx([one.gain_error for one in once])
+    assert [one.loss_error for one in four] == pytest.approx([one.loss_error for one in once])
 
 
 def clusters(n=600, wrong=0.0, seed=0):
@@ -132,6 +142,24 @@ def test_where_nothing_can_be_learned_it_is_a_random_choice():
     advice = advise((rows, cg_scores(rows, labels, progress=False)), 0.3, progress=False)
     assert advice.best(0.3).candidate == Candidate("random")
     assert advice.lossless == 0.3
+
+
+@pytest.mark.parametrize("scale", [1, 2.0])
+def test_copies_do_not_tell_the_labels_of_each_other(scale):
+    rows = torch.randn(150, 20, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(150) % 3  # of nothing: an example tells the label of its copies alone
+    rows, labels = torch.cat([rows, scale * rows, rows, rows]), labels.repeat(4)
+    scores = cg_scores(rows, labels, progress=False)
+    advice = advise((rows, scores), keep=[0.3, 0.6], progress=False)
+    assert advice.accuracy < 0.5
+    assert max(grade.accuracy for grade in advice.grades) < 0.5
+
+
+def test_where_copies_leave_nothing_to_hold_out_the_cure_is_said():
+    rows, labels = torch.eye(4)[torch.arange(40) % 2], torch.arange(40) % 2
+    scores = cg_scores(rows, labels, progress=False)
+    with pytest.raises(ValueError, match=r"Got 40 examples with 2 different rows.*at random"):
+        advise((rows, scores), keep=0.5, progress=False)
 
 
 def test_the_same_data_get_the_same_advice_in_any_order_of_shares():

@@ -41,7 +41,8 @@ def advise(
     rounds, on as many examples as take a minute or so on two cores for a share. Compared are
     ``high-first``, windows that start at every twentieth, ``low-first``, ``stratified`` with three
     cuts, and ``herding``, all inside every class, with random choices. What is held out is scored
-    by nobody: the others' scores, computed anew without it, do not know its labels.
+    by nobody: the others' scores, computed anew without it, do not know its labels. Its exact
+    copies (equal rows up to scale) are held out with it; near copies are not, and tell its label.
 
     A prediction is as good as the space. In that of an encoder it is a guide where policies differ
     by much; a network that learns its own features loses less than it says. The pixels of
@@ -62,7 +63,7 @@ def advise(
 
     Raises:
         TypeError, ValueError: a source without rows, or with other rows than were scored; no share,
-            or one outside (0, 1); no class with two examples.
+            or one outside (0, 1); no class with two examples, copies apart.
         NotEnoughMemoryError: the Gram matrix of the sample does not fit, which takes 2.3 GB at most
             (more of over 12,000 classes: two examples of each).
 
@@ -174,11 +175,12 @@ def graded(
             seed=_SEED,
         )
         full = torch.cat([one.right_by([torch.arange(len(one.rest))])[0] for one in rounds])
+        copies = torch.cat([one.copies[one.held] for one in rounds])
         bar.update()
         found = []
         for share in shares:
             right = torch.cat([one.right(share) for one in rounds], dim=1)
-            found += grades(share, right, full)
+            found += grades(share, right, full, copies)
             bar.update()
     accuracy = float(full.double().mean())
-    return Advice(tuple(found), accuracy, len(codes), len(some), count, pixels)
+    return Advice(tuple(found), accuracy, len(codes), len(some), len(rounds), pixels)
