@@ -72,6 +72,26 @@ def test_the_verdict_is_the_advice():
     assert str(both).splitlines()[1].split()[:2] == ["60%", "random"]
 
 
+def test_a_loss_that_the_error_may_hide_is_no_reason_to_drop():
+    told, hidden = (of(0.9, 0.0, control=0.85, loss_error=e) for e in (0.01, 0.011))
+    assert (told.lossless, hidden.lossless) == (0.9, 1)
+    assert hidden.verdict == (
+        "1,000 examples are too few to tell what may be dropped: at 90%, at random, up to 2.2 "
+        "points may be lost."
+    )
+    lossy = of(0.1, 0.1, control=0.6)
+    assert joined(hidden, lossy).verdict == (
+        f"{hidden.verdict} At 10% take herding: 15.0 points are lost, 25.0 at random."
+    )
+    assert of(0.9, control=0.89, loss_error=0.02).lossless == 0.9  # the error allows for no loss
+    # What is clear at one share is not said of others.
+    assert joined(hidden, of(0.5, control=0.85)).lossless == 0.5
+    assert joined(hidden, of(0.5, control=0.6)).verdict == (
+        f"{hidden.verdict} At 50%, at random, 25.0 points are lost."
+    )
+    assert joined(hidden, of(0.5, control=0.84, loss_error=0.02)).verdict == hidden.verdict
+
+
 def test_a_share_that_was_not_graded_is_named():
     with pytest.raises(KeyError, match=r"0\.5.*0\.3"):
         of(0.3, 0.0).best(0.5)
@@ -98,12 +118,16 @@ def test_grades_are_means_and_errors_over_the_same_examples():
     found = grades(0.5, right, full, torch.arange(50))
     control = right[:DRAWS].double().mean(0).numpy()
     assert found[0].accuracy == pytest.approx(control.mean())
-    assert (found[0].gain, found[0].gain_error) == (0, 0)
+    assert found[0].gain == 0
+
+    def error(gaps):  # two more deviate by 1
+        return (50 * gaps.var() + 2) ** 0.5 / 50
+
     for grade, one in zip(found[1:], right[DRAWS:].double().numpy(), strict=True):
         assert grade.gain == pytest.approx((one - control).mean())
-        assert grade.gain_error == pytest.approx((one - control).std() / 50**0.5)
+        assert grade.gain_error == pytest.approx(error(one - control))
         assert grade.loss == pytest.approx((full.numpy() - one).mean())
-        assert grade.loss_error == pytest.approx((full.numpy() - one).std() / 50**0.5)
+        assert grade.loss_error == pytest.approx(error(full.numpy() - one))
 
 
 def test_copies_count_as_one_for_the_error():
@@ -141,7 +165,27 @@ def test_where_nothing_can_be_learned_it_is_a_random_choice():
     labels = torch.arange(600) % 4
     advice = advise((rows, cg_scores(rows, labels, progress=False)), 0.3, progress=False)
     assert advice.best(0.3).candidate == Candidate("random")
-    assert advice.lossless == 0.3
+
+
+@pytest.mark.parametrize("apart", [0.5, 4])  # hard and easy
+@pytest.mark.parametrize("n", [6, 20, 60])
+def test_few_examples_cannot_tell(n, apart):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(n) % 3
+    rows = apart * torch.eye(3).repeat(1, 4)[labels] + torch.randn(n, 12, generator=generator)
+    advice = advise((rows, cg_scores(rows, labels, progress=False)), [0.1, 0.9], progress=False)
+    assert advice.verdict.startswith(f"{n} examples are too few to tell what may be dropped: at ")
+    assert advice.lossless == 1
+    assert {str(advice.best(keep).candidate) for keep in (0.1, 0.9)} == {"random"}
+
+
+@pytest.mark.parametrize("n", [200, 1000])
+def test_what_is_predicted_alike_is_lossless_of_a_few_hundred(n):
+    labels = torch.arange(n) % 3
+    noise = torch.randn(n, 12, generator=torch.Generator().manual_seed(0))
+    rows = 6 * torch.eye(3).repeat(1, 4)[labels] + noise
+    advice = advise((rows, cg_scores(rows, labels, progress=False)), 0.1, progress=False)
+    assert advice.verdict == "Keep 10%, at random: nothing measurable is lost."
 
 
 @pytest.mark.parametrize("scale", [1, 2.0])
@@ -223,6 +267,9 @@ def test_each_bad_argument_is_named():
         lonely = cg_scores(rows, torch.arange(40), progress=False)
     with pytest.raises(ValueError, match="class of its own"):
         advise((rows, lonely), keep=0.5)
+    alone = cg_scores(rows, torch.zeros(40).long(), progress=False)
+    with pytest.raises(ValueError, match=r"two classes.*Got 40 examples of one\. .*at random"):
+        advise((rows, alone), keep=0.5)
 
 
 def test_shares_that_differ_by_rounding_are_one():

@@ -126,6 +126,22 @@ def test_the_share_of_all_is_all_and_classes_of_one_are_kept(train):
     assert len(PrunedSampler(lonely, keep=0.5, policy="auto")) == 8
 
 
+@pytest.mark.parametrize("n", [6, 20, 60])
+def test_few_examples_are_kept_at_random_and_the_log_says_why(n, caplog):
+    few = CGScoredDataset(TensorDataset(*data(n, wrong=0.0)), progress=False)
+    with caplog.at_level(logging.INFO, logger="torch_cgprune"):
+        found = PrunedSampler(few, keep=0.5, policy="auto", seed=2).selection
+    assert torch.equal(found, policies.random(few.scores.labels, 0.5, seed=2))
+    assert caplog.messages[-1].endswith("So few cannot tell what is lost.")
+
+
+def test_of_one_class_nothing_is_predicted():
+    rows, labels = data(40)
+    alone = CGScoredDataset(TensorDataset(rows, torch.zeros_like(labels)), progress=False)
+    found = PrunedSampler(alone, keep=0.5, policy="auto", seed=2).selection
+    assert torch.equal(found, policies.random(alone.scores.labels, 0.5, seed=2))
+
+
 def test_photographs_as_pixels_get_a_random_choice_and_a_warning(train):
     train.scores.metadata["photographs_as_pixels"] = True
     with pytest.warns(UserWarning, match=r"chooses at random.*encoders\.load"):
