@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -277,3 +278,17 @@ def test_shares_that_differ_by_rounding_are_one():
     assert advice.covers(0.1 + 0.2)
     assert not advice.covers(0.31)
     assert of(0.1 + 0.2, 0.0).joined(advice).shares == (0.1 + 0.2,)
+
+
+def test_what_scoring_has_said_is_not_said_again_in_every_round(caplog):
+    rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    rows[:, 0] *= 1e5  # of another unit
+    rows = torch.cat([rows, rows + 1e-7 * rows.roll(1, 1)])  # copies but for rounding
+    labels = (torch.arange(60) % 3).repeat(2)
+    caplog.set_level(logging.INFO, logger="torch_cgprune")
+    with pytest.warns(UserWarning, match="different units"):
+        scores = cg_scores(rows, labels, ridge=0, progress=False)
+    assert any("but for rounding" in message for message in caplog.messages)
+    caplog.clear()
+    advise((rows, scores), keep=0.5, progress=False)  # where any warning is an error
+    assert caplog.messages == []

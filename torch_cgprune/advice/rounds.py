@@ -18,7 +18,8 @@ from torch_cgprune.inputs.fingerprints import row_digests
 from torch_cgprune.kernel import gram_matrix, unit_rows
 from torch_cgprune.policies.by_name import POLICIES
 from torch_cgprune.scores.groups import first_alike
-from torch_cgprune.scoring import cg_scores
+from torch_cgprune.scoring.limits import Limits
+from torch_cgprune.scoring.score import score_within
 from torch_cgprune.utils.devices import check_fits
 
 # Random choices that others are compared with.
@@ -110,7 +111,13 @@ def rounds_of(
         )
     gram = _gram(rows, device)
     scored = functools.partial(
-        cg_scores, method="exact", ridge=ridge, device=device, progress=False
+        score_within,
+        Limits(),
+        method="exact",
+        ridge=ridge,
+        device=device,
+        progress=False,
+        remarks=False,
     )
     herded = POLICIES["herding"].of_rows
     assert herded is not None  # noqa: S101
