@@ -108,7 +108,7 @@ def test_with_some_left_out_the_others_are_graded(train, monkeypatch):
     assert torch.equal(rows, train.rows()[left])
     assert torch.equal(codes, train.scores.labels[left])
     ridge = train.scores.metadata["ridge"]["chosen"]
-    assert (shares, how) == ([0.5], {"ridge": ridge, "balanced": False})
+    assert (shares, how) == ([0.5], {"ridge": ridge, "balanced": False, "progress": False})
 
 
 @pytest.mark.parametrize("options", [{"exclude": [*range(0, 300, 3)]}, {"balanced": False}])
@@ -118,6 +118,16 @@ def test_what_is_left_out_is_not_graded_on_and_such_advice_is_not_kept(train, op
     assert len(sampler) == left // 2
     assert not {*options.get("exclude", ())} & {*sampler.selection.tolist()}
     assert "advice" not in train.scores.metadata
+
+
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("options", [{}, {"balanced": False}])
+def test_a_bar_is_shown_where_the_dataset_shows_them(options, shown, monkeypatch, capsys):
+    train = CGScoredDataset(TensorDataset(*data()), progress=shown)
+    monkeypatch.setattr("torch_cgprune.utils.progress._DELAY", 0)
+    capsys.readouterr()
+    PrunedSampler(train, keep=0.5, policy="auto", **options)
+    assert ("Advice" in capsys.readouterr().err) == shown
 
 
 def test_the_share_of_all_is_all_and_classes_of_one_are_kept(train):

@@ -88,8 +88,9 @@ def _advice(asked: Asked, source: Any, examples: Examples, left: Tensor | None) 
         if known is not None:
             return known
     check_has_rows(source, asked.owner, AUTO)
+    progress = getattr(source, "shows_progress", True)
     if is_of_all:
-        return advise(source, asked.keep)  # which keeps it with the scores
+        return advise(source, asked.keep, progress=progress)  # which keeps it with the scores
     some = slice(None) if left is None else left
 
     def grade() -> Advice:
@@ -99,6 +100,7 @@ def _advice(asked: Asked, source: Any, examples: Examples, left: Tensor | None) 
             [asked.keep],
             ridge=ridge_of(source.scores),
             balanced=asked.balanced,
+            progress=progress,
         )
 
     return current_ranks().once(grade)
