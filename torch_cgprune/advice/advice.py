@@ -74,7 +74,7 @@ class Advice:
         accuracy: of all the data, in [0, 1].
         examples: how many there are.
         graded: how many of them, drawn at random, were graded on, those held out included.
-        rounds: how many parts, of a fifth of these, were held out in turn.
+        rounds: how many parts, of about a fifth of these, were held out in turn.
         pixels: whether photographs were compared by their pixels, in which such a prediction is
             no guide to what a network learns.
 
