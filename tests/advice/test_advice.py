@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -72,6 +73,26 @@ def test_the_verdict_is_the_advice():
     assert str(both).splitlines()[1].split()[:2] == ["60%", "random"]
 
 
+def test_a_loss_that_the_error_may_hide_is_no_reason_to_drop():
+    told, hidden = (of(0.9, 0.0, control=0.85, loss_error=e) for e in (0.01, 0.011))
+    assert (told.lossless, hidden.lossless) == (0.9, 1)
+    assert hidden.verdict == (
+        "There are too few different examples to tell what may be dropped: at 90%, at random, up "
+        "to 2.2 points may be lost."
+    )
+    lossy = of(0.1, 0.1, control=0.6)
+    assert joined(hidden, lossy).verdict == (
+        f"{hidden.verdict} At 10% take herding: 15.0 points are lost, 25.0 at random."
+    )
+    assert of(0.9, control=0.89, loss_error=0.02).lossless == 0.9  # the error allows for no loss
+    # What is clear at one share is not said of others.
+    assert joined(hidden, of(0.5, control=0.85)).lossless == 0.5
+    assert joined(hidden, of(0.5, control=0.6)).verdict == (
+        f"{hidden.verdict} At 50%, at random, 25.0 points are lost."
+    )
+    assert joined(hidden, of(0.5, control=0.84, loss_error=0.02)).verdict == hidden.verdict
+
+
 def test_a_share_that_was_not_graded_is_named():
     with pytest.raises(KeyError, match=r"0\.5.*0\.3"):
         of(0.3, 0.0).best(0.5)
@@ -95,15 +116,29 @@ def test_grades_are_means_and_errors_over_the_same_examples():
     right = torch.from_numpy(rng.random((DRAWS + 12, 50)) < 0.7)  # 12 candidates keep a half
     right = torch.cat([right, right[:7]])[: DRAWS + 15]
     full = torch.from_numpy(rng.random(50) < 0.9)
-    found = grades(0.5, right, full)
+    found = grades(0.5, right, full, torch.arange(50))
     control = right[:DRAWS].double().mean(0).numpy()
     assert found[0].accuracy == pytest.approx(control.mean())
-    assert (found[0].gain, found[0].gain_error) == (0, 0)
+    assert found[0].gain == 0
+
+    def error(gaps):  # two more deviate by 1
+        return (50 * gaps.var() + 2) ** 0.5 / 50
+
     for grade, one in zip(found[1:], right[DRAWS:].double().numpy(), strict=True):
         assert grade.gain == pytest.approx((one - control).mean())
-        assert grade.gain_error == pytest.approx((one - control).std() / 50**0.5)
+        assert grade.gain_error == pytest.approx(error(one - control))
         assert grade.loss == pytest.approx((full.numpy() - one).mean())
-        assert grade.loss_error == pytest.approx((full.numpy() - one).std() / 50**0.5)
+        assert grade.loss_error == pytest.approx(error(full.numpy() - one))
+
+
+def test_copies_count_as_one_for_the_error():
+    rng = np.random.default_rng(0)
+    right = torch.from_numpy(rng.random((DRAWS + 15, 40)) < 0.7)
+    full, alone = torch.from_numpy(rng.random(40) < 0.9), torch.arange(40)
+    once = grades(0.5, right, full, alone)
+    four = grades(0.5, *(one.repeat_interleave(4, -1) for one in (right, full, alone)))
+    assert [one.gain_error for one in four] == pytest.approx([one.gain_error for one in once])
+    assert [one.loss_error for one in four] == pytest.approx([one.loss_error for one in once])
 
 
 def clusters(n=600, wrong=0.0, seed=0):
@@ -131,7 +166,47 @@ def test_where_nothing_can_be_learned_it_is_a_random_choice():
     labels = torch.arange(600) % 4
     advice = advise((rows, cg_scores(rows, labels, progress=False)), 0.3, progress=False)
     assert advice.best(0.3).candidate == Candidate("random")
-    assert advice.lossless == 0.3
+
+
+@pytest.mark.parametrize("apart", [0.5, 4])  # hard and easy
+@pytest.mark.parametrize("n", [4, 6, 20, 60])
+def test_few_examples_cannot_tell(n, apart):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(n) % 3
+    rows = apart * torch.eye(3).repeat(1, 4)[labels] + torch.randn(n, 12, generator=generator)
+    advice = advise((rows, cg_scores(rows, labels, progress=False)), [0.1, 0.9], progress=False)
+    start = "There are too few different examples to tell what may be dropped: at 90%, at random, "
+    assert advice.verdict.startswith(start)
+    assert advice.at(0.9)[0].may_lose <= 1
+    assert advice.lossless == 1
+    assert {str(advice.best(keep).candidate) for keep in (0.1, 0.9)} == {"random"}
+
+
+@pytest.mark.parametrize("n", [200, 1000])
+def test_what_is_predicted_alike_is_lossless_of_a_few_hundred(n):
+    labels = torch.arange(n) % 3
+    noise = torch.randn(n, 12, generator=torch.Generator().manual_seed(0))
+    rows = 6 * torch.eye(3).repeat(1, 4)[labels] + noise
+    advice = advise((rows, cg_scores(rows, labels, progress=False)), 0.1, progress=False)
+    assert advice.verdict == "Keep 10%, at random: nothing measurable is lost."
+
+
+@pytest.mark.parametrize("scale", [1, 2.0])
+def test_copies_do_not_tell_the_labels_of_each_other(scale):
+    rows = torch.randn(150, 20, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(150) % 3  # of nothing: an example tells the label of its copies alone
+    rows, labels = torch.cat([rows, scale * rows, rows, rows]), labels.repeat(4)
+    scores = cg_scores(rows, labels, progress=False)
+    advice = advise((rows, scores), keep=[0.3, 0.6], progress=False)
+    assert advice.accuracy < 0.5
+    assert max(grade.accuracy for grade in advice.grades) < 0.5
+
+
+def test_where_copies_leave_nothing_to_hold_out_the_cure_is_said():
+    rows, labels = torch.eye(4)[torch.arange(40) % 2], torch.arange(40) % 2
+    scores = cg_scores(rows, labels, progress=False)
+    with pytest.raises(ValueError, match=r"Got 40 examples with 2 different rows.*at random"):
+        advise((rows, scores), keep=0.5, progress=False)
 
 
 def test_the_same_data_get_the_same_advice_in_any_order_of_shares():
@@ -195,6 +270,9 @@ def test_each_bad_argument_is_named():
         lonely = cg_scores(rows, torch.arange(40), progress=False)
     with pytest.raises(ValueError, match="class of its own"):
         advise((rows, lonely), keep=0.5)
+    alone = cg_scores(rows, torch.zeros(40).long(), progress=False)
+    with pytest.raises(ValueError, match=r"two classes.*Got 40 examples of one\. .*at random"):
+        advise((rows, alone), keep=0.5)
 
 
 def test_shares_that_differ_by_rounding_are_one():
@@ -202,3 +280,17 @@ def test_shares_that_differ_by_rounding_are_one():
     assert advice.covers(0.1 + 0.2)
     assert not advice.covers(0.31)
     assert of(0.1 + 0.2, 0.0).joined(advice).shares == (0.1 + 0.2,)
+
+
+def test_what_scoring_has_said_is_not_said_again_in_every_round(caplog):
+    rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    rows[:, 0] *= 1e5  # of another unit
+    rows = torch.cat([rows, rows + 1e-7 * rows.roll(1, 1)])  # copies but for rounding
+    labels = (torch.arange(60) % 3).repeat(2)
+    caplog.set_level(logging.INFO, logger="torch_cgprune")
+    with pytest.warns(UserWarning, match="different units"):
+        scores = cg_scores(rows, labels, ridge=0, progress=False)
+    assert any("but for rounding" in message for message in caplog.messages)
+    caplog.clear()
+    advise((rows, scores), keep=0.5, progress=False)  # where any warning is an error
+    assert caplog.messages == []

@@ -81,18 +81,67 @@ def test_either_way_is_taken_by_its_cost(monkeypatch, device):
 )
 def test_what_is_held_out_leaves_one_of_each_class(codes, rounds, seed):
     codes = torch.tensor(codes).unique(return_inverse=True)[1]
-    parts = [*sample.folds(codes, rounds, seed=seed)]
+    parts = [*sample.folds(codes, torch.arange(len(codes)), rounds, seed=seed)]
     counts = codes.bincount()
-    assert len(parts) == rounds
+    most = int(counts.max())
+    assert len(parts) == (min(most, rounds) if most > 1 else 0)
     for rest, held in parts:
         assert sorted([*rest.tolist(), *held.tolist()]) == [*range(len(codes))]
         left = codes[rest].bincount(minlength=len(counts))
         assert (left >= 1).all()
         assert (left >= (counts * 4) // 5 - 1).all()
-    everyone = torch.cat([held for _, held in parts])
+    everyone = torch.cat([codes[:0], *(held for _, held in parts)])
     assert len(everyone.unique()) == len(everyone)
     if rounds == sample.PARTS:
         assert len(everyone) == int(counts[counts > 1].sum())
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), min_size=2, max_size=60),
+    rounds=st.sampled_from([2, 5]),
+    seed=st.integers(0, 9),
+)
+def test_copies_are_held_out_together(rows, rounds, seed):
+    codes, copies = torch.tensor(rows).unbind(1)
+    codes = codes.unique(return_inverse=True)[1]
+    parts = [*sample.folds(codes, copies, rounds, seed=seed)]
+    for rest, held in parts:
+        assert sorted([*rest.tolist(), *held.tolist()]) == [*range(len(codes))]
+        assert len(held)
+        assert not {*copies[held].tolist()} & {*copies[rest].tolist()}
+        assert {*codes[rest].tolist()} == {*codes.tolist()}
+    everyone = torch.cat([codes[:0], *(held for _, held in parts)])
+    assert len(everyone.unique()) == len(everyone)
+    again = [*sample.folds(codes, copies, rounds, seed=seed)]
+    as_lists = [[[*map(torch.Tensor.tolist, part)] for part in one] for one in (parts, again)]
+    assert as_lists[0] == as_lists[1]
+
+
+def test_folds_of_copies_are_as_balanced_as_the_groups_allow():
+    codes = torch.arange(240) % 3
+    of_four = (torch.arange(240) // 12) * 3 + codes  # 20 groups of four in each class
+    for rest, held in sample.folds(codes, of_four, 5, seed=0):
+        assert codes[held].bincount().tolist() == [16, 16, 16]
+        assert len(rest) == 192
+    # Half of a class are copies: the others share the parts that these leave.
+    one_large = torch.arange(240)
+    one_large[(codes == 0) & (one_large < 120)] = 0
+    sizes = [
+        codes[held].bincount().tolist() for _, held in sample.folds(codes, one_large, 5, seed=0)
+    ]
+    assert sizes == [*[[10, 16, 16]] * 4, [40, 16, 16]]
+    # Labels differ inside the groups.
+    pairs = torch.arange(240) // 2
+    for _, held in sample.folds(codes, pairs, 5, seed=0):
+        assert codes[held].bincount().tolist() == [16, 16, 16]
+
+
+def test_what_all_of_a_class_are_copies_of_stays():
+    codes = torch.tensor([0, 0, 0, 1, 1, 1, 1])
+    copies = torch.tensor([5, 5, 5, 6, 6, 7, 8])
+    held = [held.tolist() for _, held in sample.folds(codes, copies, 5, seed=0)]
+    assert sorted(held) == [[3, 4], [5], [6]]
+    assert [*sample.folds(codes, torch.zeros(7).long(), 5, seed=0)] == []
 
 
 @given(k=st.integers(1, 2000), rounds=st.integers(1, 5))

@@ -222,6 +222,19 @@ def test_select_herding_reads_what_was_scored(scored, capsys):
     assert [*map(int, out.split())] == expected.tolist()
 
 
+@pytest.mark.parametrize(("options", "seen"), [([], True), (["-q"], False)])
+def test_select_auto_shows_a_bar_to_who_looks_but_not_if_quiet(
+    scored, capsys, monkeypatch, options, seen
+):
+    monkeypatch.setattr("torch_cgprune.utils.progress._DELAY", 0)
+    argv = ["--policy", "auto", "--keep", 0.4, "--no-balanced", *options]
+    assert run(capsys, "select", scored, *argv)[2] == ""  # a file
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    code, _, err = run(capsys, "select", scored, *argv)
+    assert (code, "Advice" in err) == (0, seen)
+    assert seen or err == ""
+
+
 def test_select_auto_grades_what_is_left_of_the_source(scored, capsys):
     assert run(capsys, "advise", scored, "--keep", 0.4, "-q")[0] == 0
     options = ["--policy", "auto", "--keep", 0.4, "--exclude", "suspects"]

@@ -108,7 +108,7 @@ def test_with_some_left_out_the_others_are_graded(train, monkeypatch):
     assert torch.equal(rows, train.rows()[left])
     assert torch.equal(codes, train.scores.labels[left])
     ridge = train.scores.metadata["ridge"]["chosen"]
-    assert (shares, how) == ([0.5], {"ridge": ridge, "balanced": False})
+    assert (shares, how) == ([0.5], {"ridge": ridge, "balanced": False, "progress": False})
 
 
 @pytest.mark.parametrize("options", [{"exclude": [*range(0, 300, 3)]}, {"balanced": False}])
@@ -120,10 +120,36 @@ def test_what_is_left_out_is_not_graded_on_and_such_advice_is_not_kept(train, op
     assert "advice" not in train.scores.metadata
 
 
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("options", [{}, {"balanced": False}])
+def test_a_bar_is_shown_where_the_dataset_shows_them(options, shown, monkeypatch, capsys):
+    train = CGScoredDataset(TensorDataset(*data()), progress=shown)
+    monkeypatch.setattr("torch_cgprune.utils.progress._DELAY", 0)
+    capsys.readouterr()
+    PrunedSampler(train, keep=0.5, policy="auto", **options)
+    assert ("Advice" in capsys.readouterr().err) == shown
+
+
 def test_the_share_of_all_is_all_and_classes_of_one_are_kept(train):
     assert len(PrunedSampler(train, keep=1, policy="auto")) == 300
     lonely = CGScoredDataset(TensorDataset(torch.randn(8, 3), torch.arange(8)), progress=False)
     assert len(PrunedSampler(lonely, keep=0.5, policy="auto")) == 8
+
+
+@pytest.mark.parametrize("n", [6, 20, 60])
+def test_few_examples_are_kept_at_random_and_the_log_says_why(n, caplog):
+    few = CGScoredDataset(TensorDataset(*data(n, wrong=0.0)), progress=False)
+    with caplog.at_level(logging.INFO, logger="torch_cgprune"):
+        found = PrunedSampler(few, keep=0.5, policy="auto", seed=2).selection
+    assert torch.equal(found, policies.random(few.scores.labels, 0.5, seed=2))
+    assert caplog.messages[-1].endswith("So few cannot tell what is lost.")
+
+
+def test_of_one_class_nothing_is_predicted():
+    rows, labels = data(40)
+    alone = CGScoredDataset(TensorDataset(rows, torch.zeros_like(labels)), progress=False)
+    found = PrunedSampler(alone, keep=0.5, policy="auto", seed=2).selection
+    assert torch.equal(found, policies.random(alone.scores.labels, 0.5, seed=2))
 
 
 def test_photographs_as_pixels_get_a_random_choice_and_a_warning(train):

@@ -41,12 +41,14 @@ def advise(
     rounds, on as many examples as take a minute or so on two cores for a share. Compared are
     ``high-first``, windows that start at every twentieth, ``low-first``, ``stratified`` with three
     cuts, and ``herding``, all inside every class, with random choices. What is held out is scored
-    by nobody: the others' scores, computed anew without it, do not know its labels.
+    by nobody: the others' scores, computed anew without it, do not know its labels. Its exact
+    copies (equal rows up to scale) are held out with it; near copies are not, and tell its label.
 
     A prediction is as good as the space. In that of an encoder it is a guide where policies differ
     by much; a network that learns its own features loses less than it says. The pixels of
-    photographs are no such space, and the advice is then a random choice. Of the policies that keep
-    others in every epoch, as ``soft``, it says nothing.
+    photographs are no such space, and the advice is then a random choice. So it is where examples
+    are too few to tell: a share is called lossless only where a loss of two points would show. Of
+    the policies that keep others in every epoch, as ``soft``, it says nothing.
 
     The advice is kept with the scores, in their file too where there is one, and shares that were
     graded before stay in it. On ranks the first one computes it, so all must call this together.
@@ -62,7 +64,7 @@ def advise(
 
     Raises:
         TypeError, ValueError: a source without rows, or with other rows than were scored; no share,
-            or one outside (0, 1); no class with two examples.
+            or one outside (0, 1); no class with two examples, copies apart; one class.
         NotEnoughMemoryError: the Gram matrix of the sample does not fit, which takes 2.3 GB at most
             (more of over 12,000 classes: two examples of each).
 
@@ -157,10 +159,16 @@ def graded(
 
     """
     codes, _ = encode_labels(codes)
-    if int(codes.bincount().max()) == 1:
+    counts = codes.bincount()
+    if int(counts.max()) == 1:
         raise ValueError(
             f"Advice needs a class of two examples or more. Got {len(codes)} examples, each of a "
             "class of its own."
+        )
+    if len(counts) == 1:
+        raise ValueError(
+            "Advice needs two classes or more: it goes by how well labels are predicted. Got "
+            f"{len(codes)} examples of one. Keep some at random."
         )
     some, count = sample(codes, seed=_SEED)
     with own_settings(), progress_bar("Advice", len(shares) + 1, "share", show=progress) as bar:
@@ -174,11 +182,12 @@ def graded(
             seed=_SEED,
         )
         full = torch.cat([one.right_by([torch.arange(len(one.rest))])[0] for one in rounds])
+        copies = torch.cat([one.copies[one.held] for one in rounds])
         bar.update()
         found = []
         for share in shares:
             right = torch.cat([one.right(share) for one in rounds], dim=1)
-            found += grades(share, right, full)
+            found += grades(share, right, full, copies)
             bar.update()
     accuracy = float(full.double().mean())
-    return Advice(tuple(found), accuracy, len(codes), len(some), count, pixels)
+    return Advice(tuple(found), accuracy, len(codes), len(some), len(rounds), pixels)

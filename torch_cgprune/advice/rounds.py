@@ -14,13 +14,20 @@ from torch_cgprune.advice.candidates import RANDOM, Candidate, candidates
 from torch_cgprune.advice.grading import predicted_right
 from torch_cgprune.advice.sample import folds
 from torch_cgprune.errors import Message
+from torch_cgprune.inputs.fingerprints import row_digests
 from torch_cgprune.kernel import gram_matrix, unit_rows
 from torch_cgprune.policies.by_name import POLICIES
-from torch_cgprune.scoring import cg_scores
+from torch_cgprune.scores.groups import first_alike
+from torch_cgprune.scoring.limits import Limits
+from torch_cgprune.scoring.score import score_within
 from torch_cgprune.utils.devices import check_fits
 
 # Random choices that others are compared with.
 DRAWS = 3
+# Examples that are counted as predicted otherwise, beside those that were held out: where none of a
+# few differs, the next may. Two standard errors of no difference among h are then 2.8 / h, as
+# the rule of three has it.
+_UNSEEN = 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,6 +37,7 @@ class Round:
     Attributes:
         gram: (m, m) of all.
         codes: (m,) int64 class codes.
+        copies: (m,) int64, equal for rows that are copies.
         rest: (r,) int64 the rows that may be kept.
         held: (h,) int64 those that are predicted.
         values: (r,) scores of the rest, which know nothing of the labels held out.
@@ -41,6 +49,7 @@ class Round:
 
     gram: Tensor
     codes: Tensor
+    copies: Tensor
     rest: Tensor
     held: Tensor
     values: Tensor
@@ -88,10 +97,27 @@ def rounds_of(
         balanced: policies choose inside every class.
         seed: of the split and of all draws.
 
+    Raises:
+        ValueError: copies leave nothing to hold out.
+
     """
+    copies = _copies(rows)
+    parts = [*folds(codes, copies, count, seed=seed)]
+    if not parts:
+        raise ValueError(
+            "Advice holds examples out with all their copies, and needs others of their classes. "
+            f"Got {len(rows)} examples with {len(copies.unique())} different rows, of which none "
+            "can be held out. Keep some at random, or tell more of them apart by other features."
+        )
     gram = _gram(rows, device)
     scored = functools.partial(
-        cg_scores, method="exact", ridge=ridge, device=device, progress=False
+        score_within,
+        Limits(),
+        method="exact",
+        ridge=ridge,
+        device=device,
+        progress=False,
+        remarks=False,
     )
     herded = POLICIES["herding"].of_rows
     assert herded is not None  # noqa: S101
@@ -99,6 +125,7 @@ def rounds_of(
         Round(
             gram,
             codes,
+            copies,
             rest,
             held,
             scored(rows[rest], codes[rest]).values,
@@ -106,8 +133,17 @@ def rounds_of(
             balanced,
             seed,
         )
-        for rest, held in folds(codes, count, seed=seed)
+        for rest, held in parts
     ]
+
+
+def _copies(rows: Tensor) -> Tensor:
+    """Return (m,) the first row that each is a copy of, up to scale, as scoring finds them.
+
+    Near copies are rows of their own: in few dimensions all are near to some other, and a chain of
+    these takes in whole classes.
+    """
+    return first_alike(row_digests(unit_rows(rows, dtype=torch.float32, device="cpu")))
 
 
 def _gram(rows: Tensor, device: torch.device) -> Tensor:
@@ -121,29 +157,38 @@ def _gram(rows: Tensor, device: torch.device) -> Tensor:
     return gram_matrix(unit_rows(rows, dtype=torch.float32, device=device))
 
 
-def grades(keep: float, right: Tensor, full: Tensor) -> list[Grade]:
+def grades(keep: float, right: Tensor, full: Tensor, copies: Tensor) -> list[Grade]:
     """Return the grades of one share, ``random`` first.
 
     Args:
         keep: the share.
         right: (DRAWS + c, h) bool, see :meth:`Round.right`, of all rounds.
         full: (h,) bool, what all the data predict right.
+        copies: (h,) int64, equal for copies, which count as one for the standard errors.
 
     """
     control, whole = right[:DRAWS].double().mean(0), full.double()
     of_choices = zip(candidates(keep), right[DRAWS:].double(), strict=True)
     return [
-        _grade(keep, candidate, one, control, whole)
+        _grade(keep, candidate, one, control, whole, copies)
         for candidate, one in ((Candidate(RANDOM), control), *of_choices)
     ]
 
 
-def _grade(keep: float, candidate: Candidate, one: Tensor, control: Tensor, full: Tensor) -> Grade:
-    gain, loss = _difference(one, control), _difference(full, one)
+def _grade(
+    keep: float, candidate: Candidate, one: Tensor, control: Tensor, full: Tensor, copies: Tensor
+) -> Grade:
+    gain, loss = _difference(one, control, copies), _difference(full, one, copies)
     return Grade(keep, candidate, float(one.mean()), *gain, *loss)
 
 
-def _difference(one: Tensor, other: Tensor) -> tuple[float, float]:
-    """Return the mean difference over the same examples, and its standard error."""
+def _difference(one: Tensor, other: Tensor, copies: Tensor) -> tuple[float, float]:
+    """Return the mean difference over the same examples, and its standard error.
+
+    Copies are predicted alike: their deviations are one, as large as they are many.
+    """
     gaps = one - other
-    return float(gaps.mean()), float(gaps.std(correction=0) / len(gaps) ** 0.5)
+    _, groups, sizes = copies.unique(return_inverse=True, return_counts=True)
+    deviations = gaps.new_zeros(len(sizes)).index_add_(0, groups, gaps - gaps.mean())
+    squares = deviations.square().sum() + _UNSEEN * sizes.double().square().mean()
+    return float(gaps.mean()), float(squares.sqrt() / len(gaps))

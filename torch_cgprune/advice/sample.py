@@ -10,7 +10,6 @@ from torch import Tensor
 
 from torch_cgprune.advice.grading import flops_together
 from torch_cgprune.policies import random
-from torch_cgprune.policies.quotas import places
 from torch_cgprune.utils.seeds import stream
 
 # A part of so many is held out, in so many rounds: all parts where the data are few.
@@ -53,20 +52,54 @@ def affordable(k: int, rounds: int) -> int:
     return min(_MOST, int(max(by_factors, by_steps)))
 
 
-def folds(codes: Tensor, rounds: int, *, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the rows that may be kept, and those held out, of each round.
+def folds(
+    codes: Tensor, copies: Tensor, rounds: int, *, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the rows that may be kept, and those held out, of each round; neither is empty.
+
+    Rows that are copies are held out together, whatever their labels: one that stayed would tell
+    the others' labels. Of every class some rows stay, so those of a class in one part never go.
 
     Args:
-        codes: (m,) int64 class codes. The only example of a class is never held out.
-        rounds: at most ``PARTS``.
+        codes: (m,) int64 class codes.
+        copies: (m,) int64, equal for rows that are copies.
+        rounds: at most ``PARTS``; there are fewer where not so many parts can be held out.
         seed: of the split.
 
     """
-    generator = np.random.default_rng(stream(seed))
-    drawn = torch.from_numpy(generator.permutation(len(codes)))
-    part = torch.empty_like(codes)
-    part[drawn] = places(drawn, codes) % PARTS
-    part[codes.bincount()[codes] == 1] = -1
-    for held in range(rounds):
+    part = _parts(codes, copies, seed=seed)
+    staying = _staying(codes, part)
+    part[torch.isin(copies, copies[staying])] = -1
+    for held in part[part >= 0].unique()[:rounds]:
         out = part == held
         yield (~out).nonzero().flatten(), out.nonzero().flatten()
+
+
+def _parts(codes: Tensor, copies: Tensor, *, seed: int) -> Tensor:
+    """Return (m,) the part of each row: that with the fewest rows of the classes in its group.
+
+    Groups of copies are dealt from the last part backwards, the largest first, and single rows fill
+    up the others from the first on: where not all parts are held out, large groups are not either.
+    """
+    generator = np.random.default_rng(stream(seed))
+    drawn = generator.permutation(len(codes))
+    _, group, sizes = np.unique(copies.numpy()[drawn], return_inverse=True, return_counts=True)
+    groups = np.split(drawn[group.argsort(kind="stable")], sizes.cumsum()[:-1])
+    place = np.empty_like(drawn)
+    place[drawn] = np.arange(len(drawn))
+    groups.sort(key=lambda members: (-len(members), place[members[0]]))
+    part, filled = np.empty_like(drawn), np.zeros((PARTS, int(codes.max()) + 1), np.int64)
+    for members in groups:
+        of = codes.numpy()[members]
+        alike = filled[:, of].sum(1)
+        least = alike.argmin() if len(members) == 1 else PARTS - 1 - alike[::-1].argmin()
+        np.add.at(filled[least], of, 1)
+        part[members] = least
+    return torch.from_numpy(part)
+
+
+def _staying(codes: Tensor, part: Tensor) -> Tensor:
+    """Return (m,) bool, the rows of classes that are in one part alone."""
+    k = int(codes.max()) + 1
+    there = (codes * PARTS + part).bincount(minlength=k * PARTS).view(k, PARTS) > 0
+    return (there.sum(1) == 1)[codes]

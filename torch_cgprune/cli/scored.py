@@ -31,11 +31,13 @@ class ScoredSource:
 
     Attributes:
         scores: of the file.
+        shows_progress: whether somebody is there to see a progress bar.
 
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.scores = CGScores.load(args.scores)
+        self.shows_progress = shows_progress(args)
         self._is_noted = getattr(args, "source", None) is None
         self._args = _completed(args, self.scores.metadata.get(_KEY, {}))
 
@@ -53,7 +55,7 @@ class ScoredSource:
                 f"The scores in {args.scores!r} do not say what they are of, as those made in "
                 f"Python. Name it: torch-cgprune advise {args.scores} SOURCE."
             )
-        progress = shows_progress(args)
+        progress = self.shows_progress
         opened = self._open(progress=progress)
         with all_unreadable_named(opened, progress=progress):
             data = self._source(opened, progress=progress)

@@ -66,7 +66,7 @@ class CGScoredDataset(Dataset[Any]):
         verify: what of the data is compared with the cache: ``"sample"``, 32 items, and all labels
             if they are given or attributes of the dataset; or ``"full"``, every item.
         on_mismatch: with a cache of other data or other options, ``"error"`` or ``"recompute"``.
-        progress: show progress bars.
+        progress: show progress bars, also of what a sampler asks for.
         device: where to compute; see :func:`cg_scores`.
         storage: a folder for what finds no room there; see :func:`cg_scores`.
         relabel: True gives suspects whose label is rather wrong than right
@@ -82,6 +82,7 @@ class CGScoredDataset(Dataset[Any]):
         dataset: the wrapped dataset, untouched; of a data frame, its rows.
         scores: the :class:`CGScores`.
         computed: whether they were computed now, not loaded from the cache.
+        shows_progress: whether progress bars are shown.
 
     Raises:
         CacheMismatchError: the cache is of other data or other options; it says what differs.
@@ -153,7 +154,7 @@ class CGScoredDataset(Dataset[Any]):
                 data.check_relabelled()
         known = ranks.tell(known)
         self.dataset, self.computed, self._data = dataset, known is None, data
-        self._cache = path
+        self._cache, self.shows_progress = path, progress
         if known is None:
             where = {"device": device, "storage": storage, "progress": progress}
             known = compute(data, ranks, path, {**where, **options})

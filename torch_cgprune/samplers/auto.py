@@ -53,8 +53,9 @@ def advised(asked: Asked, source: Source, examples: Examples, left: Tensor | Non
 
     """
     codes = examples.codes if left is None else examples.codes[left]
-    if asked.keep == 1 or int(codes.bincount().max()) == 1:
-        return Candidate("random")  # there is nothing to choose
+    counts = codes.bincount()
+    if asked.keep == 1 or int(counts.max()) in (1, len(codes)):
+        return Candidate("random")  # there is nothing to choose, or to predict
     if examples.scores is not None and by_pixels(examples.scores):
         warn_caller(
             "The policy %r chooses at random: photographs were scored by their pixels, by which "
@@ -67,7 +68,7 @@ def advised(asked: Asked, source: Source, examples: Examples, left: Tensor | Non
     best = advice.best(asked.keep)
     _log.info(
         "The policy 'auto' keeps %.0f %% by %s: on %d of %d examples it predicts %.1f %% of the "
-        "labels held out, a random choice %.1f %%, all the data %.1f %%.",
+        "labels held out, a random choice %.1f %%, all the data %.1f %%.%s",
         100 * asked.keep,
         best.candidate,
         advice.graded,
@@ -75,6 +76,7 @@ def advised(asked: Asked, source: Source, examples: Examples, left: Tensor | Non
         100 * best.accuracy,
         100 * (best.accuracy - best.gain),
         100 * advice.accuracy,
+        " So few cannot tell what is lost." if best.is_unclear else "",
     )
     return best.candidate
 
@@ -86,8 +88,9 @@ def _advice(asked: Asked, source: Any, examples: Examples, left: Tensor | None) 
         if known is not None:
             return known
     check_has_rows(source, asked.owner, AUTO)
+    progress = getattr(source, "shows_progress", True)
     if is_of_all:
-        return advise(source, asked.keep)  # which keeps it with the scores
+        return advise(source, asked.keep, progress=progress)  # which keeps it with the scores
     some = slice(None) if left is None else left
 
     def grade() -> Advice:
@@ -97,6 +100,7 @@ def _advice(asked: Asked, source: Any, examples: Examples, left: Tensor | None) 
             [asked.keep],
             ridge=ridge_of(source.scores),
             balanced=asked.balanced,
+            progress=progress,
         )
 
     return current_ranks().once(grade)

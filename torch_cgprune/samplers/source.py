@@ -18,7 +18,7 @@ class ScoredDataset(Protocol):
 
     It may have ``rows()`` too, (n, d) what was scored, for policies that look at it; and
     ``relabelled``, (n,) bool, the examples that it gives another label: they are
-    no suspects any more.
+    no suspects any more; and ``shows_progress``, False where nobody wants to see a progress bar.
     """
 
     @property

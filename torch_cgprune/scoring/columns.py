@@ -114,8 +114,13 @@ def _not_standardised(why: str, cure: str) -> ArgumentValueError:
     )
 
 
-def scaling_of(matrix: Tensor, *, standardise: bool) -> Scaling | None:
+def scaling_of(matrix: Tensor, *, standardise: bool, remarks: bool = True) -> Scaling | None:
     """Return what is done to the columns before scoring; warn where nothing is and should be.
+
+    Args:
+        matrix: (n, d) features.
+        standardise: do it.
+        remarks: whether to warn.
 
     Raises:
         ArgumentValueError: as :func:`measure` and :func:`standardising`.
@@ -123,7 +128,7 @@ def scaling_of(matrix: Tensor, *, standardise: bool) -> Scaling | None:
     """
     if standardise:
         return standardising(measure(matrix))
-    if 1 < matrix.shape[1] < _FEW:
+    if remarks and 1 < matrix.shape[1] < _FEW:
         _warn_of_units(measure(matrix))
     return None
 

@@ -14,7 +14,7 @@ from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import log_choices
 from torch_cgprune.scoring.prepare import prepared, settled
 from torch_cgprune.scoring.runs import sum_runs
-from torch_cgprune.scoring.sums import finish
+from torch_cgprune.scoring.sums import finish, warn_of_twins
 from torch_cgprune.scoring.survey import survey
 from torch_cgprune.utils.devices import own_settings
 from torch_cgprune.utils.ranks import current_ranks
@@ -140,15 +140,31 @@ def score_within(
     progress: bool = True,
     checkpoint: str | os.PathLike[str] | None = None,
     storage: str | os.PathLike[str] | None = None,
+    remarks: bool = True,
     **requested: Any,
 ) -> CGScores:
-    """Score as :func:`cg_scores` does, within limits: survey, prepare, settle, solve, finish."""
+    """Score as :func:`cg_scores` does, within limits: survey, prepare, settle, solve, finish.
+
+    Args:
+        limits: on what is held at once.
+        features: as in :func:`cg_scores`, like all that follow but one.
+        labels: likewise.
+        device: likewise.
+        progress: likewise.
+        checkpoint: likewise.
+        storage: likewise.
+        remarks: whether to warn of, or log, what the data and the options are like. A part of data
+            that have been scored gives no cause for what was not said then.
+        requested: the other options.
+
+    """
     ranks = current_ranks()
     with own_settings():
         with ranks.together():
             shows = progress and ranks.rank == 0
-            data = survey(features, labels, limits, progress=shows, **requested)
-            log_choices(data.options, requested, n=len(data.codes))
+            data = survey(features, labels, limits, progress=shows, remarks=remarks, **requested)
+            if remarks:
+                log_choices(data.options, requested, n=len(data.codes))
         data.share(ranks)
         with ranks.together():
             problem, points = prepared(
@@ -167,6 +183,8 @@ def score_within(
                 scores = finish(
                     total, problem.copies, data.codes, data.classes, data.digests, metadata
                 )
+                if remarks:
+                    warn_of_twins(scores.metadata["twins"], of=len(scores))
                 finished.remove()
         told: CGScores = ranks.tell(scores)
         return told

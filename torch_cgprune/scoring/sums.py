@@ -213,14 +213,6 @@ def finish(
     columns[copies.later, :4] = 0
     predictions = _predictions(t, of, codes)
     twins = int(((t["twins"] > 0) & ~copies.conflicts[copies.kept]).sum())
-    if twins:
-        _log.warning(
-            "%d of %d rows are copies of others but for rounding and were given a small ridge. If "
-            "they should differ, centre the features or pass %s.",
-            twins,
-            len(of),
-            _WIDER,
-        )
     complexity, bound = (t["class_columns"] / t["class_times"][:, None]).unbind(1)
     return CGScores(
         values=columns[:, 0].clone(),
@@ -238,6 +230,18 @@ def finish(
         **_near_copies(sums.closest, copies),
         **predictions,
     )
+
+
+def warn_of_twins(twins: int, *, of: int) -> None:
+    """Say in the log how many rows were taken for copies, if any, of how many."""
+    if twins:
+        _log.warning(
+            "%d of %d rows are copies of others but for rounding and were given a small ridge. If "
+            "they should differ, centre the features or pass %s.",
+            twins,
+            of,
+            _WIDER,
+        )
 
 
 def _near_copies(closest: Closest | None, copies: Copies) -> dict[str, Any]:

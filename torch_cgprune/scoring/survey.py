@@ -92,7 +92,13 @@ class Survey:
 
 
 def survey(
-    features: Any, labels: Labels, limits: Limits, *, progress: bool = False, **requested: Any
+    features: Any,
+    labels: Labels,
+    limits: Limits,
+    *,
+    progress: bool = False,
+    remarks: bool = True,
+    **requested: Any,
 ) -> Survey:
     """Check features, labels and options, and read all rows once.
 
@@ -101,6 +107,7 @@ def survey(
         labels: likewise.
         limits: on what is kept.
         progress: show a progress bar, in rows.
+        remarks: warn of columns of different units, and of classes that are probably none.
         requested: the options that :func:`~torch_cgprune.scoring.options.resolve_options` takes.
 
     Raises:
@@ -111,7 +118,8 @@ def survey(
     matrix = as_matrix(features)
     codes, classes = encode_labels(labels)
     _check_data(matrix, codes, requested.get("ridge"))
-    _warn_of_classes(len(codes), classes)
+    if remarks:
+        _warn_of_classes(len(codes), classes)
     options = resolve_options(codes.bincount().tolist(), **requested)
     sketched = (
         by_sketch(options["method"])
@@ -120,7 +128,7 @@ def survey(
     )
     standardise, scaling = options.get("standardise", False), None
     try:
-        scaling = scaling_of(matrix, standardise=standardise)
+        scaling = scaling_of(matrix, standardise=standardise, remarks=remarks)
         digests, unit_digests, sketch = _read(
             matrix, scaling, options.get("seed", 0) if sketched else None, progress=progress
         )
