@@ -50,6 +50,7 @@ def test_the_python_blocks_run(file, tmp_path, monkeypatch):
     for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost"}.items():
         monkeypatch.setenv(name, value)  # as torchrun sets them
     monkeypatch.setenv("MASTER_PORT", "0")
+    torch.manual_seed(0)  # of the models, whose features are scored
     model, seen = torch.nn.Linear(1, 1), []
     namespace = {
         "your_lightning_module": Learner(seen),
