@@ -28,6 +28,9 @@ from torch_cgprune.advice import Candidate
 from torch_cgprune.advice.compare import saved_advice
 from torch_cgprune.encoders import encode_dataset
 
+# Of these the choice is the same in all epochs, and advice predicts what they lose.
+CHOSEN = ("random", "low-first", "high-first", "stratified", "herding")
+
 
 class Study:
     """The data of a folder, its scores and features, and the trainings.
@@ -197,18 +200,27 @@ def main() -> None:
 
 
 def print_predictions(study: Study, done: dict[Cell, float], steps: int, examples: int) -> None:
-    """Print what is predicted of a policy beside what was trained, and their rank correlation."""
+    """Print what is predicted of a policy beside what was trained, and what came of ``"auto"``."""
     print("| kept | by | predicted | trained |\n| --- | --- | ---: | ---: |")
+    said = []
     for keep in CUTS:
-        both = []
-        for policy, accuracy in study.predicted(keep).items():
-            cell = replace(cell_of(policy, keep, steps), examples=examples)
-            if cell in done:
-                both.append((accuracy, done[cell]))
-                print(f"| {keep:.0%} | {policy} | {accuracy:.1f} | {done[cell]:.2f} |")
-        if both[2:]:
-            ranks = torch.tensor(both).argsort(0).argsort(0).double().T
-            print(f"{keep:.0%}: rank correlation {float(ranks.corrcoef()[0, 1]):.2f}")
+        cells = {p: replace(cell_of(p, keep, steps), examples=examples) for p in (*CHOSEN, "auto")}
+        trained = {policy: done[cells[policy]] for policy in CHOSEN if cells[policy] in done}
+        predicted = study.predicted(keep) if trained else {}
+        for policy, accuracy in trained.items():
+            print(f"| {keep:.0%} | {policy} | {predicted[policy]:.1f} | {accuracy:.2f} |")
+        if len(trained) > 2:
+            both = torch.tensor([(predicted[policy], trained[policy]) for policy in trained])
+            ranks = both.argsort(0).argsort(0).double().T
+            said.append(f"{keep:.0%}: rank correlation {float(ranks.corrcoef()[0, 1]):.2f}")
+        auto = study.meant(cells["auto"])
+        if trained and auto in done and "random" in trained:
+            best = max(trained, key=trained.__getitem__)
+            said.append(
+                f"{keep:.0%}: auto ({auto.policy}) {done[auto] - trained['random']:+.2f} points "
+                f"from random, {done[auto] - trained[best]:+.2f} from the best ({best})"
+            )
+    print("", *said, sep="\n")
 
 
 if __name__ == "__main__":
