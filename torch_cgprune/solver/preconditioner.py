@@ -12,6 +12,9 @@ from torch_cgprune.solver.factors import cholesky
 
 Bounds = Sequence[tuple[int, int]]
 
+# Rows that are solved for at a time: the columns of many landmarks are held once, not twice.
+_ROWS = 4096
+
 
 class Preconditioner:
     r"""The matrix :math:`P = U U^T + R`, with R block-diagonal.
@@ -64,7 +67,7 @@ def nystroem_factor(columns: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]
     r"""Return U, so that :math:`U U^T` has the landmarks' rows and columns.
 
     Args:
-        columns: (n, m) columns of a positive semidefinite matrix.
+        columns: (n, m) columns of a positive semidefinite matrix; they become U.
         landmarks: (m,) int64 which columns these are.
 
     Returns:
@@ -74,10 +77,10 @@ def nystroem_factor(columns: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]
     own = columns[landmarks].double()
     own.diagonal().add_(0.1 * slack(columns.dtype) * own.diagonal().mean())
     factor = cholesky(own)
-    solved = torch.linalg.solve_triangular(
-        factor.mT.to(columns.dtype), columns, upper=True, left=False
-    )
-    return solved, (1 / torch.cholesky_inverse(factor).diagonal()).to(columns.dtype)
+    upper = factor.mT.to(columns.dtype)
+    for rows in columns.split(_ROWS):
+        rows.copy_(torch.linalg.solve_triangular(upper, rows, upper=True, left=False))
+    return columns, (1 / torch.cholesky_inverse(factor).diagonal()).to(columns.dtype)
 
 
 def rest_inverse(part: Tensor, factor: Tensor) -> Tensor:
