@@ -13,7 +13,7 @@ from torch_cgprune.inputs.labels import ClassName
 from torch_cgprune.kernel.near import Closest, with_exact
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.judging import Judgement, Verdicts, concluded, verdicts
-from torch_cgprune.scores.posterior import Posterior, outputs_of
+from torch_cgprune.scores.posterior import Outputs, Posterior
 from torch_cgprune.scoring.blocks import Solved
 from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.plans import Block
@@ -108,8 +108,8 @@ class Sums:
         own, best, rival = own_and_rival(loo, codes)
         t["own"][rows], t["best"][rows], t["rival"][rows] = own, best, rival
         t["margin"][rows] = own - best
-        outputs = outputs_of(loo, codes, self.priors, self.posterior.examples)
-        found = verdicts(self.posterior, outputs, codes)
+        outputs = Outputs(loo, codes, self.priors, self.posterior.examples)
+        found = verdicts(self.posterior, outputs)
         t["wrong"][rows], t["suggested"][rows] = found.wrong, found.suggested
         t["doubted"][rows] = found.doubted.double()
 
