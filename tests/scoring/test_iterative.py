@@ -222,8 +222,21 @@ def test_parts_are_a_partition_of_neighbours():
     assert block.parts[0][0] == 0
     assert [stop for _, stop in block.parts][:-1] == [start for start, _ in block.parts][1:]
     assert block.parts[-1][1] == 103
-    local = next(plans.local(points, codes, block_size=10, runs=1, seed=5).runs)
-    assert [block.rows[a:b].tolist() for a, b in block.parts] == [b.rows.tolist() for b in local]
+    assert [b - a for a, b in block.parts] == [10] * 10 + [3]
+    spread = [float(points[block.rows[a:b]].var(0).sum()) for a, b in block.parts]
+    assert sum(spread) / len(spread) < 0.6 * float(points.var(0).sum())
+
+
+def test_tiles_of_parts_are_of_even_lengths():
+    for n in (4097, 5000, 50_000, 65_536):
+        points, codes = torch.zeros(n, 1), torch.arange(n) % 2
+        points[:, 0] = torch.arange(n)
+        ((block,),) = plans.iterative(points, codes, 2, part_rows=1024, seed=0).runs
+        stops = [stop for _, stop in block.parts]
+        assert stops[-1] == n
+        assert all(stop % 64 == 0 for stop in stops[:-1])
+        assert max(b - a for a, b in block.parts) <= 1024
+        assert min(b - a for a, b in block.parts) >= 1
 
 
 def test_what_does_not_fit_is_an_error_before_the_work(x, codes, monkeypatch):

@@ -108,7 +108,7 @@ def stratified_chances(
     groups, sizes, quotas = groups_of(codes, total, balanced=balanced)
     shares = torch.zeros(len(codes), dtype=torch.float64, device="cpu")
     by_group = groups.argsort(stable=True).split(sizes.tolist())
-    for members, quota in zip(by_group, quotas.tolist(), strict=True):
+    for members, quota in zip(by_group, quotas, strict=True):
         shares[members] = _from_strata(scores[members].double(), quota, cut, strata)
     return shares if balanced else filled_up(shares, codes, total, _earlier)
 
@@ -247,11 +247,11 @@ def times(rates: Tensor, groups: Tensor, left: Tensor) -> Tensor:
     return found.masked_fill(left == 0, torch.inf)
 
 
-def _from_strata(scores: Tensor, quota: int, cut: float, strata: int) -> Tensor:
-    """Return the chances in a group of which ``drawn.from_strata`` takes ``quota``."""
+def _from_strata(scores: Tensor, quota: Tensor, cut: float, strata: int) -> Tensor:
+    """Return the chances in a group of which ``drawn.stratified`` takes ``quota``."""
     ascending, order = scores.sort()
-    left = uncut(len(scores), quota, cut)
-    stratum = strata_of(ascending[:left], strata)
+    left = int(uncut(torch.tensor(len(scores), device="cpu"), quota, cut))
+    stratum = strata_of(ascending[:left], torch.zeros_like(order[:left]), 1, strata)
     sizes = stratum.bincount()
     chances = torch.zeros_like(ascending)
     chances[:left] = torch.div(even_shares(sizes, quota).double(), sizes)[stratum]

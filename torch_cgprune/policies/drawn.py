@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch_cgprune.policies.quotas import (
     lowest,
     places,
     take,
+    taking,
     total_kept,
 )
 from torch_cgprune.utils.checks import check_integer, check_real
@@ -45,7 +47,7 @@ def random(labels: Labels, keep: float, *, balanced: bool = True, seed: int = 0)
 
     """
     codes, _ = encode_labels(labels)
-    order = torch.from_numpy(_generator("random", seed).permutation(len(codes)))
+    order = shuffled("random", len(codes), seed)
     return take(order, codes, total_kept("random", keep, codes), balanced=balanced)
 
 
@@ -92,19 +94,8 @@ def stratified(
     strata = check_integer("strata", "stratified", strata, minimum=1)
     scores, codes = checked(values, labels)
     total = total_kept("stratified", keep, codes)
-    groups, sizes, quotas = groups_of(codes, total, balanced=balanced)
-    drawn = torch.from_numpy(_generator("stratified", seed).permutation(len(codes)))
-    by_group = drawn[groups[drawn].argsort(stable=True)].split(sizes.tolist())
-    chosen = torch.cat(
-        [
-            from_strata(members, scores[members].double(), quota, cut, strata)
-            for members, quota in zip(by_group, quotas.tolist(), strict=True)
-        ]
-    )
-    others = torch.ones(len(codes), dtype=torch.bool, device="cpu").index_fill(
-        0, chosen, value=False
-    )
-    return take(torch.cat([chosen, drawn[others[drawn]]]), codes, total, balanced=balanced)
+    kept = from_strata(scores, codes, cut, strata, balanced=balanced, seed=seed)
+    return kept(total).nonzero().flatten()
 
 
 def soft(
@@ -147,11 +138,23 @@ def soft(
     """
     scores, codes = checked(values, labels)
     total = total_kept("soft", keep, codes)
-    groups, sizes, _ = groups_of(codes, total, balanced=balanced)
     epoch = check_integer("epoch", "soft", epoch, minimum=0)
-    times = torch.from_numpy(_generator("soft", seed, epoch).exponential(size=len(codes)))
-    waiting = times / shares_below(scores, groups, sizes)
+    waiting = waiting_times(scores, codes, balanced=balanced, seed=seed, epoch=epoch)
     return lowest(waiting, codes, total, balanced=balanced)
+
+
+def waiting_times(
+    scores: Tensor, codes: Tensor, *, balanced: bool, seed: int, epoch: int = 0
+) -> Tensor:
+    """Return (n,) float64, of which :func:`soft` keeps the lowest."""
+    groups = codes if balanced else torch.zeros_like(codes)
+    times = torch.from_numpy(_generator("soft", seed, epoch).exponential(size=len(codes)))
+    return times / shares_below(scores, groups, groups.bincount())
+
+
+def shuffled(owner: str, n: int, seed: int) -> Tensor:
+    """Return n indices in the random order of a policy."""
+    return torch.from_numpy(_generator(owner, seed).permutation(n))
 
 
 def _generator(owner: str, seed: int, *more: int) -> np.random.Generator:
@@ -159,14 +162,28 @@ def _generator(owner: str, seed: int, *more: int) -> np.random.Generator:
     return np.random.default_rng(stream(seed, *more))
 
 
-def even_shares(sizes: Tensor, quota: int) -> Tensor:
-    """Split ``quota`` over strata evenly, the smallest first: what it cannot use goes on."""
-    shares = torch.zeros_like(sizes)
-    ascending = sizes.argsort(stable=True).tolist()
-    for waiting, stratum in zip(range(len(ascending), 0, -1), ascending, strict=True):
-        shares[stratum] = min(int(sizes[stratum]), quota // waiting)
-        quota -= int(shares[stratum])
-    return shares
+def even_shares(sizes: Tensor, quotas: Tensor) -> Tensor:
+    """Split a quota over strata evenly, the smallest first: what it cannot use goes on.
+
+    Args:
+        sizes: (..., s) int64 of strata, of one group or of several.
+        quotas: (...) int64, at most what the strata have in all.
+
+    Example:
+        >>> even_shares(torch.tensor([4, 1, 4]), torch.tensor(6))
+        tensor([2, 1, 3])
+
+    """
+    ascending, order = sizes.sort(dim=-1, stable=True)
+    place = torch.arange(sizes.shape[-1], device="cpu").expand_as(sizes)
+    waiting = sizes.shape[-1] - place
+    left = quotas[..., None] - (ascending.cumsum(-1) - ascending)
+    # From the first on that has enough, all have: they differ by one at most.
+    enough = left // waiting < ascending
+    first = torch.where(enough, place, place[..., -1:]).amin(-1, keepdim=True)
+    left, waiting = left.gather(-1, first), waiting.gather(-1, first)
+    even = left // waiting + (place - first >= waiting - left % waiting)
+    return torch.empty_like(sizes).scatter_(-1, order, even.where(place >= first, ascending))
 
 
 def shares_below(scores: Tensor, groups: Tensor, sizes: Tensor) -> Tensor:
@@ -180,23 +197,55 @@ def shares_below(scores: Tensor, groups: Tensor, sizes: Tensor) -> Tensor:
     return torch.div(no_higher.double(), sizes[groups])
 
 
-def uncut(size: int, quota: int, cut: float) -> int:
-    """Return how many of a group are left once its hardest are cut: enough for its quota."""
-    return size - min(int(cut * size), size - quota)
+def uncut(sizes: Tensor, quotas: Tensor, cut: float) -> Tensor:
+    """Return how many of groups are left once their hardest are cut: enough for their quotas."""
+    return sizes - torch.minimum((cut * sizes.double()).long(), sizes - quotas)
 
 
-def strata_of(scores: Tensor, strata: int) -> Tensor:
-    """Return which stratum of equal width between the lowest and the highest each score is in."""
-    low, high = scores.aminmax()
-    heights = (scores - low) / (high - low).clamp(min=torch.finfo(scores.dtype).tiny)
-    return (heights * strata).long().clamp(max=strata - 1)
+def strata_of(scores: Tensor, groups: Tensor, k: int, strata: int) -> Tensor:
+    """Return which stratum each score is in, of equal width from the lowest to the highest.
+
+    Args:
+        scores: (n,) float64.
+        groups: (n,) int64 in [0, k), each of which has strata of its own, and a score at least.
+        k: how many groups.
+        strata: of each.
+
+    """
+    spread = scores.new_empty(k)
+    low, high = (
+        spread.scatter_reduce(0, groups, scores, end, include_self=False)
+        for end in ("amin", "amax")
+    )
+    widths = (high - low).clamp(min=torch.finfo(scores.dtype).tiny)
+    return ((scores - low[groups]) / widths[groups] * strata).long().clamp(max=strata - 1)
 
 
-def from_strata(members: Tensor, scores: Tensor, quota: int, cut: float, strata: int) -> Tensor:
-    """Take ``quota`` of the members, which are in random order, as :func:`stratified` does."""
-    left = uncut(len(members), quota, cut)
-    easy = scores.argsort(stable=True)[:left].sort().values
-    stratum = strata_of(scores[easy], strata)
-    shares = even_shares(stratum.bincount(), quota)
-    taken = places(torch.arange(left, device="cpu"), stratum) < shares[stratum]
-    return members[easy[taken]]
+def from_strata(
+    scores: Tensor, codes: Tensor, cut: float, strata: int, *, balanced: bool, seed: int
+) -> Callable[[int], Tensor]:
+    """Return what marks, as (n,) bool, what :func:`stratified` keeps of any total."""
+    drawn = shuffled("stratified", len(codes), seed)
+    groups = codes[drawn] if balanced else torch.zeros_like(codes)
+    drawn = drawn[groups.argsort(stable=True)]
+    groups, found = groups.sort().values, scores[drawn].double()
+    place = torch.empty_like(drawn)
+    ranking = found.argsort(stable=True)
+    place[ranking] = places(ranking, groups)
+
+    def marked(total: int) -> Tensor:
+        _, sizes, quotas = groups_of(codes, total, balanced=balanced)
+        easy = (place < uncut(sizes, quotas, cut)[groups]).nonzero().flatten()
+        cells = groups[easy] * strata + strata_of(found[easy], groups[easy], len(sizes), strata)
+        filled = cells.bincount(minlength=len(sizes) * strata).view(-1, strata)
+        shares = even_shares(filled, quotas).flatten()
+        taken = easy[places(torch.arange(len(easy), device="cpu"), cells) < shares[cells]]
+        kept = torch.zeros(len(codes), dtype=torch.bool, device="cpu").index_fill(
+            0, drawn[taken], value=True
+        )
+        if balanced:
+            return kept
+        order = torch.cat([drawn[taken], drawn[~kept[drawn]]])  # for classes that were not drawn
+        return taking(order, codes, balanced=False)(total)
+
+    return marked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -85,15 +86,34 @@ def places(order: Tensor, groups: Tensor) -> Tensor:
 
 def take(order: Tensor, codes: Tensor, total: int, *, balanced: bool) -> Tensor:
     """Take ``total`` indices from the front of ``order``: in every class its quota, or one."""
-    place = places(order, codes)
+    return taking(order, codes, balanced=balanced)(total).nonzero().flatten()
+
+
+def taking(order: Tensor, codes: Tensor, *, balanced: bool) -> Callable[[int], Tensor]:
+    """Return what marks, as (n,) bool, the indices that :func:`take` takes of any total."""
+    place = torch.empty_like(order)
     if balanced:
-        chosen = order[place < class_quotas(codes.bincount(), total)[codes[order]]]
-    else:
-        first, others = order[place == 0], order[place > 0]
-        chosen = torch.cat([first, others[: total - len(first)]])
-    # As a mask, in one pass where sorting takes several.
-    kept = torch.zeros(len(codes), dtype=torch.bool, device="cpu").index_fill(0, chosen, value=True)
-    return kept.nonzero().flatten()
+        place[order], counts = places(order, codes), codes.bincount()
+        return lambda total: place < class_quotas(counts, total)[codes]
+    place[order] = torch.arange(len(order), device="cpu")
+    return lambda total: foremost(place, codes, total)
+
+
+def foremost(place: Tensor, codes: Tensor, total: int) -> Tensor:
+    """Return (n,) bool, the first of every class, and of all others as many as are left.
+
+    Args:
+        place: (n,) int64 of each example in an order of all.
+        codes: (n,) int64 class codes.
+        total: how many, one of each class at least.
+
+    """
+    n, k = len(codes), int(codes.max()) + 1
+    firsts = place.new_full((k,), n).scatter_reduce(0, codes, place, "amin")
+    later = torch.ones(n, dtype=torch.bool, device="cpu").index_fill(0, firsts, value=False)
+    ends = later.nonzero().flatten()[total - k : total - k + 1]  # none if all are taken
+    chosen = place < (int(ends) if len(ends) else n)
+    return chosen | (place == firsts[codes])
 
 
 def lowest(keys: Tensor, codes: Tensor, total: int, *, balanced: bool) -> Tensor:

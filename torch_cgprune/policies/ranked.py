@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch_cgprune.policies.quotas import (
     checked,
     checked_window,
     downwards,
+    foremost,
     groups_of,
     lowest,
     places,
@@ -92,13 +94,35 @@ def window(
     """
     start, width = checked_window("window", start, width)
     scores, codes = checked(values, labels)
-    ranking = scores.argsort(stable=True)
-    total = total_kept("window", width, codes, name="width")
-    groups, counts, sizes = groups_of(codes, total, balanced=balanced)
-    first = torch.minimum((start * counts.double()).round().long(), counts - sizes)
-    centre = (2 * first + sizes - 1)[groups[ranking]]
-    nearest = ranking[(2 * places(ranking, groups) - centre).abs().argsort(stable=True)]
-    return take(nearest, codes, total, balanced=balanced)
+    kept = windows(scores, codes, balanced=balanced)
+    return kept(start, total_kept("window", width, codes, name="width")).nonzero().flatten()
+
+
+def windows(scores: Tensor, codes: Tensor, *, balanced: bool) -> Callable[[float, int], Tensor]:
+    """Return what marks, as (n,) bool, the window of any start and number of examples."""
+    ranking, place = scores.argsort(stable=True), torch.empty_like(codes)
+    place[ranking] = places(ranking, codes) if balanced else torch.arange(len(codes), device="cpu")
+
+    def marked(start: float, total: int) -> Tensor:
+        groups, counts, sizes = groups_of(codes, total, balanced=balanced)
+        first = torch.minimum((start * counts.double()).round().long(), counts - sizes)
+        if balanced:
+            return (place >= first[groups]) & (place < (first + sizes)[groups])
+        return foremost(_from_the_middle(place, 2 * int(first) + total - 1), codes, total)
+
+    return marked
+
+
+def _from_the_middle(place: Tensor, centre: int) -> Tensor:
+    """Return the places in the order of the distance of ``2 * place`` from a centre.
+
+    Of two at the same distance the lower comes first. So before an example are those between it and
+    its mirror image, and of a higher one the mirror image too, as far as there are any.
+    """
+    mirrored = centre - place
+    above = place - mirrored.clamp(min=0)
+    below = mirrored.clamp(max=len(place)) - place - 1
+    return torch.where(place > mirrored, above, below.clamp(min=0))
 
 
 def noise_filter(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from torch_cgprune.policies.by_name import BY_VALUES, kept_by
+from torch_cgprune.policies.at_shares import kept_at
+from torch_cgprune.policies.by_name import BY_VALUES
 from torch_cgprune.scores import CGScores
 
 
@@ -26,17 +28,15 @@ def policy_table(scores: CGScores, percents: list[int], flagged: Tensor) -> dict
     """
     k = len(scores.classes)
 
-    def row(policy: str, percent: int, *, balanced: bool) -> list[list[int]]:
-        kept = kept_by(policy, scores.values, scores.labels, percent / 100, balanced=balanced)
-        codes = scores.labels[kept]
-        parts = (codes, codes[flagged[kept]])
-        return [torch.bincount(part, minlength=k).tolist() for part in parts]
+    keeps = [percent / 100 for percent in percents]
+
+    def rows(policy: str, *, balanced: bool) -> Iterator[list[list[int]]]:
+        for kept in kept_at(policy, scores.values, scores.labels, keeps, balanced=balanced):
+            parts = (scores.labels[kept], scores.labels[kept & flagged])
+            yield [torch.bincount(part, minlength=k).tolist() for part in parts]
 
     tables = {
-        name: {
-            policy: [row(policy, percent, balanced=balanced) for percent in percents]
-            for policy in BY_VALUES
-        }
+        name: {policy: [*rows(policy, balanced=balanced)] for policy in BY_VALUES}
         for name, balanced in (("balanced", True), ("overall", False))
     }
     return {"percents": percents, **tables}

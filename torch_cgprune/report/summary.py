@@ -81,7 +81,7 @@ def _near_copies(scores: CGScores) -> dict[str, Any] | None:
 
 
 def _per_class(scores: CGScores) -> list[dict[str, Any]]:
-    rows = []
+    rows, suspects = [], scores.suspects
     for code, name in enumerate(scores.class_names):
         inside = scores.labels == code
         values = scores.values[inside]
@@ -91,7 +91,7 @@ def _per_class(scores: CGScores) -> list[dict[str, Any]]:
                 "examples": len(values),
                 "mean": float(values.mean()),
                 "deviation": float(values.std(correction=0)),
-                "suspects": int(scores.suspects[inside].sum()),
+                "suspects": int(suspects[inside].sum()),
                 "complexity": float(scores.complexity[code]),
                 "bound": float(scores.bound[code]),
             }

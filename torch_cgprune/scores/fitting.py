@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torch_cgprune.scores.posterior import TINY, Posterior, with_labels
+from torch_cgprune.scores.posterior import TINY, Outputs, Posterior, with_labels
 from torch_cgprune.scores.transition import off, shrunk, stacked, uniform
 from torch_cgprune.utils.progress import progress_bar
 
@@ -28,9 +28,7 @@ _SAMPLE_SEED = 0x5A3D_17E9
 _OF_EACH = 2
 
 
-def fit_posterior(
-    outputs: Tensor, codes: Tensor, n: int | None = None, *, progress: bool = False
-) -> Posterior:
+def fit_posterior(outputs: Outputs, n: int | None = None, *, progress: bool = False) -> Posterior:
     """Fit temperature, bias and transition to the given labels, each left out.
 
     The marginal likelihood of the labels rises by turns of expectation maximisation (T) and of
@@ -38,8 +36,7 @@ def fit_posterior(
     starts is taken.
 
     Args:
-        outputs: (m, k) of one-hot targets, k at least 2.
-        codes: (m,) int64 given classes.
+        outputs: of m examples and k classes, at least 2.
         n: examples that these m stand for; None for m.
         progress: show a progress bar, in examples, each counted as often as it is gone through.
 
@@ -47,7 +44,8 @@ def fit_posterior(
         Patrini, Rozza, Menon, Nock, Qu (CVPR 2017), for such a transition of labels.
 
     """
-    total, k = len(codes) if n is None else n, outputs.shape[1]
+    codes, k = outputs.codes, outputs.classes
+    total = len(codes) if n is None else n
     coarse, fine = _sample(codes, k, *_COARSE), _sample(codes, k, *_FINE, of_each=_OF_EACH)
 
     tried = [_Fit.begin(t, rate, k) for rate in _RATES for t in _TEMPERATURES]
@@ -109,18 +107,20 @@ def _turn(outputs: Tensor, codes: Tensor, fit: _Fit, n: int) -> _Fit:
     """Improve temperature and bias by L-BFGS, then the transition by expectation maximisation."""
     m, k = outputs.shape
     log, bias = fit.log_temperature.clone(), fit.bias.clone()
-    kept = fit.transition[:, codes].T
+    kept = fit.transition.T.contiguous()[codes]
+    logits, probs = torch.empty(2, m, k, dtype=torch.float64)
     present = codes.bincount(minlength=k) > 0
     # A class of which the sample has nothing to say keeps the bias of the others.
     held = min(1.0, k * k / m) / (2 * m)
 
     def loss() -> float:
         scaled = bias / log.exp()
-        logits = outputs / log.exp() + scaled
-        probs = torch.softmax(logits, 1)
+        # In place, as all that is of this size: new memory costs more than what is computed in it.
+        torch.div(outputs, log.exp(), out=logits).add_(scaled)
+        torch.softmax(logits, 1, out=probs)
         shares, likelihoods = with_labels(probs, kept)
-        pull = (probs - shares) / m  # the gradient by the logits
-        log.grad = -(pull * logits).sum() - 2 * held * (scaled**2).sum()
+        pull = probs.sub_(shares).div_(m)  # the gradient by the logits
+        log.grad = -logits.mul_(pull).sum() - 2 * held * (scaled**2).sum()
         by_bias = (pull.sum(0) + 2 * held * scaled) / log.exp()
         # Biases of the classes that are present add up to 0, as they do at the start.
         bias.grad = (by_bias - by_bias[present].mean()) * present
@@ -129,7 +129,7 @@ def _turn(outputs: Tensor, codes: Tensor, fit: _Fit, n: int) -> _Fit:
     optimiser = torch.optim.LBFGS([log, bias], max_iter=10, line_search_fn="strong_wolfe")
     with torch.no_grad():
         optimiser.step(loss)
-        probs = torch.softmax((outputs + bias) / log.exp(), 1)
+        torch.softmax(torch.add(outputs, bias, out=logits).div_(log.exp()), 1, out=probs)
         shares, likelihoods = with_labels(probs, kept)
         joint = torch.zeros(k, k, dtype=torch.float64).index_add_(1, codes, shares.T) / m
         transition = stacked(*shrunk(off(joint) * n, joint.sum(1) * n))
@@ -141,7 +141,7 @@ def _described(fit: _Fit, outputs: Tensor, codes: Tensor, n: int) -> Posterior:
     k = len(fit.bias)
     temperature = float(fit.log_temperature.exp())
     probs = torch.softmax((outputs + fit.bias) / temperature, 1)
-    shares, _ = with_labels(probs, fit.transition[:, codes].T)
+    shares, _ = with_labels(probs, fit.transition.T.contiguous()[codes])
     top, likeliest = probs.max(1)
     hits = float((likeliest == codes).double().mean())
     chance = float(codes.bincount().max()) / len(codes)

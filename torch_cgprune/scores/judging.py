@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.scores.fitting import fit_posterior
-from torch_cgprune.scores.posterior import Posterior, outputs_of, with_labels
+from torch_cgprune.scores.posterior import Outputs, Posterior, with_labels
 
 # A label is called wrong from a probability on that lies between these.
 _THRESHOLDS = (0.2, 0.5)
@@ -71,9 +71,9 @@ def judge(loo: Tensor, codes: Tensor, priors: Tensor, *, progress: bool = False)
             examples=n,
         )
         return Judgement(nothing, codes.clone(), nothing > 0, _THRESHOLDS[1], posterior)
-    outputs = outputs_of(loo, codes, priors, n)
-    posterior = fit_posterior(outputs, codes, progress=progress)
-    return concluded(verdicts(posterior, outputs, codes), posterior)
+    outputs = Outputs(loo, codes, priors, n)
+    posterior = fit_posterior(outputs, progress=progress)
+    return concluded(verdicts(posterior, outputs), posterior)
 
 
 def concluded(found: Verdicts, posterior: Posterior) -> Judgement:
@@ -81,12 +81,20 @@ def concluded(found: Verdicts, posterior: Posterior) -> Judgement:
     return Judgement(*found, _threshold(found.wrong), posterior)
 
 
-def verdicts(posterior: Posterior, outputs: Tensor, codes: Tensor) -> Verdicts:
+def verdicts(posterior: Posterior, outputs: Outputs) -> Verdicts:
     """Return what a posterior says of some examples, by their outputs and given classes."""
+    kept = posterior.transition.T.contiguous()
+    parts = [
+        _verdicts(posterior, outputs[rows], outputs.codes[rows], kept) for rows in outputs.parts()
+    ]
+    return Verdicts(*map(torch.cat, zip(*parts, strict=True)))
+
+
+def _verdicts(posterior: Posterior, outputs: Tensor, codes: Tensor, kept: Tensor) -> Verdicts:
     probs = posterior.probabilities(outputs)
     own = probs.gather(1, codes[:, None]).squeeze(1)
     best, suggested = probs.scatter(1, codes[:, None], -1.0).max(1)
-    shares, _ = with_labels(probs, posterior.transition[:, codes].T)
+    shares, _ = with_labels(probs, kept[codes])
     wrong = 1 - shares.gather(1, codes[:, None]).squeeze(1)
     believed = 1.0 if posterior.credible else _NOT_BELIEVED
     return Verdicts(believed * wrong.clamp(0, 1), suggested, (best > own) & posterior.credible)

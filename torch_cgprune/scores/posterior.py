@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from torch_cgprune.scores.transition import off, one_sided, shrunk, stacked, uniform
 
@@ -21,6 +21,8 @@ _UNIFORM, _ONE_SIDED = 0.9, (0.45, 0.6)
 _MANY, _MANY_OF_NOTHING, _BEYOND_CHANCE = 0.3, 0.2, 4.0
 
 TINY = 1e-12
+# Outputs that are in work at a time: 8 MB.
+_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,18 @@ class Posterior:
         share = _UNIFORM * (1 - sided)
         return stacked(rates, (1 - share) * patterns + share * uniform(k))
 
-    def predicted(self, probs: Tensor) -> Tensor:
-        """Return (n, k) float64 probabilities of the *given* labels, from those of the classes."""
-        return probs @ self.transition
+    def all_probabilities(self, outputs: Outputs) -> Tensor:
+        """Return the same of all outputs, with little memory beside the result."""
+        probs = torch.empty(len(outputs), outputs.classes, dtype=torch.float64, device="cpu")
+        for rows in outputs.parts():
+            probs[rows] = self.probabilities(outputs[rows])
+        return probs
+
+    def predicted_(self, probs: Tensor) -> Tensor:
+        """Turn (n, k) float64 probabilities of the classes into those of the *given* labels."""
+        for part in probs.split(max(1, _AT_ONCE // len(self.joint))):
+            part.copy_(part @ self.transition)
+        return probs
 
 
 def with_labels(probs: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,11 +128,11 @@ def with_labels(probs: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
     """
     both = probs * kept
     likelihoods = both.sum(1, keepdim=True).clamp(min=TINY)
-    return both / likelihoods, likelihoods
+    return both.div_(likelihoods), likelihoods
 
 
-def outputs_of(loo: Tensor, codes: Tensor, priors: Tensor, n: int) -> Tensor:
-    """Return the outputs of one-hot targets, from prior-centred ones.
+class Outputs:
+    """The outputs of one-hot targets, made from prior-centred ones for the rows that are asked for.
 
     The shares that are added are those without the example: what predicts little else would speak
     against every label that is given, since the others have one less of it.
@@ -132,7 +143,28 @@ def outputs_of(loo: Tensor, codes: Tensor, priors: Tensor, n: int) -> Tensor:
         priors: (k,) class shares among all.
         n: how many examples these are.
 
+    Attributes:
+        codes: the same.
+        classes: k.
+
     """
-    k = len(priors)
-    counts = priors.double() * n
-    return loo.double() + (counts - one_hot(codes, k)) / max(n - 1, 1)
+
+    def __init__(self, loo: Tensor, codes: Tensor, priors: Tensor, n: int) -> None:
+        self.codes, self.classes = codes, len(priors)
+        self._loo, self._counts, self._others = loo, priors.double() * n, max(n - 1, 1)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+        """Return (b, k) float64 outputs of some rows."""
+        own = self.codes[rows, None]
+        found = self._loo[rows].double()  # a copy, unless they are float64
+        of_label = found.gather(1, own) + (self._counts[own] - 1) / self._others
+        return (found + self._counts / self._others).scatter_(1, own, of_label)
+
+    def parts(self) -> Iterator[slice]:
+        """Yield the rows in turn, so few that what is made of them is small beside all."""
+        height = max(1, _AT_ONCE // self.classes)
+        for first in range(0, len(self), height):
+            yield slice(first, first + height)

@@ -15,7 +15,7 @@ from torch_cgprune.scores.calibration import Calibration, measure
 from torch_cgprune.scores.file import read_scores, write_scores
 from torch_cgprune.scores.judging import Judgement, judge
 from torch_cgprune.scores.missing import no_classes_predicted, too_many_predictions
-from torch_cgprune.scores.posterior import Posterior, outputs_of
+from torch_cgprune.scores.posterior import Outputs, Posterior
 from torch_cgprune.scores.shown import as_html, as_text
 from torch_cgprune.scores.table import as_frame
 from torch_cgprune.utils.devices import own_settings
@@ -218,8 +218,8 @@ class CGScores:
 
         """
         loo = self.needed("pred_probs", "loo")
-        outputs = outputs_of(loo, self.labels, self.priors, len(self))
-        return self.posterior("pred_probs").probabilities(outputs)
+        outputs = Outputs(loo, self.labels, self.priors, len(self))
+        return self.posterior("pred_probs").all_probabilities(outputs)
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -231,7 +231,7 @@ class CGScores:
         """
         self.needed("calibration", "loo")
         probs, posterior = self.pred_probs(), self.posterior("calibration")
-        return measure(posterior.predicted(probs), self.labels, posterior.temperature)
+        return measure(posterior.predicted_(probs), self.labels, posterior.temperature)
 
     def needed(self, what: str, name: str) -> Tensor:
         """Return an optional attribute that ``what`` cannot do without.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.scores.fitting import fit_posterior
-from torch_cgprune.scores.posterior import Posterior, outputs_of
+from torch_cgprune.scores.posterior import Outputs, Posterior
 from torch_cgprune.scoring import plans
 from torch_cgprune.scoring.blocks import Solved, solve_blocks
 from torch_cgprune.scoring.options import BLOCK_SIZE
@@ -84,7 +84,7 @@ def fit_to_asked(problem: Problem, points: Tensor, *, progress: bool = False) ->
     with ranks.together():
         codes = torch.cat([block.classes[block.codes] for block in blocks])
         n = len(problem.codes)
-        outputs = outputs_of(loo, codes, problem.priors, n)
-        posterior = fit_posterior(outputs, codes, n, progress=progress)
+        outputs = Outputs(loo, codes, problem.priors, n)
+        posterior = fit_posterior(outputs, n, progress=progress)
     told: Posterior = ranks.tell(posterior)
     return told

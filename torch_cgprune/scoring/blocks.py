@@ -13,6 +13,7 @@ from torch_cgprune.kernel import gram_tile
 from torch_cgprune.kernel.gram import twin_angle
 from torch_cgprune.kernel.near import Finder
 from torch_cgprune.scoring.plans import Block
+from torch_cgprune.scoring.products import Products
 from torch_cgprune.solver import Iterated, Kept, Storage, iterate, sweep
 from torch_cgprune.utils.ranks import ALONE, Ranks
 
@@ -75,10 +76,10 @@ def solve_blocks(
         notes = _told(found, len(block.parts))
     else:
         alpha, diagonal = sweep(gram.fill, gram.targets, **shared)
-    ranks.sum(gram.product)
+    ranks.sum(gram.products.sums)
     ranks.sum(gram.twins)
     return [
-        Solved(alpha[i, :, :c], diagonal[i], gram.product[i, :, :c], gram.twins[i], notes)
+        Solved(alpha[i, :, :c], diagonal[i], gram.products.sums[i, :, :c], gram.twins[i], notes)
         for i, c in enumerate(len(block.classes) for block in blocks)
     ]
 
@@ -100,11 +101,10 @@ class _Gram:
         widest = max(len(block.classes) for block in blocks)  # a column too many: a target of zeros
         codes = torch.stack([block.codes for block in blocks]).to(rows.device)
         self.targets = one_hot(codes, widest).to(rows.dtype)
-        self.product = torch.zeros_like(self.targets)
+        self.products = Products(codes, widest, weights.to(rows))
         self.twins = torch.zeros_like(codes)
         self.ridges = ridges.to(rows)
         self._seen: set[int] = set()
-        self._weighted = self.targets * weights.to(rows)[..., None]
         self._rows, self._finder = rows, finder
 
     def fill(self, start: int, stop: int, out: Tensor) -> None:
@@ -114,8 +114,7 @@ class _Gram:
         out[len(rows) :] = out[:1]
         if first:
             self._seen.add(start)
-            self.product[:, start:stop].baddbmm_(out, self._weighted[:, :stop])
-            self.product[:, :start].baddbmm_(out[..., :start].mT, self._weighted[:, start:stop])
+            self.products.add(start, stop, out)
             self.twins[:, start:stop] = near
         own = self.ridges[:, start:stop]
         added = own.clamp(min=twin_angle(rows.dtype)).where(near, own)

@@ -17,6 +17,9 @@ from torch_cgprune.utils.seeds import stream
 # Where the sweep is the sooner way: up to so many parts, or so many rows a class. A dozen products
 # of the classes' columns with the matrix then cost what it does.
 _SWEPT_PARTS, _SWEPT_ROWS_A_CLASS = 4, 48
+# Parts of the iteration have a multiple of so many rows, but for the last: products with tiles of
+# rows of an odd length take half as long again on some processors.
+_ALIGNED = 64
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,9 @@ def iterative(sketch: Tensor, codes: Tensor, k: int, *, part_rows: int, seed: in
     if n <= max(_SWEPT_PARTS * part_rows, _SWEPT_ROWS_A_CLASS * k):
         return exact(codes, k)
     points, count = sketch.numpy(), -(-n // part_rows)
-    parts = [torch.from_numpy(p) for p in _halve(points, np.arange(n), count, _rng(seed, 0))]
+    size = min(part_rows, _ALIGNED * -(-n // (count * _ALIGNED)))
+    halves = _halve(points, np.arange(n), count, _rng(seed, 0), size)
+    parts = [torch.from_numpy(part) for part in halves]
     stops = [*itertools.accumulate(map(len, parts))]
     bounds = tuple(zip([0, *stops], stops, strict=False))
     rows = torch.cat(parts)
@@ -201,19 +206,23 @@ def _rng(*seeds: int) -> np.random.Generator:
 
 
 def _halve(
-    points: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], count: int, rng: np.random.Generator
+    points: np.ndarray[Any, Any],
+    rows: np.ndarray[Any, Any],
+    count: int,
+    rng: np.random.Generator,
+    size: int | None = None,
 ) -> Iterator[np.ndarray[Any, Any]]:
-    """Yield ``count`` parts of ``rows`` of equal size, up to one."""
+    """Yield ``count`` parts of ``rows``, of equal size up to one; or of ``size``, but the last."""
     if count == 1:
         yield np.sort(rows)
         return
     first, second = rng.choice(rows, size=2, replace=False)
     projection = points[rows] @ (points[first] - points[second])
     lower = count // 2
-    cut = len(rows) * lower // count
+    cut = len(rows) * lower // count if size is None else lower * size
     order = np.argpartition(projection, cut)
-    yield from _halve(points, rows[order[:cut]], lower, rng)
-    yield from _halve(points, rows[order[cut:]], count - lower, rng)
+    yield from _halve(points, rows[order[:cut]], lower, rng, size)
+    yield from _halve(points, rows[order[cut:]], count - lower, rng, size)
 
 
 def _neighbours(codes: Tensor, part: np.ndarray[Any, Any]) -> Block:

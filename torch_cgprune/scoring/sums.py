@@ -7,14 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from torch_cgprune.errors import Argument, Message, NotPositiveDefiniteError
 from torch_cgprune.inputs.labels import ClassName
 from torch_cgprune.kernel.near import Closest, with_exact
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.judging import Judgement, Verdicts, concluded, verdicts
-from torch_cgprune.scores.posterior import Posterior, outputs_of
+from torch_cgprune.scores.posterior import Outputs, Posterior
 from torch_cgprune.scoring.blocks import Solved
 from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.plans import Block
@@ -109,8 +108,8 @@ class Sums:
         own, best, rival = own_and_rival(loo, codes)
         t["own"][rows], t["best"][rows], t["rival"][rows] = own, best, rival
         t["margin"][rows] = own - best
-        outputs = outputs_of(loo, codes, self.priors, self.posterior.examples)
-        found = verdicts(self.posterior, outputs, codes)
+        outputs = Outputs(loo, codes, self.priors, self.posterior.examples)
+        found = verdicts(self.posterior, outputs)
         t["wrong"][rows], t["suggested"][rows] = found.wrong, found.suggested
         t["doubted"][rows] = found.doubted.double()
 
@@ -148,17 +147,17 @@ def complexities(block: Block, solved: Solved) -> Tensor:
     """Return (c,) y'H^-1 y of each class of the block against the rest."""
     alpha = solved.alpha.double().cpu()
     ones = alpha.sum(1)
-    own = one_hot(block.codes, len(block.classes)).double()
-    return 4 * (own * alpha).sum(0) - 2 * own.T @ ones - 2 * alpha.sum(0) + ones.sum()
+    own = 2 * alpha.gather(1, block.codes[:, None]).squeeze(1) - ones
+    of_classes = torch.zeros(len(block.classes), dtype=torch.float64)
+    return 2 * of_classes.index_add_(0, block.codes, own) - 2 * alpha.sum(0) + ones.sum()
 
 
 def centred_loo(block: Block, solved: Solved, priors: Tensor) -> Tensor:
     """Return (m, k) leave-one-out predictions of the one-hot targets minus the class shares."""
     alpha, d = solved.alpha.cpu()[block.scored], solved.diagonal.cpu()[block.scored, None]
-    of_ones = 1 - alpha.sum(1, keepdim=True) / d
-    loo = -of_ones * priors
-    loo[:, block.classes] += one_hot(block.codes[block.scored], len(block.classes)) - alpha / d
-    return loo
+    loo = (alpha.sum(1, keepdim=True) / d - 1) * priors
+    codes, one = block.codes[block.scored, None], torch.ones_like(alpha[:, :1])
+    return loo.index_add_(1, block.classes, (-alpha / d).scatter_add_(1, codes, one))
 
 
 def own_and_rival(loo: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:

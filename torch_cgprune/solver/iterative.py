@@ -30,8 +30,11 @@ PROBES, _PROBED = 16, 2**18
 # leave-one-out residuals are: those of the solution, and those of the probes, which are off by a
 # third anyway. The rank correlation that an error e costs is about e^2.
 TOLERANCE, PROBE_TOLERANCE = 0.005, 0.05
-# Landmarks are a share of the rows: dearer for many rows, where they cost more than they save.
-_SHARE, _MOST = 16, 2048
+# Landmarks are a share of the rows: dearer for many rows, where they cost more than they save, and
+# for a ridge at which half of them cost an iteration only. Of many there is a multiple of so many,
+# as products with a matrix of odd rows take half as long again on some processors.
+_SHARE, _MOST, _ALIGNED = 16, 2048, 64
+_LARGE_RIDGE = 0.1
 # An entry of a row, in units of the diagonal, at which it is nearly a copy.
 _CLOSE = 0.98
 # The share of the progress that is the filling of the matrix.
@@ -60,9 +63,10 @@ def probes_of(n: int) -> int:
     return max(PROBES, min(_PROBED // n, n // 4))
 
 
-def landmarks_of(n: int) -> int:
+def landmarks_of(n: int, ridge: float = 0) -> int:
     """Return how many landmarks n rows have."""
-    return max(1, min(n // _SHARE, _MOST))
+    m = min(n // _SHARE, _MOST if ridge < _LARGE_RIDGE else _MOST // 2)
+    return m // _ALIGNED * _ALIGNED if m > _ALIGNED else max(1, m)
 
 
 def iterative_numbers(n: int, part: int, columns: int, *, apart: bool = False) -> int:
@@ -135,7 +139,8 @@ def iterate(
 
         tiles = Tiles(ranks.mine(bounds), filled, targets[None], storage)
     ranks.sum(closeness)
-    landmarks = _landmarks(order, closeness.cpu())
+    count = landmarks_of(n, float(shift.median()))
+    landmarks = _landmarks(order, closeness.cpu(), count)
     matrix = SymmetricMatrix(tiles, bounds, targets, ranks)
     preconditioner, floor, features = _preconditioner(matrix, landmarks, shift)
     tolerances = targets.new_tensor([tolerance] * k + [PROBE_TOLERANCE] * probes.shape[1])
@@ -172,15 +177,15 @@ def _save(kept: Kept, ranks: Ranks, state: State) -> None:
             kept.save(state)
 
 
-def _landmarks(order: Tensor, closeness: Tensor) -> Tensor:
+def _landmarks(order: Tensor, closeness: Tensor, count: int) -> Tensor:
     """Choose landmarks: rows that are nearly those of another part, which it cannot have, first.
 
     Args:
         order: (n,) int64 all rows, at random.
         closeness: (n,) largest entry of each row in an earlier part, in units of the diagonal.
+        count: how many.
 
     """
-    count = landmarks_of(len(order))
     close = closeness.sort(descending=True, stable=True)
     first = close.indices[close.values > _CLOSE][: count - count // 4]
     others = order[~torch.isin(order, first)]
