@@ -249,7 +249,7 @@ def test_what_does_not_fit_is_an_error_before_the_work(x, codes, monkeypatch):
         score(x, codes)
 
 
-def test_what_finds_no_room_is_computed_anew_to_the_same_scores(x, codes, monkeypatch):
+def test_what_finds_no_room_is_computed_anew_to_the_same_scores(x, codes, monkeypatch, caplog):
     from torch_cgprune.scoring import problem  # noqa: PLC0415
     from torch_cgprune.solver import tiles  # noqa: PLC0415
 
@@ -265,7 +265,9 @@ def test_what_finds_no_room_is_computed_anew_to_the_same_scores(x, codes, monkey
     monkeypatch.setattr(tiles.Tiles, "_filled", counted)
     monkeypatch.setattr(problem, "available_on", lambda _: 400_000)
     monkeypatch.setattr(problem, "check_fits", lambda *_: None)
-    got = score(x, codes, near=0.9)
+    with caplog.at_level("INFO", logger="torch_cgprune"):
+        got = score(x, codes, near=0.9)
+    assert "are computed anew in every iteration; storage='FOLDER'" in caplog.text
     assert filled.count(0) > 5
     for name, tensor in expected.__dict__.items():
         if isinstance(tensor, torch.Tensor):

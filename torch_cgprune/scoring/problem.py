@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from torch_cgprune.scoring.sums import Sums
 from torch_cgprune.solver import Kept, Storage, iterative_numbers, numbers
 from torch_cgprune.utils.devices import available_on, check_fits
 from torch_cgprune.utils.ranks import ALONE, Ranks
+
+_log = logging.getLogger(__name__)
 
 # Added to the diagonal where copies have different labels: their scores come out near 2 / ridge.
 CONFLICT_RIDGE = 1e-3
@@ -251,7 +254,14 @@ def place_tiles(problem: Problem, folder: str | os.PathLike[str] | None) -> Stor
         # Page-locked memory is handed out in powers of two.
         check_fits(2 * whole * problem.ranks.beside, _CPU, what, cure)
     # What a process can take of the memory is never all that is reported free.
-    return Storage(int(0.8 * (room / sharing - working)), folder, anew)
+    kept = max(0, int(0.8 * (room / sharing - working)))
+    if anew:
+        _log.info(
+            "%.1f of the %.1f GB of the matrix find no room and are computed anew in every "
+            "iteration; storage='FOLDER' keeps them in a file",
+            *((whole - working - kept) / 1e9, (whole - working) / 1e9),
+        )
+    return Storage(kept, folder, anew)
 
 
 def _taken(problem: Problem) -> Callable[..., int]:
