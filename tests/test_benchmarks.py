@@ -57,3 +57,9 @@ def test_methods_are_compared_once_and_go_on(digits, tmp_path):
     assert (tmp_path / "plot.png").stat().st_size > 1000
     assert "| 200 | local |" in again
     assert len(results.read_text().splitlines()) == 4
+
+
+def test_reading_is_compared_with_a_plain_loader():
+    said = run("reading.py", 20)
+    assert "| png of 32 x 32 |" in said
+    assert "threads |" in said.splitlines()[-1]  # of photographs

@@ -15,8 +15,11 @@ from tqdm.auto import tqdm
 
 from torch_cgprune.errors import UnreadableImageError
 from torch_cgprune.inputs.image_loader import EncodedImage, load_image
+from torch_cgprune.inputs.loading import spread
 
 _THREADS = 8
+# Files whose sizes are looked up.
+_SIZED = 64
 
 
 def in_three_channels(image: Image.Image) -> Any:
@@ -63,6 +66,14 @@ class ListedImages(VisionDataset):  # type: ignore[misc]
         path, code = self.samples[index]
         image = load_image(path)
         return (image if self.transform is None else self.transform(image)), code
+
+
+def mean_bytes(dataset: Any) -> float:
+    """Return the mean size of some of a dataset's files, 0 where none of these can be found."""
+    samples = getattr(dataset, "samples", [])
+    paths = [samples[i][0] for i in spread(len(samples), _SIZED)] if samples else []
+    sizes = [Path(path).stat().st_size for path in paths if Path(path).is_file()]
+    return sum(sizes) / max(len(sizes), 1)
 
 
 def unreadable(

@@ -1,4 +1,4 @@
-"""Image files of a source: how many processes read them, and which cannot be read."""
+"""Image files of a source: what reads them fastest, and which cannot be read."""
 
 from __future__ import annotations
 
@@ -6,19 +6,31 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from torch_cgprune.cli.image_files import unreadable
+from torch_cgprune.cli.image_files import mean_bytes, unreadable
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.errors import UnreadableImageError
 from torch_cgprune.inputs.bad_rows import some_of
 from torch_cgprune.inputs.image_loader import EncodedImage, load_image
-from torch_cgprune.inputs.loading import workers_for
+from torch_cgprune.inputs.loading import cores, workers_for
 from torch_cgprune.inputs.names import find_names
+
+# Bytes of a file from which decoding, which threads do side by side, is most of reading it.
+_PHOTOGRAPH = 2**14
 
 
 def workers_of(opened: Opened, asked: int | None) -> int | None:
-    """Return how many processes read: image files are each opened anew, wherever that is."""
+    """Return how many processes read: image files are each opened anew, wherever that is.
+
+    Of photographs none: threads, which the dataset is told of, read them faster. Of small images
+    they would wait for each other.
+    """
     own_files = opened.features is None and find_names(opened.dataset) is not None
-    return workers_for(len(opened.dataset)) if asked is None and own_files else asked
+    if asked is not None or not own_files:
+        return asked
+    if mean_bytes(opened.dataset) < _PHOTOGRAPH:
+        return workers_for(len(opened.dataset))
+    opened.dataset.reading_threads = cores()
+    return None
 
 
 @contextlib.contextmanager

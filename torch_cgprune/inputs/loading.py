@@ -1,10 +1,15 @@
-"""Items in batches, read in this process or by workers whose reading is compared with it."""
+"""Items in batches, read in this process or by workers whose reading is compared with it.
+
+A dataset says with ``reading_threads`` that threads may read its items, and how many.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +48,11 @@ def workers_for(n: int) -> int:
     method = chosen or multiprocessing.get_all_start_methods()[0]  # the first is the default
     if n < _WORKERS_FROM or method != "fork":
         return 0
+    return cores()
+
+
+def cores() -> int:
+    """Return how many cores may read."""
     return min(len(os.sched_getaffinity(0)), 8)
 
 
@@ -64,7 +74,7 @@ def batches(
     Args:
         items: of a dataset.
         indices: m of them.
-        num_workers: processes that read; None or 0 reads in this one.
+        num_workers: processes that read; None or 0 reads in this one, with the dataset's threads.
         progress: show a progress bar in items.
         batch_size: items at a time.
 
@@ -73,11 +83,25 @@ def batches(
         UnreadableItemError: an item that the dataset does not give.
 
     """
+    threads = 0 if num_workers else getattr(items.dataset, "reading_threads", 0)
+    with _InThreads(items, threads) if threads else contextlib.nullcontext(items) as read:
+        yield from _batches(items, read, indices, num_workers or 0, batch_size, progress=progress)
+
+
+def _batches(
+    items: Items,
+    read: Dataset[Any],
+    indices: Sequence[int],
+    num_workers: int,
+    batch_size: int,
+    *,
+    progress: bool,
+) -> Iterator[Any]:
     loader = DataLoader(
-        _Guarded(items) if num_workers else items,
+        _Guarded(items) if num_workers else read,
         batch_size=batch_size,
         sampler=indices,
-        num_workers=num_workers or 0,
+        num_workers=num_workers,
         collate_fn=_Collate(items) if num_workers else items.collate,
         generator=torch.Generator("cpu"),  # else the loader draws from the global one
     )
@@ -168,6 +192,26 @@ def _why(items: Items, failed: _Failed) -> Exception:
         f"worker process ({failed.text}): workers share something of the dataset, such as an open "
         f"file or a GPU. {_ALONE}"
     )
+
+
+class _InThreads(Dataset[Any]):
+    """Items of a batch read at a time, in their order; the first that fails raises its error."""
+
+    def __init__(self, items: Items, threads: int) -> None:
+        self._items, self._pool = items, ThreadPoolExecutor(threads)
+
+    def __enter__(self) -> Dataset[Any]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """Return the items of a batch, as a ``DataLoader`` asks for them."""
+        return list(self._pool.map(self._items.__getitem__, indices))
 
 
 class _Guarded(Dataset[Any]):
