@@ -3,7 +3,8 @@
 `python examples/benchmarks/methods.py fashion-mnist` (Debian's package dataset-fashion-mnist), or
 FOLDER for images in FOLDER/train/<class>/*. Beyond as many images as there are, the same come again
 mirrored, then shifted by two pixels. Every line is appended to a file (--results): called again,
-the script goes on where it was; `--tables` prints what is there, `--plot FILE` draws it.
+the script goes on where it was; `--tables` prints what is there, `--plot FILE` draws that of these
+data and this ridge.
 """
 
 import argparse
@@ -24,6 +25,11 @@ from torch_cgprune.errors import NotEnoughMemoryError
 
 METHODS = ("local", "iterative", "exact", "stochastic")
 COMPARED = ("score", "d", "margin", "suspects")
+DRAWN = {
+    "seconds": ("seconds", 1),
+    "peak": ("peak memory, GB", 1e9),
+    "score": ("rank correlation with the exact scores", 1),
+}
 SHIFTS = ((2, 0), (-2, 0), (0, 2), (0, -2))
 
 
@@ -55,7 +61,8 @@ def main() -> None:
                     file.write(json.dumps({**asdict(case), **done[case]}) + "\n")
                 print(line(case, done), flush=True)
     if args.plot:
-        draw(done, args.plot)
+        drawn = {c: row for c, row in done.items() if (c.data, c.ridge) == (data, args.ridge)}
+        draw(drawn, args.plot)
     print_tables(done)
 
 
@@ -172,22 +179,31 @@ def line(case: Case, done: dict[Case, dict[str, Any]]) -> str:
 def draw(done: dict[Case, dict[str, Any]], path: Path) -> None:
     """Draw time, memory and correlation against n."""
     from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib.ticker import LogLocator  # noqa: PLC0415
 
     figure, axes = plt.subplots(1, 3, figsize=(13, 4), constrained_layout=True)
-    names = {"seconds": "seconds", "peak": "peak memory, bytes", "score": "rank correlation"}
-    for plot, (value, label) in zip(axes, names.items(), strict=True):
+    sizes = sorted({case.n for case in done})
+    for plot, (value, (label, unit)) in zip(axes, DRAWN.items(), strict=True):
         for method in METHODS:
             points = sorted(
-                (case.n, row[value])
+                (case.n, row[value] / unit)
                 for case, row in done.items()
                 if case.method == method and row.get(value) is not None
             )
             if points:
-                plot.plot(*zip(*points, strict=True), marker="o", label=method)
-        plot.set(xscale="log", xlabel="examples", ylabel=label)
+                style = "o--" if method == "exact" else "o-"  # it lies on that of iterative
+                plot.plot(*zip(*points, strict=True), style, label=method)
+        plot.set(xscale="log", xlabel="examples", title=label)
+        plot.set_xticks(sizes, [f"{n / 1000:g}k" for n in sizes], minor=False)
+        plot.minorticks_off()
+        plot.spines[["top", "right"]].set_visible(False)
+        plot.grid(alpha=0.3)
         if value != "score":
             plot.set_yscale("log")
-    axes[0].legend()
+            plot.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            plot.yaxis.set_major_formatter("{x:g}")
+            plot.yaxis.set_minor_formatter("")
+    axes[0].legend(frameon=False)
     figure.savefig(path)
 
 

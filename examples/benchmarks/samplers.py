@@ -62,7 +62,10 @@ def main() -> None:
         "SubsetRandomSampler, a list": lambda: SubsetRandomSampler(listed),
         "SubsetRandomSampler, a tensor": lambda: SubsetRandomSampler(selection),  # type: ignore[arg-type]
         "WeightedRandomSampler": lambda: WeightedRandomSampler(weights, len(selection)),  # type: ignore[arg-type]
-        "PrunedSampler, from scores and labels": lambda: PrunedSampler((scores, labels), keep=0.6),
+        "PrunedSampler, soft, from scores": lambda: PrunedSampler((scores, labels), keep=0.6),
+        "PrunedSampler, low-first, from scores": lambda: PrunedSampler(
+            (scores, labels), keep=0.6, policy="low-first"
+        ),
     }
     print(f"{n:,} examples, {machine()}")
     print(

@@ -138,8 +138,12 @@ def sweep(
         with ranks.together():
             for first, last, columns in tiles.columns(start, stop):
                 panel[:, first - stop : last - stop] = columns @ pivot[..., start:].mT
-        for later, (first, last) in enumerate(bounds[step + 1 :], step + 1):
-            ranks.broadcast(panel[:, first - stop : last - stop], later % ranks.size)
+        _exchange(
+            panel,
+            [(first - stop, last - stop) for first, last in bounds[step + 1 :]],
+            step + 1,
+            ranks,
+        )
         # What the pivot explains is taken from every later tile, and from the right-hand sides.
         with ranks.together():
             for first, last, tile in tiles.each():
@@ -151,6 +155,26 @@ def sweep(
     ranks.sum(alpha)
     ranks.sum(diagonal)
     return Solution(alpha.view_as(targets), diagonal.view(targets.shape[:-1]))
+
+
+def _exchange(panel: Tensor, parts: list[tuple[int, int]], first: int, ranks: Ranks) -> None:
+    """Give all ranks all rows of a panel, by one message of each rank: each costs a wait.
+
+    Args:
+        panel: (B, m, p), of which each rank has the rows of its tiles.
+        parts: (first row, one past the last) of those of every tile.
+        first: the number of the first of these tiles, which are dealt out in turn.
+        ranks: that share them.
+
+    """
+    for rank in range(ranks.size) if ranks.size > 1 else ():
+        rows = parts[(rank - first) % ranks.size :: ranks.size]
+        if rows:
+            packed = torch.cat([panel[:, start:stop] for start, stop in rows], 1)
+            ranks.broadcast(packed, rank)
+            sizes = [stop - start for start, stop in rows]
+            for (start, stop), part in zip(rows, packed.split(sizes, 1), strict=True):
+                panel[:, start:stop] = part
 
 
 def _finish(tile: Tensor, start: int) -> Tensor:
