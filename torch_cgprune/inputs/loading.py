@@ -5,11 +5,11 @@ A dataset says with ``reading_threads`` that threads may read its items, and how
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,27 +84,18 @@ def batches(
 
     """
     threads = 0 if num_workers else getattr(items.dataset, "reading_threads", 0)
-    with _InThreads(items, threads) if threads else contextlib.nullcontext(items) as read:
-        yield from _batches(items, read, indices, num_workers or 0, batch_size, progress=progress)
-
-
-def _batches(
-    items: Items,
-    read: Dataset[Any],
-    indices: Sequence[int],
-    num_workers: int,
-    batch_size: int,
-    *,
-    progress: bool,
-) -> Iterator[Any]:
-    loader = DataLoader(
-        _Guarded(items) if num_workers else read,
-        batch_size=batch_size,
-        sampler=indices,
-        num_workers=num_workers,
-        collate_fn=_Collate(items) if num_workers else items.collate,
-        generator=torch.Generator("cpu"),  # else the loader draws from the global one
-    )
+    loader: Iterable[Any]
+    if threads:
+        loader = _in_threads(items, indices, batch_size, threads)
+    else:
+        loader = DataLoader(
+            _Guarded(items) if num_workers else items,
+            batch_size=batch_size,
+            sampler=indices,
+            num_workers=num_workers or 0,
+            collate_fn=_Collate(items) if num_workers else items.collate,
+            generator=torch.Generator("cpu"),  # else the loader draws from the global one
+        )
     count = min(max(len(indices) // _ONE_IN, _FEWEST), _MOST)
     compared = spread(len(indices), count) if num_workers else []
     marks: dict[int, Any] = {}
@@ -123,7 +114,24 @@ def _batches(
     _compare(items, {indices[i]: mark for i, mark in marks.items()})
 
 
-def _pulled(loader: DataLoader[Any]) -> Generator[Any, None, None]:
+def _in_threads(
+    items: Items, indices: Sequence[int], batch_size: int, threads: int
+) -> Iterator[Any]:
+    """Yield the batches in order; the next is read while whoever takes one works on it."""
+    ahead: deque[list[Future[Any]]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for start in range(0, len(indices), batch_size):
+            chosen = indices[start : start + batch_size]
+            ahead.append([pool.submit(items.__getitem__, i) for i in chosen])
+            if len(ahead) > 1:
+                yield items.collate([item.result() for item in ahead.popleft()])
+        yield items.collate([item.result() for item in ahead.popleft()])
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _pulled(loader: Iterable[Any]) -> Generator[Any, None, None]:
     """Yield the batches; settings hold while one is read, and not for whoever takes it."""
     with plain_settings():
         reading = iter(loader)
@@ -192,26 +200,6 @@ def _why(items: Items, failed: _Failed) -> Exception:
         f"worker process ({failed.text}): workers share something of the dataset, such as an open "
         f"file or a GPU. {_ALONE}"
     )
-
-
-class _InThreads(Dataset[Any]):
-    """Items of a batch read at a time, in their order; the first that fails raises its error."""
-
-    def __init__(self, items: Items, threads: int) -> None:
-        self._items, self._pool = items, ThreadPoolExecutor(threads)
-
-    def __enter__(self) -> Dataset[Any]:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __getitems__(self, indices: list[int]) -> list[Any]:
-        """Return the items of a batch, as a ``DataLoader`` asks for them."""
-        return list(self._pool.map(self._items.__getitem__, indices))
 
 
 class _Guarded(Dataset[Any]):
