@@ -84,7 +84,7 @@ class Scaled(nn.Module):
 
 def test_what_is_read_of_the_last_layer_makes_its_gradients(networks, images):
     model = networks[0]
-    model.zero_grad()
+    model.train().zero_grad()  # it is evaluated all the same
     h, delta = last_layer(model, images.pixels, images.labels, batch_size=9)
     outer = (delta[:, :, None] * h[:, None, :]).flatten(1)
     expected = gradients(model, images, last=True)

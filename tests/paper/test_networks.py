@@ -61,6 +61,13 @@ def test_a_vision_transformer_takes_small_images(monkeypatch):
     assert sum(p.numel() for p in model.parameters()) == 85_798_656 - 2 * 768 * 16**2 + 7 * 769
 
 
+def test_timms_transformer_takes_as_many_channels():
+    pytest.importorskip("timm")
+    with torch.device("meta"):
+        model = networks.timm_vit(2, 7, pretrained=False)
+        assert model(torch.empty(1, 2, 224, 224)).shape == (1, 7)
+
+
 def missing(*_args, **_kwargs):
     raise OSError("no such host")
 
