@@ -19,7 +19,8 @@ from typing import Any
 
 import torch
 from example_data import in_memory, load, pretrained
-from image_network import Images, Recipe, Training
+from image_network import Images
+from image_training import Recipe, Training
 from pruning_cells import CUTS, Cell, cell_of, known, plan, print_tables
 from torch import Tensor
 

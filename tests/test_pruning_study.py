@@ -42,10 +42,10 @@ def sampler():
     return SelectionSampler(torch.arange(3, 40), seed=1)
 
 
-def test_the_first_layer_whitens_patches(network):
+def test_the_first_layer_whitens_patches(study):
     images = torch.randn(200, 3, 9, 9, generator=torch.Generator().manual_seed(0))
     images = (images + images.roll(1, 3)) / 2  # neighbours alike
-    filters = network.whitening(images)
+    filters = sys.modules[study.Images.__module__].whitening(images)
     assert filters.shape == (24, 3, 2, 2)
     out = torch.nn.functional.conv2d(images, filters[:12]).transpose(0, 1).flatten(1)
     torch.testing.assert_close(out.cov(), torch.eye(12), atol=0.1, rtol=0)
@@ -64,10 +64,10 @@ def test_an_interrupted_training_comes_to_the_same(network, monkeypatch, tmp_pat
     _, first = training(network)
     advance, path = first._advance, tmp_path / "checkpoint"
 
-    def fails(batch):
+    def fails(*batch):
         if first.step == 6:
             raise KeyboardInterrupt
-        advance(batch)
+        advance(*batch)
 
     monkeypatch.setattr(first, "_advance", fails)
     with pytest.raises(KeyboardInterrupt):
@@ -76,8 +76,8 @@ def test_an_interrupted_training_comes_to_the_same(network, monkeypatch, tmp_pat
     second.run(sampler(), path)
     assert second.step == 9
     assert not path.exists()
-    for name, value in whole.model.state_dict().items():
-        assert torch.equal(value, second.model.state_dict()[name]), name
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, second.network.state_dict()[name]), name
 
 
 @pytest.fixture
