@@ -1,0 +1,1 @@
+"""The paper, regenerated: its networks, its training and the methods it compares with."""
