@@ -31,13 +31,16 @@ def render_claims(rows: Rows) -> str:
     for claim in CLAIMS:
         seen, verdict = claim.seen(rows) or (NOT_RUN, UNTESTED)
         lines.append([claim.place, claim.said, seen, verdict])
-    return f"## Claims\n\n{table(['where', 'the paper says', 'we see', 'verdict'], lines)}"
+    header = ["where", "the paper says", "we see", "verdict"]
+    return f"## Claims\n\n{table(header, lines, numbers=False)}"
 
 
 def _boundary(rows: Rows) -> tuple[str, str] | None:
     if not (found := [row["near"] for row in rows["figure1"]]):
         return None
-    return f"rank correlation with |x₁| {mean(found)}", HOLDS if max(found) < -0.5 else FAILS
+    return f"rank correlation of score and distance {mean(found)}", HOLDS if max(
+        found
+    ) < -0.5 else FAILS
 
 
 def _flipped(rows: Rows) -> tuple[str, str] | None:

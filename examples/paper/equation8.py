@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from paper.data import Data
 from paper.results import Cell, Row
-from paper.shown import COLOURS, NOT_RUN, SEE_PAPER, linked, missing, pick, picture, table
+from paper.shown import COLOURS, SEE_PAPER, linked, pick, picture, table, with_missing
 from torch_cgprune import cg_scores
 
 DATA = ("mnist", "fashion-mnist", "cifar10", "cifar100")
@@ -43,17 +43,17 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
         found = [f"{row[how]:.3f}" for how in ("cg'", "residual", "d")]
         lines.append([f"{row['data']}, {row['n']:,} examples", SEE_PAPER, *found])
     header = ["Spearman with the score of", "the paper", "-CG'", "residual alone", "d alone"]
-    said = NOT_RUN.capitalize() + "."
+    parts = []
     if names:
         path = folder / "pictures" / f"equation8-{data.scale.name}.png"
         _draw(rows, names, path)
-        said = f"{linked(path, 'CG and CG-prime')}\n\n{table(header, lines)}"
+        parts = [linked(path, "CG and CG-prime"), table(header, lines)]
     absent = [name for name in data.names(*DATA) if name not in names]
     return (
         "## Equation 8\n\nWhat is left without the inverse: CG' is a sum of similarities, high for "
         "regular examples; of the exact score, d (y - μ)², the leave-one-out residual |y - μ| and "
         "d. Open: the paper's own approximation, in the form of its eq. 8, which was not at hand."
-        f"\n\n{said}{missing(absent)}"
+        f"\n\n{with_missing(parts, absent)}"
     )
 
 

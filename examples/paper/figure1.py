@@ -52,7 +52,7 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     path = folder / "pictures" / f"figure1-{data.scale.name}.png"
     _draw(pick(rows, seed=0)[0]["points"], path)
     about = {
-        "Spearman correlation of score and distance to the boundary, |x₁|": "near",
+        "Spearman correlation of score and distance to the boundary": "near",
         "AUROC of flipped labels by the score": "score",
         "the same by the partial score": "partial",
     }

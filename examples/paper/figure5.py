@@ -11,7 +11,7 @@ from torch import Tensor
 
 from paper.data import Data
 from paper.results import Cell, Row
-from paper.shown import COLOURS, NOT_RUN, SEE_PAPER, linked, mean, missing, pick, picture, table
+from paper.shown import COLOURS, SEE_PAPER, linked, mean, pick, picture, table, with_missing
 from torch_cgprune import cg_scores
 
 DATA = ("cifar10",)
@@ -64,10 +64,9 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
         _draw(these, path)
         parts += [linked(path, f"{name}: correlations by draws"), _table(name, these)]
     absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
-    said = "\n\n".join(parts) or NOT_RUN.capitalize() + "."
     return (
         "## Figure 5\n\nSpearman correlation of the mean of several draws with the exact scores, "
-        f"and with the mean of as many other draws.\n\n{said}{missing(absent)}"
+        f"and with the mean of as many other draws.\n\n{with_missing(parts, absent)}"
     )
 
 
@@ -85,17 +84,18 @@ def _table(name: str, rows: list[Row]) -> str:
     for ratio, printed in PAPER.items():
         these = pick(rows, ratio=ratio)
         exact, pairs = ([row[how][-1] for row in these] for how in ("exact", "pairs"))
-        lines.append([f"1:{ratio}", mean(exact), f"{printed:.3f}", mean(pairs), SEE_PAPER])
+        theirs = [f"{printed:.3f}", SEE_PAPER] if name in DATA else ["", ""]
+        lines.append([f"1:{ratio}", mean(exact), theirs[0], mean(pairs), theirs[1]])
     return table(header, lines)
 
 
 def _draw(rows: list[Row], path: Path) -> None:
+    said = {"exact": "Spearman with exact scores", "pairs": "Spearman of two such means"}
     with picture(path, columns=2) as axes:
-        for ax, how, said in zip(
-            axes[0], ("exact", "pairs"), ("exact scores", "as many other draws"), strict=True
-        ):
+        for ax, how in zip(axes[0], said, strict=True):
             for row, colour in zip(rows, COLOURS, strict=False):
                 draws = range(1, len(row[how]) + 1)
                 ax.plot(draws, row[how], ".-", color=colour, label=f"1:{row['ratio']}")
-            ax.set(xlabel="draws", ylabel=f"Spearman with {said}")
-            ax.legend(frameon=False)
+            ax.xaxis.get_major_locator().set_params(integer=True)
+            ax.set(xlabel="draws in a mean", ylabel=said[how])
+        axes[0, 1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))

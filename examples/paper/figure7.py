@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from paper.data import SHOWN, Data, Examples
 from paper.results import Cell, Row
-from paper.shown import COLOURS, NOT_RUN, linked, missing, pick, picture
+from paper.shown import COLOURS, linked, pick, picture, with_missing
 from torch_cgprune import CGScores, cg_scores
 
 DATA = ("fashion-mnist", "cifar10", "imagenet")
@@ -55,11 +56,10 @@ def may_be_shown(name: str, folder: Path) -> bool:
 def render(rows: list[Row], data: Data, folder: Path) -> str:
     parts = [_part(row, folder, data.scale.name) for row in rows]
     absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
-    said = "\n\n".join(parts) or NOT_RUN.capitalize() + "."
     return (
         "## Figures 7, 8, 9\n\nThe lowest and the highest scores of each class, means and "
         f"deviations of the classes, and all scores. The paper has plots only."
-        f"\n\n{said}{missing(absent)}"
+        f"\n\n{with_missing(parts, absent)}"
     )
 
 
@@ -119,10 +119,9 @@ def _images(examples: Examples, scores: CGScores, path: Path) -> None:
 
 def _ends(examples: Examples, scores: CGScores, code: int) -> Tensor:
     """Return (c, h, w) the images of a class with the lowest scores, a gap, and the highest."""
+    framed = functional.pad(examples.pixels, [1] * 4, value=255)
     inside = (examples.labels == code).nonzero().flatten()
     order = inside[scores.values[inside].argsort()]
-    ends: list[Any] = [
-        torch.cat([*examples.pixels[part]], -1) for part in (order[:ENDS], order[-ENDS:])
-    ]
+    ends: list[Any] = [torch.cat([*framed[part]], -1) for part in (order[:ENDS], order[-ENDS:])]
     gap = torch.full((*ends[0].shape[:2], ends[0].shape[-1] // 10), 255, dtype=torch.uint8)
     return torch.cat([ends[0], gap, ends[1]], -1)

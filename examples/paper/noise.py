@@ -13,7 +13,7 @@ from torch import Tensor
 
 from paper.data import Data
 from paper.results import Cell, Row
-from paper.shown import COLOURS, NOT_RUN, linked, mean, missing, pick, picture, table
+from paper.shown import COLOURS, linked, mean, pick, picture, table, with_missing
 from torch_cgprune import CGScores, cg_scores
 
 DATA = ("mnist", "fashion-mnist", "cifar10", "cifar100")
@@ -85,13 +85,13 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     header = ["", "ranked by", "AUROC", *(f"found in {share:.0%}" for share in SHARES[1:])]
     sizes = ", ".join(f"{name} {pick(rows, data=name)[0]['n']:,}" for name in names)
     absent = [name for name in data.names(*DATA) if name not in names]
-    said = "\n\n".join([*shown, table(header, lines)]) if names else NOT_RUN.capitalize() + "."
+    parts = [*shown, table(header, lines)] if names else []
     return (
         "## Figures 3, 6c, 10, 11, 13, 14\n\nExact scores, symmetric noise: densities of "
         "right and of wrong labels, the share of wrong ones found among the most suspicious, the "
         'partial score against the score. The paper has plots only. "Posterior" is the default of '
         "the library, with its ridge. "
-        f"Examples: {sizes or 'none'}.\n\n{said}{missing(absent)}"
+        f"Examples: {sizes or 'none'}.\n\n{with_missing(parts, absent)}"
     )
 
 

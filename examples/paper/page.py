@@ -50,5 +50,5 @@ def _about(data: Data) -> str:
     examples = "all examples" if scale.examples is None else f"at most {scale.examples:,} examples"
     return (
         f"{examples} of a data set, drawn at random, {scale.runs} draws of stochastic scores, mean "
-        f"and standard deviation over {scale.seeds} seeds"
+        f"and standard deviation over {scale.seeds} seeds where there are several"
     )

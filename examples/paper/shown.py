@@ -15,9 +15,9 @@ SEE_PAPER = "see paper"
 COLOURS = ("#3f7fd0", "#e07a35", "#4aa564", "#a66bc4", "#8c8c8c")
 
 
-def table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown; all columns but the first are to the right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
+def table(header: Sequence[str], lines: Iterable[Sequence[str]], *, numbers: bool = True) -> str:
+    """Return a table in Markdown, columns of numbers to the right: all but the first."""
+    rule = ["---", *["---:" if numbers else "---"] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *lines))
 
 
@@ -40,10 +40,12 @@ def mean(values: Sequence[float], form: str = ".3f") -> str:
     return middle if len(values) == 1 else f"{middle} ± {statistics.stdev(values):{form}}"
 
 
-def missing(names: Iterable[str]) -> str:
-    """Return a line that says which data sets were not run, and how to; empty if there are none."""
-    pairs = " ".join(f"{name}=FOLDER" for name in names)
-    return f"\n\nNot run here: `--data {pairs}`." if pairs else ""
+def with_missing(parts: Iterable[str], absent: Iterable[str]) -> str:
+    """Return parts of a section, and which data sets were not run, and how they would be."""
+    files = {True: "FILE", False: "FOLDER"}
+    pairs = [f"{name}={files[name.endswith('c-scores')]}" for name in absent if name != "digits"]
+    said = [f"Not run here: `--data {' '.join(pairs)}`."] if pairs else []
+    return "\n\n".join([*parts, *said]) or f"{NOT_RUN.capitalize()}."
 
 
 @contextmanager

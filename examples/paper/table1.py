@@ -16,7 +16,7 @@ from torch import Tensor
 
 from paper.data import Data
 from paper.results import Cell, Row
-from paper.shown import NOT_RUN, SEE_PAPER, mean, missing, pick, table
+from paper.shown import SEE_PAPER, mean, pick, table, with_missing
 from torch_cgprune import CGScores, cg_scores
 
 DATA = ("cifar10", "cifar100")
@@ -91,11 +91,10 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
     parts = [_part(name, rows) for name in names if pick(rows, data=name)]
     absent = [name for name in names if not pick(rows, data=name, other="c-score")]
     both = [pair for name in absent for pair in (name, f"{name}-c-scores")]
-    said = "\n\n".join(parts) or NOT_RUN.capitalize() + "."
     return (
         "## Table 1\n\nSpearman correlation of CG and CG' with the scores of methods that train, "
-        f"by how the examples are scored; positive where both call the same irregular.\n\n{said}"
-        f"{missing(both)}"
+        f"by how the examples are scored; positive where both call the same irregular."
+        f"\n\n{with_missing(parts, both)}"
     )
 
 

@@ -12,7 +12,7 @@ from example_data import corrupted
 
 from paper.data import Data
 from paper.results import Cell, Row
-from paper.shown import mean, missing, pick, table
+from paper.shown import mean, pick, table, with_missing
 from torch_cgprune import cg_scores
 from torch_cgprune.noise import evidence
 
@@ -54,7 +54,7 @@ def flagged(
 
 def render(rows: list[Row], data: Data, _: Path) -> str:
     names = data.names(*DATA)
-    lines = [_printed(names)]
+    lines = [_printed(names)] if any(name in PAPER for name in names) else []
     ways = dict.fromkeys((row["scored"], rule) for row in rows for rule in row["shares"])
     for way, rule in ways:
         what = f"partial score > 0, {way}" if rule == SIGN else f"{rule}, {way}"
@@ -70,7 +70,7 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
     absent = [name for name in names if not pick(rows, data=name)]
     return (
         "## Table 2\n\nShare of the wrong and of the right labels that are flagged, 20 % symmetric "
-        f"noise; examples: {sizes or 'none'}.\n\n{table(header, lines)}{missing(absent)}"
+        f"noise; examples: {sizes or 'none'}.\n\n{with_missing([table(header, lines)], absent)}"
     )
 
 

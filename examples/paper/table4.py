@@ -9,7 +9,7 @@ import torch
 
 from paper.data import Data, Examples
 from paper.results import Cell, Row
-from paper.shown import NOT_RUN, SEE_PAPER, missing, pick, table
+from paper.shown import NOT_RUN, SEE_PAPER, pick, table, with_missing
 from torch_cgprune import cg_scores
 
 DATA = ("cifar10",)
@@ -61,5 +61,4 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
         header = [f"{row['data']}, {row['n']:,} examples", "the paper", "ours", "of exact"]
         parts.append(f"{row['machine']}:\n\n{table(header, lines)}")
     absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
-    said = "\n\n".join(parts) or NOT_RUN.capitalize() + "."
-    return f"## Table 4\n\nTime of the scores of all classes.\n\n{said}{missing(absent)}"
+    return f"## Table 4\n\nTime of the scores of all classes.\n\n{with_missing(parts, absent)}"

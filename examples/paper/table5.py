@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from paper.data import Data
 from paper.results import Cell, Row
-from paper.shown import mean, missing, pick, table
+from paper.shown import mean, pick, table, with_missing
 from torch_cgprune import cg_scores
 
 DATA = ("fashion-mnist", "cifar10")
@@ -51,5 +51,5 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
     return (
         "## Table 5\n\nMeans of the three terms of eq. 6 and of their sum, and the Spearman "
         f"correlation of each with the score. Figures of the paper: see there."
-        f"\n\n{table(header, lines)}{missing(absent)}"
+        f"\n\n{with_missing([table(header, lines)], absent)}"
     )

@@ -143,7 +143,7 @@ def test_without_data_every_section_says_so(paper, tmp_path):
     for heading in ("Table 1", "Table 2", "Figure 1", "Figure 5"):
         section = page.split(f"## {heading}\n")[1].split("\n## ")[0]
         assert "ot run here" in section, heading
-    assert "`--data cifar10=FOLDER cifar10-c-scores=FOLDER" in page
+    assert "`--data cifar10=FOLDER cifar10-c-scores=FILE" in page
     assert page.count("not tested at this scale") == len(paper("claims").CLAIMS)
 
 
