@@ -34,13 +34,19 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "with train/CLASS/*), cifar10-c-scores and cifar100-c-scores (npz files)",
     )
     parser.add_argument("--cache", type=Path, default=Path("data"), help="for images once read")
-    parser.add_argument("--results", type=Path, default=HERE, help="folder of what comes out")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        help="folder of what comes out (at scale small, this one; else data/paper-SCALE)",
+    )
     parser.add_argument("--tables", action="store_true", help="only write RESULTS.md again")
     args = parser.parse_args(arguments)
     if unknown := [name for name in args.modules if name not in MODULES]:
         parser.error(f"there is no module {unknown[0]!r}, but {', '.join(MODULES)}")
     if not (args.modules or args.all or args.tables):
         parser.error("name modules, or --all")
+    if args.results is None:
+        args.results = HERE if args.scale == "small" else Path("data") / f"paper-{args.scale}"
     return args
 
 

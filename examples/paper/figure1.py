@@ -83,4 +83,4 @@ def _draw(points: list[list[float]], path: Path) -> None:
             third.scatter(x1[part], noisy[part], s=8, color=COLOURS[(4, 1)[is_flipped]], label=name)
         for ax in (second, third):
             ax.set(xlabel="x₁", ylabel="CG-score")
-            ax.legend(frameon=False)
+            ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)

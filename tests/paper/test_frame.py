@@ -168,3 +168,9 @@ def test_it_starts_as_a_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(EXAMPLES / "paper"), *sys.path])
     runpy.run_path(str(EXAMPLES / "paper"), run_name="__main__")
     assert (tmp_path / "RESULTS.md").is_file()
+
+
+def test_only_the_small_scale_writes_beside_the_code(paper):
+    command = paper("command")
+    assert command.parse(["--all"]).results == EXAMPLES / "paper"
+    assert command.parse(["--all", "--scale", "smoke"]).results == Path("data/paper-smoke")
