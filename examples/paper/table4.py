@@ -29,6 +29,7 @@ TIMED: dict[str, Callable[[Examples], float]] = {
     },
     **{method: partial(_timed, method=method) for method in ("exact", "iterative", "local")},
 }
+NOTE = "One call each; compare times of one table only, and none that were taken on a busy machine."
 BASELINES = ("forgetting", "EL2N", "GraNd", "C-score", "TracIn")
 
 
@@ -61,4 +62,5 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
         header = [f"{row['data']}, {row['n']:,} examples", "the paper", "ours", "of exact"]
         parts.append(f"{row['machine']}:\n\n{table(header, lines)}")
     absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
-    return f"## Table 4\n\nTime of the scores of all classes.\n\n{with_missing(parts, absent)}"
+    said = with_missing(parts, absent)
+    return f"## Table 4\n\nTime of the scores of all classes.\n\n{said}\n\n{NOTE}"
