@@ -41,7 +41,8 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
     lines = []
     for name in names:
         for ratio in RATIOS:
-            these = pick(rows, data=name, ratio=ratio)
+            if not (these := pick(rows, data=name, ratio=ratio)):
+                continue
             columns = [mean([row["means"][i] for row in these]) for i in range(3)]
             columns.append(mean([row["score"] for row in these]))
             columns += [mean([row["spearman"][i] for row in these], ".2f") for i in range(3)]
@@ -50,6 +51,6 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
     absent = [name for name in names if not pick(rows, data=name)]
     return (
         "## Table 5\n\nMeans of the three terms of eq. 6 and of their sum, and the Spearman "
-        f"correlation of each with the score. Figures of the paper: see there."
+        f"correlation of each with the score. The paper's figures: see there."
         f"\n\n{with_missing([table(header, lines)], absent)}"
     )
