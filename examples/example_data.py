@@ -57,7 +57,9 @@ def load(name: str, root: Path) -> tuple[Dataset[Any], Dataset[Any]]:
     return fashion_mnist(root) if name == "fashion-mnist" else image_folder(Path(name))
 
 
-def corrupted(labels: Tensor, share: float, *, swaps: dict[int, int] | None = None) -> Tensor:
+def corrupted(
+    labels: Tensor, share: float, *, swaps: dict[int, int] | None = None, seed: int = 0
+) -> Tensor:
     """Give a share of all examples another class.
 
     Args:
@@ -65,9 +67,10 @@ def corrupted(labels: Tensor, share: float, *, swaps: dict[int, int] | None = No
         share: of the examples.
         swaps: which class becomes which (asymmetric noise); None makes every other class equally
             likely (symmetric noise).
+        seed: of the draw.
 
     """
-    rng = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(seed)
     k = int(labels.max()) + 1
     hit = torch.arange(len(labels))
     if swaps is not None:

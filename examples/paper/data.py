@@ -1,0 +1,152 @@
+"""The data sets of the paper, as bytes in memory, each read once."""
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from example_data import digits, fashion_mnist, in_memory
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.datasets import MNIST, ImageFolder
+from torchvision.transforms import Compose, Resize, ToTensor
+
+from paper.scale import Scale
+
+# Whose images may be shown to everybody; others stay on the machine that has them.
+SHOWN = ("digits", "mnist", "fashion-mnist")
+# Photographs of any size (ImageNet) are brought to one.
+_SIDE = 64
+
+
+class MissingError(Exception):
+    """What a measurement needs is not on this machine; the message says how to get it."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples of a data set.
+
+    Attributes:
+        name: of the data set.
+        pixels: (n, c, h, w) uint8.
+        labels: (n,) int64 codes.
+        indices: (n,) int64 of these examples among all of the training set.
+        classes: k names.
+
+    """
+
+    name: str
+    pixels: Tensor
+    labels: Tensor
+    indices: Tensor
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Data:
+    """The data sets at a scale.
+
+    Args:
+        scale: decides which, and how many examples.
+        folders: where each lies, and files of published scores as ``NAME-c-scores``.
+        cache: a folder for images that were read; None keeps none.
+
+    """
+
+    def __init__(
+        self, scale: Scale, folders: Mapping[str, Path] | None = None, cache: Path | None = None
+    ) -> None:
+        self.scale, self.folders, self.cache = scale, dict(folders or {}), cache
+
+    def names(self, *paper: str) -> tuple[str, ...]:
+        """Return those that the paper has, or the one that stands for them at this scale."""
+        return paper if self.scale.data is None else (self.scale.data,)
+
+    @functools.cache  # noqa: B019 (one a process)
+    def examples(self, name: str) -> Examples:
+        """Return the examples of a data set, as many as the scale has.
+
+        Raises:
+            MissingError: it is not here.
+
+        """
+        pixels, labels, classes = self._whole(name)
+        indices = torch.arange(len(labels))
+        if self.scale.examples is not None and self.scale.examples < len(labels):
+            rng = torch.Generator().manual_seed(0)
+            indices = torch.randperm(len(labels), generator=rng)[: self.scale.examples].sort()[0]
+        return Examples(name, pixels[indices], labels[indices], indices, classes)
+
+    def c_scores(self, name: str) -> Tensor:
+        """Return (n,) published C-scores of the examples (Jiang et al. 2021); low is irregular.
+
+        The file has ``path`` (class/file, of all examples, sorted as a folder is) and ``c_score``.
+
+        Raises:
+            MissingError: no file of them is named.
+            ValueError: the file is of other examples, or in another order.
+
+        """
+        path = self.folders.get(f"{name}-c-scores")
+        if path is None:
+            raise MissingError(f"C-scores of {name} (--data {name}-c-scores=FILE.npz)")
+        examples, (_, labels, classes) = self.examples(name), self._whole(name)
+        with np.load(path) as file:
+            named = [Path(str(part)).parent.name for part in file["path"]]
+            scores = torch.from_numpy(file["c_score"])
+        if named != [classes[code] for code in labels]:
+            raise ValueError(f"The C-scores in {path} are not those of {name} in its order.")
+        return scores[examples.indices]
+
+    @functools.cache  # noqa: B019
+    def _whole(self, name: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+        dataset = self._open(name)
+        classes = tuple(map(str, getattr(dataset, "classes", range(10))))
+        kept = None if self.cache is None else self.cache / f"{name}.train.pt"
+        if kept is not None and kept.is_file():
+            pixels, labels = torch.load(kept, weights_only=True)
+            return pixels, labels, classes
+        pixels, labels = in_memory(dataset)
+        pixels = (255 * pixels).round().byte()
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            torch.save((pixels, labels), kept)
+        return pixels, labels, classes
+
+    def _open(self, name: str) -> Dataset[Any]:
+        if name == "digits":
+            return digits()[0]
+        root, missing = self.folders.get(name), MissingError(f"{name} (--data {name}=FOLDER)")
+        if root is None:
+            raise missing
+        size = [Resize((_SIDE, _SIDE))] if name == "imagenet" else []
+        try:
+            opened: Dataset[Any]
+            if name == "mnist":
+                opened = MNIST(root, train=True, transform=ToTensor())
+            elif name == "fashion-mnist":
+                opened = fashion_mnist(root)[0]
+            else:
+                opened = ImageFolder(root / "train", transform=Compose([*size, ToTensor()]))
+        except (RuntimeError, FileNotFoundError, SystemExit) as error:  # each has its own way
+            raise missing from error
+        return opened
+
+
+def folders_of(pairs: Iterable[str]) -> dict[str, Path]:
+    """Return the folders that are given as NAME=FOLDER.
+
+    Raises:
+        ValueError: no such pair.
+
+    """
+    split = [pair.partition("=") for pair in pairs]
+    if wrong := [name for name, sign, _ in split if not sign]:
+        raise ValueError(f"--data takes NAME=FOLDER. Got {wrong[0]!r} instead.")
+    return {name: Path(folder) for name, _, folder in split}

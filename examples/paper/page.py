@@ -1,0 +1,54 @@
+"""RESULTS.md: what the modules show of their measurements, under a heading each."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from paper.claims import render_claims
+from paper.data import Data
+from paper.results import Row, rows_of
+
+# Cheap ones first: the order in which they are measured, and shown.
+MODULES = (
+    *("table1", "table2", "table4", "table5"),
+    *("figure1", "noise", "figure5", "figure7", "equation8"),
+)
+# What trains networks, and has no module yet.
+OPEN = {
+    "Table 3": "the rates of the trainings; `training.py` has them",
+    "Figures 2, 12": "pruning curves",
+    "Figure 4": "loss, accuracy and kernel velocity of ten groups by score",
+    "Figure 6": "windows of the scores (its partial scores stand with Figure 3)",
+    "Figures 15, 17": "wrong labels found, beside methods that train",
+    "Figures 16, 18": "scores in a feature space",
+}
+TITLE = """\
+# The paper, regenerated
+
+Tables and figures of Ki, Choi, Chung: Data valuation without training of a model (ICLR 2023), by
+`python examples/paper --all --scale {scale} --data NAME=FOLDER ...`; {about}. A
+cell without a figure says that it was not run here; figures of the paper stand beside ours where we
+have them for certain."""
+
+
+def write_page(folder: Path, data: Data) -> None:
+    """Write RESULTS.md into a folder, from the measurements in it at the scale of the data."""
+    rows: dict[str, list[Row]] = {}
+    parts = [TITLE.format(scale=data.scale.name, about=_about(data))]
+    for name in MODULES:
+        module: Any = importlib.import_module(f"paper.{name}")
+        rows[name] = rows_of(folder / "results" / f"{name}.jsonl", data.scale.name)
+        parts.append(module.render(rows[name], data, folder))
+    parts += [f"## {heading}\n\nNot written yet: {what}." for heading, what in OPEN.items()]
+    parts.append(render_claims(rows))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "RESULTS.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _about(data: Data) -> str:
+    scale = data.scale
+    examples = "all examples" if scale.examples is None else f"at most {scale.examples:,} examples"
+    return (
+        f"{examples} of a data set, drawn at random, {scale.runs} draws of stochastic scores, mean "
+        f"and standard deviation over {scale.seeds} seeds where there are several"
+    )

@@ -1,0 +1,68 @@
+"""Measurements in files of one JSON line each: what is there is not computed again."""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from paper.data import MissingError
+
+Row = dict[str, Any]
+
+
+class Cell(NamedTuple):
+    """One measurement.
+
+    Attributes:
+        key: what it is of, as JSON values; a cell of the same key is not measured again.
+        measure: returns what was found, as JSON values, or raises ``MissingError``.
+
+    """
+
+    key: Row
+    measure: Callable[[], Row]
+
+
+def complete(cells: Iterable[Cell], path: Path, scale: str) -> None:
+    """Measure the cells that are not in the file, and append each as soon as it is there.
+
+    Args:
+        cells: of one module.
+        path: the module's file of JSON lines.
+        scale: belongs to the key of each.
+
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    # What an interruption has left of a line would spoil the next one.
+    path.write_text("".join(_whole(path)))
+    done = [line["key"] for line in _lines(path)]
+    for cell in cells:
+        key = {"scale": scale, **cell.key}
+        if key in done:
+            continue
+        about, start = ", ".join(map(str, cell.key.values())), time.perf_counter()
+        try:
+            found = cell.measure()
+        except MissingError as missing:
+            print(f"{path.stem}: {about}: not run here, without {missing}", flush=True)
+            continue
+        with path.open("a") as file:
+            file.write(json.dumps({"key": key, "found": found}) + "\n")
+        print(f"{path.stem}: {about}: {time.perf_counter() - start:.1f} s", flush=True)
+
+
+def rows_of(path: Path, scale: str) -> list[Row]:
+    """Return what was measured at a scale, each with its key."""
+    return [
+        {**line["key"], **line["found"]} for line in _lines(path) if line["key"]["scale"] == scale
+    ]
+
+
+def _lines(path: Path) -> list[Row]:
+    return [json.loads(line) for line in _whole(path)] if path.is_file() else []
+
+
+def _whole(path: Path) -> list[str]:
+    return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]

@@ -1,0 +1,66 @@
+"""Tables in Markdown, and pictures."""
+
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from paper.results import Row
+
+NOT_RUN = "not run here"
+SEE_PAPER = "see paper"
+COLOURS = ("#3f7fd0", "#e07a35", "#4aa564", "#a66bc4", "#8c8c8c")
+
+
+def table(header: Sequence[str], lines: Iterable[Sequence[str]], *, numbers: bool = True) -> str:
+    """Return a table in Markdown, columns of numbers to the right: all but the first."""
+    rule = ["---", *["---:" if numbers else "---"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *lines))
+
+
+def pick(rows: Iterable[Row], **key: Any) -> list[Row]:
+    """Return the rows of which these parts of the key are so."""
+    return [row for row in rows if all(row.get(name) == value for name, value in key.items())]
+
+
+def mean(values: Sequence[float], form: str = ".3f") -> str:
+    """Return mean and sample deviation in words, or that there are none.
+
+    Example:
+        >>> mean([0.25, 0.75], ".2f"), mean([0.5], ".1f"), mean([])
+        ('0.50 ± 0.35', '0.5', 'not run here')
+
+    """
+    if not values:
+        return NOT_RUN
+    middle = format(statistics.fmean(values), form)
+    return middle if len(values) == 1 else f"{middle} ± {statistics.stdev(values):{form}}"
+
+
+def with_missing(parts: Iterable[str], absent: Iterable[str]) -> str:
+    """Return parts of a section, and which data sets were not run, and how they would be."""
+    files = {True: "FILE", False: "FOLDER"}
+    pairs = [f"{name}={files[name.endswith('c-scores')]}" for name in absent if name != "digits"]
+    said = [f"Not run here: `--data {' '.join(pairs)}`."] if pairs else []
+    return "\n\n".join([*parts, *said]) or f"{NOT_RUN.capitalize()}."
+
+
+@contextmanager
+def picture(path: Path, rows: int = 1, columns: int = 1) -> Iterator[Any]:
+    """Make (rows, columns) axes, and write what is drawn on them as a PNG file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure = Figure(figsize=(3.6 * columns, 3 * rows), layout="constrained", dpi=100)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.spines[["top", "right"]].set_visible(False)
+    yield axes
+    # Without the version of matplotlib in it, so that the same picture is the same file.
+    figure.savefig(path, metadata={"Software": None})
+
+
+def linked(path: Path, said: str) -> str:
+    """Return the Markdown that shows a picture, which lies in a folder beside the page."""
+    return f"![{said}]({path.parent.name}/{path.name})"

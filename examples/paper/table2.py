@@ -1,0 +1,87 @@
+"""Table 2: with 20 % of the labels wrong, whom the sign of the partial score calls wrong.
+
+The paper scores each class against some of the others; beside it, all of them, and other rules.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from example_data import corrupted
+
+from paper.data import Data
+from paper.results import Cell, Row
+from paper.shown import mean, pick, table, with_missing
+from torch_cgprune import cg_scores
+from torch_cgprune.noise import evidence
+
+DATA = ("fashion-mnist", "cifar10")
+# Their ratio, flagged of the wrong labels and of the right ones.
+PAPER = {"fashion-mnist": (3, "98%", "7%"), "cifar10": (4, "71%", "21%")}
+NOISE, RATIOS = 0.2, (1, 2, 3, 4)
+SIGN, RULES = "partial-sign", ("centred-sign", "adjusted", "margin", "posterior")
+NOTE = (
+    "With more of the others than of the class, the prediction leans to -1 for everybody, and the "
+    "sign calls more of the right labels wrong too. What the paper prints for CIFAR-10 at 1:4 came "
+    "out at 1:1 on 25,000 examples (72.5% and 21.0%, one draw). Open: what differs from the paper."
+)
+
+
+def cells(data: Data, _: Path) -> Iterator[Cell]:
+    ways: dict[str, dict[str, Any]] = {
+        f"1:{ratio}": {"method": "stochastic", "ratio": ratio, "runs": data.scale.runs, "ridge": 0}
+        for ratio in RATIOS
+    }
+    ways["one against all others"] = {"method": "exact", "ridge": 0}
+    ways["ridge='auto'"] = {"method": "exact", "ridge": "auto"}
+    for seed in range(data.scale.seeds):
+        for name in data.names(*DATA):
+            for way, options in ways.items():
+                rules = RULES if options["ridge"] == "auto" else (SIGN,)
+                measure = partial(flagged, data, name, seed, rules, options)
+                yield Cell({"data": name, "scored": way, "seed": seed}, measure)
+
+
+def flagged(
+    data: Data, name: str, seed: int, rules: tuple[str, ...], options: dict[str, Any]
+) -> Row:
+    """Return which shares of the wrong and of the right labels each rule calls wrong."""
+    examples = data.examples(name)
+    given = corrupted(examples.labels, NOISE, seed=seed)
+    scores = cg_scores(examples.pixels, given, progress=False, **options)
+    shares = {}
+    for rule in rules:
+        called, wrong = evidence(scores, rule) > 0, given != examples.labels
+        shares[rule] = [float(called[part].double().mean()) for part in (wrong, ~wrong)]
+    return {"n": len(examples), "shares": shares}
+
+
+def render(rows: list[Row], data: Data, _: Path) -> str:
+    names = data.names(*DATA)
+    lines = [_printed(names)] if any(name in PAPER for name in names) else []
+    ways = dict.fromkeys((row["scored"], rule) for row in rows for rule in row["shares"])
+    for way, rule in ways:
+        what = f"partial score > 0, {way}" if rule == SIGN else f"{rule}, {way}"
+        line = [what]
+        for name in names:
+            these = pick(rows, data=name, scored=way)
+            line += [mean([row["shares"][rule][part] for row in these], ".1%") for part in (0, 1)]
+        lines.append(line)
+    header = ["flagged", *(f"{name}: of {kind}" for name in names for kind in ("wrong", "right"))]
+    sizes = ", ".join(
+        f"{name} {pick(rows, data=name)[0]['n']:,}" for name in names if pick(rows, data=name)
+    )
+    absent = [name for name in names if not pick(rows, data=name)]
+    said = with_missing([table(header, lines)], absent)
+    return (
+        "## Table 2\n\nShare of the wrong and of the right labels that are flagged, 20 % symmetric "
+        f"noise; examples: {sizes or 'none'}.\n\n{said}\n\n{NOTE}"
+    )
+
+
+def _printed(names: tuple[str, ...]) -> list[str]:
+    printed = [PAPER.get(name) for name in names]
+    ratios = " and ".join(f"1:{known[0]}" for known in printed if known)
+    shares = [part for known in printed for part in (known[1:] if known else ("", ""))]
+    return [f"the paper, {ratios}", *shares]

@@ -1,0 +1,56 @@
+"""Table 5: the three terms of the score (eq. 6), by the ratio of the others in a block."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from scipy.stats import spearmanr
+
+from paper.data import Data
+from paper.results import Cell, Row
+from paper.shown import mean, pick, table, with_missing
+from torch_cgprune import cg_scores
+
+DATA = ("fashion-mnist", "cifar10")
+RATIOS = (1, 2, 3, 4)
+TERMS = ("(alpha - y d)² / d", "2 y (alpha - y d)", "y² d")
+
+
+def cells(data: Data, _: Path) -> Iterator[Cell]:
+    for name in data.names(*DATA):
+        for ratio in RATIOS:
+            yield Cell({"data": name, "ratio": ratio}, partial(terms, data, name, ratio))
+
+
+def terms(data: Data, name: str, ratio: int) -> Row:
+    """Return the mean of each term, and its rank correlation with the score."""
+    examples = data.examples(name)
+    options = {"method": "stochastic", "ratio": ratio, "runs": data.scale.runs, "ridge": 0}
+    scores = cg_scores(examples.pixels, examples.labels, progress=False, **options)  # type: ignore[arg-type]
+    correlations = [float(spearmanr(term, scores.values).statistic) for term in scores.terms.T]
+    return {
+        "n": len(examples),
+        "means": scores.terms.mean(0).tolist(),
+        "score": float(scores.values.mean()),
+        "spearman": correlations,
+    }
+
+
+def render(rows: list[Row], data: Data, _: Path) -> str:
+    names = data.names(*DATA)
+    lines = []
+    for name in names:
+        for ratio in RATIOS:
+            if not (these := pick(rows, data=name, ratio=ratio)):
+                continue
+            columns = [mean([row["means"][i] for row in these]) for i in range(3)]
+            columns.append(mean([row["score"] for row in these]))
+            columns += [mean([row["spearman"][i] for row in these], ".2f") for i in range(3)]
+            lines.append([f"{name}, 1:{ratio}", *columns])
+    header = ["scored", *TERMS, "score", *(f"Spearman of term {i}" for i in (1, 2, 3))]
+    absent = [name for name in names if not pick(rows, data=name)]
+    return (
+        "## Table 5\n\nMeans of the three terms of eq. 6 and of their sum, and the Spearman "
+        f"correlation of each with the score. The paper's figures: see there."
+        f"\n\n{with_missing([table(header, lines)], absent)}"
+    )
