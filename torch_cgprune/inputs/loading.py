@@ -53,7 +53,8 @@ def workers_for(n: int) -> int:
 
 def cores() -> int:
     """Return how many cores may read."""
-    return min(len(os.sched_getaffinity(0)), 8)
+    allowed = getattr(os, "sched_getaffinity", None)  # not on every platform
+    return min(len(allowed(0)) if allowed else os.cpu_count() or 1, 8)
 
 
 def spread(n: int, count: int) -> list[int]:

@@ -167,14 +167,19 @@ def _exchange(panel: Tensor, parts: list[tuple[int, int]], first: int, ranks: Ra
         ranks: that share them.
 
     """
-    for rank in range(ranks.size) if ranks.size > 1 else ():
-        rows = parts[(rank - first) % ranks.size :: ranks.size]
-        if rows:
-            packed = torch.cat([panel[:, start:stop] for start, stop in rows], 1)
-            ranks.broadcast(packed, rank)
-            sizes = [stop - start for start, stop in rows]
-            for (start, stop), part in zip(rows, packed.split(sizes, 1), strict=True):
-                panel[:, start:stop] = part
+    if ranks.size == 1:
+        return
+    dealt = [parts[(rank - first) % ranks.size :: ranks.size] for rank in range(ranks.size)]
+    with ranks.together():
+        packed = [
+            torch.cat([panel[:, :0], *(panel[:, start:stop] for start, stop in rows)], 1)
+            for rows in dealt
+        ]
+    for rank, (rows, message) in enumerate(zip(dealt, packed, strict=True)):
+        ranks.broadcast(message, rank)
+        sizes = [stop - start for start, stop in rows]
+        for (start, stop), part in zip(rows, message.split(sizes, 1), strict=True):
+            panel[:, start:stop] = part
 
 
 def _finish(tile: Tensor, start: int) -> Tensor:
