@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from example_data import digits, fashion_mnist, in_memory
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch.utils.data import Dataset
 from torchvision.datasets import MNIST, ImageFolder
 from torchvision.transforms import Compose, Resize, ToTensor
 
+from paper.baselines.c_score import published
 from paper.scale import Scale
 
 # Whose images may be shown to everybody; others stay on the machine that has them.
@@ -86,8 +86,6 @@ class Data:
     def c_scores(self, name: str) -> Tensor:
         """Return (n,) published C-scores of the examples (Jiang et al. 2021); low is irregular.
 
-        The file has ``path`` (class/file, of all examples, sorted as a folder is) and ``c_score``.
-
         Raises:
             MissingError: no file of them is named.
             ValueError: the file is of other examples, or in another order.
@@ -96,13 +94,13 @@ class Data:
         path = self.folders.get(f"{name}-c-scores")
         if path is None:
             raise MissingError(f"C-scores of {name} (--data {name}-c-scores=FILE.npz)")
-        examples, (_, labels, classes) = self.examples(name), self._whole(name)
-        with np.load(path) as file:
-            named = [Path(str(part)).parent.name for part in file["path"]]
-            scores = torch.from_numpy(file["c_score"])
-        if named != [classes[code] for code in labels]:
-            raise ValueError(f"The C-scores in {path} are not those of {name} in its order.")
-        return scores[examples.indices]
+        _, labels, _ = self._whole(name)
+        try:
+            scores = published(path, labels)
+        except ValueError as error:
+            what = f"The C-scores in {path} are not those of {name} in its order."
+            raise ValueError(what) from error
+        return scores[self.examples(name).indices]
 
     @functools.cache  # noqa: B019
     def _whole(self, name: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:

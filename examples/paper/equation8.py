@@ -5,10 +5,9 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from scipy.stats import spearmanr
 
 from paper.data import Data
-from paper.results import Cell, Row
+from paper.results import Cell, Row, spearman
 from paper.shown import COLOURS, SEE_PAPER, linked, pick, picture, table, with_missing
 from torch_cgprune import cg_scores
 
@@ -32,7 +31,7 @@ def compare(data: Data, name: str) -> Row:
     return {
         "n": len(examples),
         "points": [[round(value, 4) for value in point] for point in shown],
-        **{how: float(spearmanr(other, scores.values).statistic) for how, other in others.items()},
+        **{how: spearman(other, scores.values) for how, other in others.items()},
     }
 
 

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from paper.data import Data
-from paper.results import Cell, Row
+from paper.results import Cell, Row, spearman
 from paper.shown import COLOURS, NOT_RUN, linked, mean, pick, picture, table
 from torch_cgprune import cg_scores
 
@@ -39,7 +38,7 @@ def two_gaussians(data: Data, seed: int) -> Row:
     return {
         "n": n,
         "dimensions": dimensions,
-        "near": float(spearmanr(clean.values, x[:, 0].abs()).statistic),
+        "near": spearman(clean.values, x[:, 0].abs()),
         "score": float(roc_auc_score(flipped, noisy.values)),
         "partial": float(roc_auc_score(flipped, noisy.partial)),
         "points": [[round(value, 4) for value in point] for point in shown.tolist()],

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from paper.data import Data
-from paper.results import Cell, Row
+from paper.results import Cell, Row, by_ratio, spearman
 from paper.shown import COLOURS, SEE_PAPER, linked, mean, pick, picture, table, with_missing
 from torch_cgprune import cg_scores
 
@@ -19,9 +18,7 @@ PAPER = {1: 0.829, 2: 0.914, 3: 0.953, 4: 0.973}  # with the exact scores, after
 
 
 def cells(data: Data, _: Path) -> Iterator[Cell]:
-    for name in data.names(*DATA):
-        for ratio in PAPER:
-            yield Cell({"data": name, "ratio": ratio}, partial(correlations, data, name, ratio))
+    return by_ratio(data.names(*DATA), PAPER, partial(correlations, data))
 
 
 def correlations(data: Data, name: str, ratio: int) -> Row:
@@ -37,9 +34,9 @@ def correlations(data: Data, name: str, ratio: int) -> Row:
     half = len(runs) // 2
     return {
         "n": len(examples),
-        "exact": [_spearman(average, exact) for average in _averages(runs)],
+        "exact": [_rounded(average, exact) for average in _averages(runs)],
         "pairs": [
-            _spearman(*both)
+            _rounded(*both)
             for both in zip(_averages(runs[:half]), _averages(runs[half:]), strict=True)
         ],
     }
@@ -51,8 +48,8 @@ def _averages(runs: list[Tensor]) -> Iterator[Tensor]:
     yield from sums / torch.arange(1, len(runs) + 1)[:, None]
 
 
-def _spearman(one: Tensor, other: Tensor) -> float:
-    return round(float(spearmanr(one, other).statistic), 4)
+def _rounded(one: Tensor, other: Tensor) -> float:
+    return round(spearman(one, other), 4)
 
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:

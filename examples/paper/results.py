@@ -2,9 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from scipy.stats import spearmanr
 
 from paper.data import MissingError
 
@@ -22,6 +25,20 @@ class Cell(NamedTuple):
 
     key: Row
     measure: Callable[[], Row]
+
+
+def by_ratio(
+    names: Iterable[str], ratios: Iterable[int], measure: Callable[[str, int], Row]
+) -> Iterator[Cell]:
+    """Yield a cell for every data set and ratio of the others in a block."""
+    for name in names:
+        for ratio in ratios:
+            yield Cell({"data": name, "ratio": ratio}, partial(measure, name, ratio))
+
+
+def spearman(one: Any, other: Any) -> float:
+    """Return the rank correlation of two sequences."""
+    return float(spearmanr(one, other).statistic)
 
 
 def complete(cells: Iterable[Cell], path: Path, scale: str) -> None:

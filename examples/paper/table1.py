@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from paper.data import Data
-from paper.results import Cell, Row
+from paper.results import Cell, Row, spearman
 from paper.shown import SEE_PAPER, mean, pick, table, with_missing
 from torch_cgprune import CGScores, cg_scores
 
@@ -86,8 +85,8 @@ def correlation(
     scores = score(name, **about)
     return {
         "n": len(scores),
-        "cg": float(spearmanr(scores.values, against).statistic),
-        "cg'": float(-spearmanr(scores.cg_prime, against).statistic),
+        "cg": spearman(scores.values, against),
+        "cg'": -spearman(scores.cg_prime, against),
     }
 
 

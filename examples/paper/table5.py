@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from scipy.stats import spearmanr
-
 from paper.data import Data
-from paper.results import Cell, Row
+from paper.results import Cell, Row, by_ratio, spearman
 from paper.shown import mean, pick, table, with_missing
 from torch_cgprune import cg_scores
 
@@ -17,9 +15,7 @@ TERMS = ("(alpha - y d)² / d", "2 y (alpha - y d)", "y² d")
 
 
 def cells(data: Data, _: Path) -> Iterator[Cell]:
-    for name in data.names(*DATA):
-        for ratio in RATIOS:
-            yield Cell({"data": name, "ratio": ratio}, partial(terms, data, name, ratio))
+    return by_ratio(data.names(*DATA), RATIOS, partial(terms, data))
 
 
 def terms(data: Data, name: str, ratio: int) -> Row:
@@ -27,7 +23,7 @@ def terms(data: Data, name: str, ratio: int) -> Row:
     examples = data.examples(name)
     options = {"method": "stochastic", "ratio": ratio, "runs": data.scale.runs, "ridge": 0}
     scores = cg_scores(examples.pixels, examples.labels, progress=False, **options)  # type: ignore[arg-type]
-    correlations = [float(spearmanr(term, scores.values).statistic) for term in scores.terms.T]
+    correlations = [spearman(term, scores.values) for term in scores.terms.T]
     return {
         "n": len(examples),
         "means": scores.terms.mean(0).tolist(),

@@ -15,15 +15,20 @@ from torch import Tensor
 
 
 def c_score(path: Path, labels: Tensor) -> Tensor:
-    """Return 1 - C of every example.
+    """Return (n,) float32 in [0, 1], 1 - C of every example; see :func:`published`."""
+    return 1 - published(path, labels)
+
+
+def published(path: Path, labels: Tensor) -> Tensor:
+    """Return C of every example.
 
     The order is that of the file, or the original one where the file knows it: whichever gives the
     labels. (Two examples of one class that changed places are not seen.)
 
     Args:
         path: an npz. Of the authors: ``labels`` and ``scores``, (n,) each in the original order. Or
-            of an image folder: ``path`` (n,) with the class's folder before the name,
-            ``original_index`` and ``c_score``.
+            of an image folder: ``path`` (n,) with the class's folder before the name, ``c_score``
+            and, where it is known, ``original_index``.
         labels: (n,) int64, those of the data set, in its order; classes are in alphabetical order.
 
     Returns:
@@ -43,7 +48,7 @@ def c_score(path: Path, labels: Tensor) -> Tensor:
         orders = _orders(path, file)
     for classes, scores in orders:
         if len(classes) == len(labels) and np.array_equal(classes, labels.numpy()):
-            return torch.from_numpy(1 - scores.astype(np.float32))
+            return torch.from_numpy(scores.astype(np.float32))
     n = len(labels)
     differing = [int((c != labels.numpy()).sum()) for c, _ in orders if len(c) == n]
     differ = f", and {min(differing)} differ" if differing else ""
@@ -58,12 +63,15 @@ def _orders(path: Path, file: Any) -> list[tuple[Any, Any]]:
     """Return (n,) labels and (n,) C-scores in each order that the file knows."""
     if {"labels", "scores"} <= {*file}:
         return [(file["labels"], file["scores"])]
-    if {"path", "original_index", "c_score"} <= {*file}:
+    if {"path", "c_score"} <= {*file}:
         folders = [name.rsplit("/", 2)[-2] for name in file["path"].tolist()]
         _, classes = np.unique(folders, return_inverse=True)
-        original = file["original_index"].argsort()
         scores = file["c_score"]
-        return [(classes, scores), (classes[original], scores[original])]
+        orders = [(classes, scores)]
+        if "original_index" in file:
+            original = file["original_index"].argsort()
+            orders.append((classes[original], scores[original]))
+        return orders
     raise ValueError(
         f"{path} holds {sorted(file)}, not the C-scores of Jiang et al. (labels, scores) nor those "
         "of an image folder (path, original_index, c_score)."
