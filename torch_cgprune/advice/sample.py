@@ -20,9 +20,8 @@ _ROUNDS = (5, 2)
 _FLOPS = 4e12
 # Selections that are compared at such a share.
 _CHOICES = 17
-# Their Gram matrix takes 2.3 GB. There is a multiple of so many of them: products with a matrix of
-# rows of an odd length take half as long again on some processors.
-_MOST, _ALIGNED = 24_000, 16
+# Their Gram matrix takes 2.3 GB.
+_MOST = 24_000
 
 
 def sample(codes: Tensor, *, seed: int) -> tuple[Tensor, int]:
@@ -50,8 +49,7 @@ def affordable(k: int, rounds: int) -> int:
     flops = _FLOPS / (_CHOICES * rounds)
     by_factors = (3 * flops) ** (1 / 3) / (0.5 * (1 - 1 / PARTS))
     by_steps = (flops / flops_together(1, k)) ** 0.5
-    most = min(_MOST, int(max(by_factors, by_steps)))
-    return most // _ALIGNED * _ALIGNED if most > _ALIGNED else most
+    return min(_MOST, int(max(by_factors, by_steps)))
 
 
 def folds(

@@ -12,14 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torch_cgprune.utils.aligned import ALIGNED
 from torch_cgprune.utils.seeds import stream
 
 # Where the sweep is the sooner way: up to so many parts, or so many rows a class. A dozen products
 # of the classes' columns with the matrix then cost what it does.
 _SWEPT_PARTS, _SWEPT_ROWS_A_CLASS = 4, 48
-# Parts of the iteration have a multiple of so many rows, but for the last: products with tiles of
-# rows of an odd length take half as long again on some processors.
-_ALIGNED = 64
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def iterative(sketch: Tensor, codes: Tensor, k: int, *, part_rows: int, seed: in
     if n <= max(_SWEPT_PARTS * part_rows, _SWEPT_ROWS_A_CLASS * k):
         return exact(codes, k)
     points, count = sketch.numpy(), -(-n // part_rows)
-    size = min(part_rows, _ALIGNED * -(-n // (count * _ALIGNED)))
+    size = min(part_rows, ALIGNED * -(-n // (count * ALIGNED)))
     halves = _halve(points, np.arange(n), count, _rng(seed, 0), size)
     parts = [torch.from_numpy(part) for part in halves]
     stops = [*itertools.accumulate(map(len, parts))]

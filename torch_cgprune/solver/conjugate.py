@@ -77,7 +77,7 @@ def conjugate_gradients(
             by them whether to go on, and may have rounded its own otherwise.
         tell: told, after every iteration, by how much the worst column exceeds its tolerance.
         begun: what ``keep`` was given last, to go on from; None or empty to begin.
-        keep: given the state after every iteration.
+        keep: given the state before every iteration.
 
     Raises:
         NotPositiveDefiniteError: they do not converge, or H is not positive definite.

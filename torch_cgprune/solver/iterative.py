@@ -21,6 +21,7 @@ from torch_cgprune.solver.preconditioner import (
 )
 from torch_cgprune.solver.sweep import flops
 from torch_cgprune.solver.tiles import FillTile, Storage, Tiles
+from torch_cgprune.utils.aligned import aligned
 from torch_cgprune.utils.ranks import ALONE, Ranks
 
 # Random vectors for the diagonal. They have to fit a quadratic to all rows together: of many rows
@@ -31,9 +32,8 @@ PROBES, _PROBED = 16, 2**18
 # third anyway. The rank correlation that an error e costs is about e^2.
 TOLERANCE, PROBE_TOLERANCE = 0.005, 0.05
 # Landmarks are a share of the rows: dearer for many rows, where they cost more than they save, and
-# for a ridge at which half of them cost an iteration only. Of many there is a multiple of so many,
-# as products with a matrix of odd rows take half as long again on some processors.
-_SHARE, _MOST, _ALIGNED = 16, 2048, 64
+# for a ridge at which half of them cost an iteration only.
+_SHARE, _MOST = 16, 2048
 _LARGE_RIDGE = 0.1
 # An entry of a row, in units of the diagonal, at which it is nearly a copy.
 _CLOSE = 0.98
@@ -65,8 +65,7 @@ def probes_of(n: int) -> int:
 
 def landmarks_of(n: int, ridge: float = 0) -> int:
     """Return how many landmarks n rows have."""
-    m = min(n // _SHARE, _MOST if ridge < _LARGE_RIDGE else _MOST // 2)
-    return m // _ALIGNED * _ALIGNED if m > _ALIGNED else max(1, m)
+    return max(1, aligned(min(n // _SHARE, _MOST if ridge < _LARGE_RIDGE else _MOST // 2)))
 
 
 def iterative_numbers(n: int, part: int, columns: int, *, apart: bool = False) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from torch_cgprune.solver.factors import singular
 from torch_cgprune.solver.tiles import FillTile, Storage, Tiles
+from torch_cgprune.utils.aligned import ALIGNED
 from torch_cgprune.utils.ranks import ALONE, Ranks
 
 
@@ -31,7 +32,7 @@ def default_tile_rows(n: int, *, apart: bool = False, ranks: int = 1) -> int:
 
     Half the matrix takes ``n^2/2 + n b/2`` numbers in tiles of ``b`` rows and the panel ``n b``. No
     fewer than 192 rows (n < 6,144), where the matrix is small and its products would be too thin;
-    a multiple of 64, as others cost some processors a third of their speed.
+    a multiple of ``ALIGNED``.
 
     Args:
         n: rows of the matrix.
@@ -40,7 +41,7 @@ def default_tile_rows(n: int, *, apart: bool = False, ranks: int = 1) -> int:
         ranks: that share the tiles. All wait for the one that finishes the first tile left.
 
     """
-    return min(max(64 * round(n / 32 / ranks / 64), 192), 2048 if apart else 768)
+    return min(max(ALIGNED * round(n / 32 / ranks / ALIGNED), 192), 2048 if apart else 768)
 
 
 def flops(n: int) -> int:
