@@ -10,7 +10,6 @@ most. One of 800 steps takes some minutes on two cores, the whole study many hou
 import argparse
 import functools
 import json
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -120,7 +119,8 @@ class Study:
             case "redrawn":
                 return lambda epoch: policies.random(labels, keep, seed=1000 * (seed + 1) + epoch)
             case "herding":
-                return policies.herding(self.features, labels, keep)
+                rows = self.features if cell.space == "encoder" else self.train.pixels
+                return policies.herding(rows, labels, keep)
         return self._by_scores(cell)
 
     def _by_scores(self, cell: Cell) -> Tensor | Callable[[int], Tensor]:
@@ -190,7 +190,7 @@ def main() -> None:
                 "cell": asdict(cell),
                 **study.run(cell, recipe, done),
                 "torch": torch.__version__,
-                "device": str(device) if device.type == "cuda" else platform.machine(),
+                "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
                 "threads": torch.get_num_threads(),
             }
             with args.results.open("a") as file:
