@@ -7,7 +7,7 @@ from pathlib import Path
 
 # What coverage-centric selection leaves out for being hardest (Zheng et al. 2023), by share kept.
 CUTS = {0.6: 0.0, 0.3: 0.1, 0.1: 0.3}
-TRAINED = ("random", "redrawn", "low-first", "soft", "herding", "auto")
+TRAINED = ("random", "redrawn", "soft", "low-first", "herding", "auto")
 DRAWN_ONCE = ("stratified", "high-first")
 ON_PIXELS = ("low-first", "soft", "herding")
 SEEDS = (0, 1, 2)
@@ -82,7 +82,7 @@ def print_tables(data: str, done: dict[Cell, float]) -> None:
     for examples, steps in sorted({(cell.examples, cell.steps) for cell in done}):
         here = {c: done[c] for c in done if (c.examples, c.steps) == (examples, steps)}
         shares = sorted({cell.keep for cell in here}, reverse=True)
-        rows = dict.fromkeys((cell.policy, cell.space) for cell in here)
+        rows = sorted({(cell.policy, cell.space) for cell in here}, key=_place)
         of = f" ({examples:,} examples)" if examples else ""
         print(f"\n{data}{of}, {steps} steps; test accuracy in percent\n")
         print("| kept by | " + " | ".join(f"{share:.0%}" for share in shares) + " |")
@@ -90,6 +90,11 @@ def print_tables(data: str, done: dict[Cell, float]) -> None:
         for policy, space in rows:
             cells = [_shown(here, policy, share, space) for share in shares]
             print(f"| {policy}{f', {space}' if space else ''} | {' | '.join(cells)} |")
+
+
+def _place(row: tuple[str, str]) -> tuple[int, str]:
+    """Return what rows of a table are ordered by: the policy, then the space."""
+    return ("all", *TRAINED, *DRAWN_ONCE).index(row[0]), row[1]
 
 
 def _shown(done: dict[Cell, float], policy: str, share: float, space: str) -> str:
