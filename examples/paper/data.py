@@ -114,6 +114,27 @@ class Data:
             raise ValueError(what) from error
         return scores[self.examples(name).indices]
 
+    def rest(self, name: str, count: int) -> Examples:
+        """Return images of the training set that are not among the examples, drawn at random.
+
+        Args:
+            name: of the data set.
+            count: how many, or as many as there are.
+
+        Raises:
+            MissingError: it is not here, or all of it are examples.
+
+        """
+        pixels, labels, classes = self._whole(name)
+        left = torch.ones(len(labels), dtype=torch.bool)
+        left[self.examples(name).indices] = False
+        others = left.nonzero().flatten()
+        if not len(others):
+            raise MissingError(f"images of {name} that are not trained on (at scale small)")
+        rng = torch.Generator().manual_seed(1)
+        indices = others[torch.randperm(len(others), generator=rng)[:count].sort()[0]]
+        return Examples(name, pixels[indices], labels[indices], indices, classes)
+
     @functools.cache  # noqa: B019
     def _whole(self, name: str, part: str = "train") -> tuple[Tensor, Tensor, tuple[str, ...]]:
         dataset = self._open(name, part)
