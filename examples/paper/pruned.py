@@ -1,0 +1,85 @@
+"""Trainings on parts of a data set, for the same number of steps whatever the part (sec. 4.1)."""
+
+import functools
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from image_network import Images
+from image_training import Training
+from torch import Tensor
+
+from paper.data import Data
+from paper.results import Row
+from paper.trained import NETWORKS, enlarged
+from paper.training import recipe, training
+from torch_cgprune import CGScores, SelectionSampler, cg_scores
+from torch_cgprune.samplers.selection import Selection
+
+# Of the fast network on 10,000 images: 20 passes over all of them.
+_SMALL_STEPS = 400
+
+
+def begin(data: Data, name: str, labels: Tensor, seed: int) -> Training:
+    """Return the training of the scale's network on a data set with these labels, not begun."""
+    examples, scale = data.examples(name), data.scale.name
+    network = NETWORKS[scale]
+    how = recipe(network, len(examples), scale)
+    if scale == "small":
+        how = replace(how, steps=_SMALL_STEPS)
+    images = Images(enlarged(examples.pixels), labels)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return training(network, images, len(examples.classes), how, seed, device)
+
+
+def trained_on(
+    data: Data, name: str, selection: Selection, labels: Tensor | None = None, seed: int = 0
+) -> Row:
+    """Train a network on a part of a data set, and return its test accuracy in percent.
+
+    Args:
+        data: at its scale, which decides the network and its training.
+        name: of the data set.
+        selection: (m,) int64 indices of the examples; or from the epoch to those, drawn anew with
+            every pass over them.
+        labels: (n,) int64 to train on; None for those of the data.
+        seed: of the network and of the order.
+
+    Raises:
+        MissingError: the data are not here.
+
+    """
+    given = data.examples(name).labels if labels is None else labels
+    test = data.test(name)
+    run = begin(data, name, given, seed)
+    run.run(order(run, selection, seed), checkpoint(data, name, selection, given, seed))
+    accuracy = run.accuracy(Images(enlarged(test.pixels), test.labels))
+    return {"n": len(given), "steps": run.recipe.steps, "accuracy": round(accuracy, 2)}
+
+
+def order(run: Training, selection: Selection, seed: int) -> SelectionSampler:
+    """Return the sampler of a part: an epoch of fixed examples is as long as one of all."""
+    length = None if callable(selection) else len(run.images.labels)
+    return SelectionSampler(selection, num_samples=length, seed=seed)
+
+
+def checkpoint(
+    data: Data, name: str, selection: Selection, labels: Tensor, seed: int, hooks: str = ""
+) -> Path | None:
+    """Return where an interrupted training waits, known by what it trains on, and its hooks."""
+    if data.cache is None:
+        return None
+    first = [selection(epoch) for epoch in (0, 1)] if callable(selection) else [selection]
+    content = b"".join(part.numpy().tobytes() for part in (*first, labels))
+    known = hashlib.sha256(content).hexdigest()[:16]
+    folder = data.cache / "pruned"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}-{data.scale.name}-{seed}-{known}{hooks}.checkpoint"
+
+
+@functools.lru_cache(maxsize=4)
+def pixel_scores(data: Data, name: str) -> CGScores:
+    """Return the exact scores of the pixels, without a ridge: the paper's."""
+    examples = data.examples(name)
+    return cg_scores(examples.pixels, examples.labels, method="exact", ridge=0, progress=False)
