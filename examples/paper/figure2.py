@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from paper.data import Data
-from paper.pruned import pixel_scores, trained_on
+from paper.pruned import exact_scores, trained_on
 from paper.results import Cell, Row
 from paper.shown import COLOURS, linked, mean, pick, picture, table, with_missing
 from paper.trained import baseline
@@ -46,7 +46,7 @@ NOTE = (
 
 def cg_score(data: Data, name: str) -> Tensor:
     """Return (n,) CG-scores."""
-    return pixel_scores(data, name).values
+    return exact_scores(data, name).values
 
 
 # From a data set to (n,) scores, high for irregular: pruned from either end.
@@ -68,12 +68,12 @@ def herded(data: Data, name: str, keep: float, seed: int) -> Selection:
 
 
 def softly(data: Data, name: str, keep: float, seed: int) -> Selection:
-    scores = pixel_scores(data, name)
+    scores = exact_scores(data, name)
     return lambda epoch: policies.soft(scores.values, scores.labels, keep, seed=seed, epoch=epoch)
 
 
 def by_strata(data: Data, name: str, keep: float, seed: int) -> Selection:
-    scores = pixel_scores(data, name)
+    scores = exact_scores(data, name)
     return policies.stratified(scores.values, scores.labels, keep, seed=seed)
 
 

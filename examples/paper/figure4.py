@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from paper.data import Data
-from paper.pruned import begin, checkpoint, order, pixel_scores
+from paper.pruned import begin, checkpoint, exact_scores, order
 from paper.results import Cell, Row, spearman
 from paper.shown import SEE_PAPER, linked, pick, picture, table, with_missing
 from paper.velocity import cosine_distance, tangent_gram
@@ -42,7 +42,7 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 def followed(data: Data, name: str) -> Row:
     """Train on all examples, and return what the groups came to."""
     examples = data.examples(name)
-    groups = by_score(pixel_scores(data, name).values)
+    groups = by_score(exact_scores(data, name).values)
     run, everything = begin(data, name, examples.labels, seed=0), torch.arange(len(examples))
     hook = Groups(groups)
     kept = checkpoint(data, name, everything, examples.labels, 0, "-groups")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from example_data import corrupted
 from image_network import Images
 from image_training import Training
 from torch import Tensor
@@ -79,7 +80,8 @@ def checkpoint(
 
 
 @functools.lru_cache(maxsize=4)
-def pixel_scores(data: Data, name: str) -> CGScores:
-    """Return the exact scores of the pixels, without a ridge: the paper's."""
+def exact_scores(data: Data, name: str, noise: float = 0.0) -> CGScores:
+    """Return the exact scores of the pixels without a ridge, the paper's, at a share of noise."""
     examples = data.examples(name)
-    return cg_scores(examples.pixels, examples.labels, method="exact", ridge=0, progress=False)
+    given = corrupted(examples.labels, noise)
+    return cg_scores(examples.pixels, given, method="exact", ridge=0, progress=False)

@@ -8,7 +8,7 @@ import torch
 from paper import figure2
 from paper.data import Data, MissingError
 from paper.figure2 import HIGH, LOW, OTHERS, SCORES, cells
-from paper.pruned import begin, checkpoint, order, pixel_scores, trained_on
+from paper.pruned import begin, checkpoint, exact_scores, order, trained_on
 from paper.scale import SCALES
 
 
@@ -73,7 +73,7 @@ def test_the_paper_scores_pixels_without_a_ridge(data):
     targets = np.where(examples.labels.numpy()[:, None] == examples.labels.numpy(), 1.0, -1.0)
     expected = (inverse * targets).sum(1) ** 2 / np.diag(inverse)
     np.testing.assert_allclose(SCORES["CG-score"](data, "digits"), expected, rtol=1e-2)
-    assert pixel_scores(data, "digits") is pixel_scores(data, "digits")
+    assert exact_scores(data, "digits") is exact_scores(data, "digits")
 
 
 @pytest.mark.parametrize("how", OTHERS)
