@@ -18,6 +18,7 @@ from paper.scale import Scale
 
 # Whose images may be shown to everybody; others stay on the machine that has them.
 SHOWN = ("digits", "mnist", "fashion-mnist")
+PARTS = ("train", "test")
 # Photographs of any size (ImageNet) are brought to one.
 _SIDE = 64
 
@@ -83,6 +84,17 @@ class Data:
             indices = torch.randperm(len(labels), generator=rng)[: self.scale.examples].sort()[0]
         return Examples(name, pixels[indices], labels[indices], indices, classes)
 
+    @functools.cache  # noqa: B019
+    def test(self, name: str) -> Examples:
+        """Return all examples of a data set's test set.
+
+        Raises:
+            MissingError: it is not here.
+
+        """
+        pixels, labels, classes = self._whole(name, "test")
+        return Examples(name, pixels, labels, torch.arange(len(labels)), classes)
+
     def c_scores(self, name: str) -> Tensor:
         """Return (n,) published C-scores of the examples (Jiang et al. 2021); low is irregular.
 
@@ -124,10 +136,10 @@ class Data:
         return Examples(name, pixels[indices], labels[indices], indices, classes)
 
     @functools.cache  # noqa: B019
-    def _whole(self, name: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-        dataset = self._open(name)
+    def _whole(self, name: str, part: str = "train") -> tuple[Tensor, Tensor, tuple[str, ...]]:
+        dataset = self._open(name, part)
         classes = tuple(map(str, getattr(dataset, "classes", range(10))))
-        kept = None if self.cache is None else self.cache / f"{name}.train.pt"
+        kept = None if self.cache is None else self.cache / f"{name}.{part}.pt"
         if kept is not None and kept.is_file():
             pixels, labels = torch.load(kept, weights_only=True)
             return pixels, labels, classes
@@ -138,9 +150,10 @@ class Data:
             torch.save((pixels, labels), kept)
         return pixels, labels, classes
 
-    def _open(self, name: str) -> Dataset[Any]:
+    def _open(self, name: str, part: str) -> Dataset[Any]:
+        place = PARTS.index(part)
         if name == "digits":
-            return digits()[0]
+            return digits()[place]
         root, missing = self.folders.get(name), MissingError(f"{name} (--data {name}=FOLDER)")
         if root is None:
             raise missing
@@ -148,11 +161,11 @@ class Data:
         try:
             opened: Dataset[Any]
             if name == "mnist":
-                opened = MNIST(root, train=True, transform=ToTensor())
+                opened = MNIST(root, train=part == "train", transform=ToTensor())
             elif name == "fashion-mnist":
-                opened = fashion_mnist(root)[0]
+                opened = fashion_mnist(root)[place]
             else:
-                opened = ImageFolder(root / "train", transform=Compose([*size, ToTensor()]))
+                opened = ImageFolder(root / part, transform=Compose([*size, ToTensor()]))
         except (RuntimeError, FileNotFoundError, SystemExit) as error:  # each has its own way
             raise missing from error
         return opened
