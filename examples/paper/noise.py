@@ -91,7 +91,7 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
         "right and of wrong labels, the share of wrong ones found among the most suspicious, the "
         'partial score against the score. The paper has plots only. "Posterior" is the default of '
         "the library, with its ridge. "
-        f"Examples: {sizes or 'none'}.\n\n{with_missing(parts, absent)}"
+        f"Examples: {sizes or 'none'}.\n\n{with_missing(parts, absent, data)}"
     )
 
 

@@ -90,13 +90,19 @@ def correlation(
 def render(rows: list[Row], data: Data, _: Path) -> str:
     names = data.names(*DATA)
     parts = [_part(name, rows) for name in names if pick(rows, data=name)]
-    absent = [name for name in names if not pick(rows, data=name, other="c-score")]
-    both = [pair for name in absent for pair in (name, f"{name}-c-scores")]
+    absent = [part for name in names for part in _absent(name, rows)]
     return (
         "## Table 1\n\nSpearman correlation of CG and CG' with the scores of methods that train, "
         f"by how the examples are scored; positive where both call the same irregular."
-        f"\n\n{with_missing(parts, both)}\n\n{NOTE}"
+        f"\n\n{with_missing(parts, absent, data)}\n\n{NOTE}"
     )
+
+
+def _absent(name: str, rows: list[Row]) -> list[str]:
+    """Return what of a data set and of its C-scores has no figure."""
+    these = pick(rows, data=name)
+    found = {name: these, f"{name}-c-scores": pick(these, other="c-score")}
+    return [part for part, these in found.items() if not these]
 
 
 def _part(name: str, rows: list[Row]) -> str:

@@ -96,5 +96,5 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
         header = [f"{row['data']}, {row['n']:,} examples", "the paper", "ours", "of exact"]
         parts.append(f"{row['machine']}:\n\n{table(header, lines)}")
     absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
-    said = with_missing(parts, absent)
+    said = with_missing(parts, absent, data)
     return f"## Table 4\n\nTime of the scores of all classes.\n\n{said}\n\n{NOTE}"

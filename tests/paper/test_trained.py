@@ -124,6 +124,10 @@ def test_validation_is_of_other_images(data):
     whole = data._whole("digits")
     assert torch.equal(rest.pixels, whole[0][rest.indices])
     assert torch.equal(rest.labels, whole[1][rest.indices])
+    test = data.test("digits")
+    everything = Data(replace(data.scale, examples=None)).rest("digits", 50)
+    assert len(everything) == 50
+    assert torch.equal(everything.pixels, test.pixels[everything.indices])
 
 
 def test_small_images_are_repeated():
