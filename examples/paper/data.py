@@ -69,6 +69,11 @@ class Data:
         """Return those that the paper has, or the one that stands for them at this scale."""
         return paper if self.scale.data is None else (self.scale.data,)
 
+    def here(self, name: str) -> bool:
+        """Return whether a data set, or a file of published scores, is on this machine."""
+        path = self.folders.get(name)
+        return name == "digits" or (path is not None and path.exists())
+
     @functools.cache  # noqa: B019 (one a process)
     def examples(self, name: str) -> Examples:
         """Return the examples of a data set, as many as the scale has.
@@ -115,24 +120,27 @@ class Data:
         return scores[self.examples(name).indices]
 
     def rest(self, name: str, count: int) -> Examples:
-        """Return images of the training set that are not among the examples, drawn at random.
+        """Return images that are not trained on, drawn at random.
+
+        They are of the training set, or of the test set where all of the former are examples.
 
         Args:
             name: of the data set.
             count: how many, or as many as there are.
 
         Raises:
-            MissingError: it is not here, or all of it are examples.
+            MissingError: it is not here.
 
         """
         pixels, labels, classes = self._whole(name)
-        left = torch.ones(len(labels), dtype=torch.bool)
-        left[self.examples(name).indices] = False
-        others = left.nonzero().flatten()
-        if not len(others):
-            raise MissingError(f"images of {name} that are not trained on (at scale small)")
+        others = torch.ones(len(labels), dtype=torch.bool)
+        others[self.examples(name).indices] = False
+        if not others.any():
+            pixels, labels, _ = self._whole(name, "test")
+            others = torch.ones(len(labels), dtype=torch.bool)
         rng = torch.Generator().manual_seed(1)
-        indices = others[torch.randperm(len(others), generator=rng)[:count].sort()[0]]
+        order = torch.randperm(int(others.sum()), generator=rng)[:count].sort()[0]
+        indices = others.nonzero().flatten()[order]
         return Examples(name, pixels[indices], labels[indices], indices, classes)
 
     @functools.cache  # noqa: B019

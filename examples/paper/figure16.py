@@ -110,7 +110,8 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
         _draw(rows, pick(pixels, seed=0), names, path)
         tables = [part for name in names for part in _tables(pick(rows, data=name))]
         parts = [linked(path, "scores in a feature space"), *tables]
-    said = with_missing(parts, [name for name in data.names(*DATA) if name not in names])
+    absent = [name for name in data.names(*DATA) if name not in names]
+    said = with_missing(parts, absent, data)
     return (
         "## Figures 16, 18\n\nScores in the feature space of a network after some epochs: rank "
         "correlations with the scores of pixels and of methods that train, and test accuracy in "

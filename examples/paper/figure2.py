@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ DATA = ("cifar10", "fashion-mnist", "cifar100")
 # Shares that are pruned, the most telling first.
 PRUNED = (0.3, 0.7, 0.5, 0.9, 0.1)
 LOW, HIGH = "low-scoring first", "high-scoring first"
+Method: TypeAlias = tuple[str, str]  # and the end that is pruned first, "" where there is none
 UNPUBLISHED = (("C-score", "fashion-mnist"),)
 STYLES = {
     "CG-score": (COLOURS[0], "o-"),
@@ -112,7 +113,15 @@ def _cell(data: Data, name: str, how: str, order: str, pruned: float, seed: int 
     return Cell(key, partial(left, data, name, how, order, pruned, seed))
 
 
-def left(data: Data, name: str, how: str, order: str, pruned: float, seed: int) -> Row:
+def left(
+    data: Data,
+    name: str,
+    how: str,
+    order: str,
+    pruned: float,
+    seed: int = 0,
+    network: str | None = None,
+) -> Row:
     """Train on what a method leaves of a data set."""
     keep, labels = 1 - pruned, data.examples(name).labels
     if how == "all":
@@ -122,7 +131,7 @@ def left(data: Data, name: str, how: str, order: str, pruned: float, seed: int) 
     else:
         policy = policies.low_first if order == LOW else policies.high_first
         kept = policy(SCORES[how](data, name), labels, keep)
-    return trained_on(data, name, kept, seed=seed)
+    return trained_on(data, name, kept, seed=seed, network=network)
 
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:
@@ -131,8 +140,11 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     if names:
         path = folder / "pictures" / f"figure2-{data.scale.name}.png"
         _draw(rows, names, path)
-        parts = [linked(path, "pruning curves"), *(_table(pick(rows, data=name)) for name in names)]
-    said = with_missing(parts, [name for name in data.names(*DATA) if name not in names])
+        methods = [*itertools.product(SCORES, (LOW, HIGH)), *((how, "") for how in OTHERS)]
+        tables = [table_of(pick(rows, data=name), methods, name) for name in names]
+        parts = [linked(path, "pruning curves"), *tables]
+    absent = [name for name in data.names(*DATA) if name not in names]
+    said = with_missing(parts, absent, data)
     return (
         "## Figures 2, 12\n\nTest accuracy in percent by the share that is pruned, inside every "
         "class, at the same number of steps. The paper has plots only, of scores pruned from "
@@ -141,15 +153,15 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     )
 
 
-def _table(rows: list[Row]) -> str:
+def table_of(rows: list[Row], methods: Iterable[Method], about: str) -> str:
+    """Return the accuracies of some methods, a column a share that is pruned."""
     pruned = sorted({row["pruned"] for row in rows} - {0})
-    whole = pick(rows, method="all")
-    lines = [["nothing pruned", accuracy(whole), *[""] * len(pruned)]] if whole else []
-    for how, order in (*itertools.product(SCORES, (LOW, HIGH)), *((how, "") for how in OTHERS)):
+    lines = [["nothing pruned", accuracy(pick(rows, method="all")), *[""] * len(pruned)]]
+    for how, order in methods:
         these = pick(rows, method=how, order=order)
         found = [accuracy(pick(these, pruned=share)) for share in pruned]
         lines.append([f"{how}, {order}" if order else how, "", *found])
-    about = f"{rows[0]['data']}, {rows[0]['n']:,} examples, {rows[0]['steps']:,} steps"
+    about = f"{about}, {rows[0]['n']:,} examples, {rows[0]['steps']:,} steps"
     return table([about, "0%", *(f"{share:.0%}" for share in pruned)], lines)
 
 
@@ -165,7 +177,7 @@ def _draw(rows: list[Row], names: list[str], path: Path) -> None:
         for line, name in zip(axes, names, strict=True):
             for ax, (title, methods) in zip(line, panels.items(), strict=True):
                 ax.sharey(line[0])
-                _curves(ax, pick(rows, data=name), methods)
+                curves(ax, pick(rows, data=name), methods)
                 ax.set_title(f"{name}: {title}", fontsize=9)
             line[0].set_ylabel("test accuracy, %")
         for ax in axes[-1]:
@@ -174,7 +186,8 @@ def _draw(rows: list[Row], names: list[str], path: Path) -> None:
             ax.legend(frameon=False, fontsize=7, loc="lower left")
 
 
-def _curves(ax: Any, rows: list[Row], methods: Iterable[tuple[str, str]]) -> None:
+def curves(ax: Any, rows: list[Row], methods: Iterable[Method]) -> None:
+    """Draw the accuracies of some methods by the share that is pruned."""
     whole = [row["accuracy"] for row in pick(rows, method="all")]
     if whole:
         ax.axhline(fmean(whole), ls=":", lw=1, color=COLOURS[4], label="nothing pruned")

@@ -129,7 +129,7 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
         "is trained on all of them: mean loss, accuracy, and velocity of the tangent kernel of "
         f"{CONSECUTIVE} consecutive examples of each (eq. 13), per epoch. Networks are evaluated "
         "without augmentation. The paper has plots only; which of a group's examples it takes is "
-        f"not known, here those in its middle.\n\n{with_missing(parts, absent)}"
+        f"not known, here those in its middle.\n\n{with_missing(parts, absent, data)}"
     )
 
 

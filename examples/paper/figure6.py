@@ -51,7 +51,8 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
         path = folder / "pictures" / f"figure6-{data.scale.name}.png"
         _draw(rows, names, path)
         parts = [linked(path, "windows of the scores"), _table(rows, names)]
-    said = with_missing(parts, [name for name in data.names(*DATA) if name not in names])
+    absent = [name for name in data.names(*DATA) if name not in names]
+    said = with_missing(parts, absent, data)
     return (
         f"## Figure 6\n\nTest accuracy in percent of networks trained on {WIDTH:.0%} of each "
         "class: a window of the examples by ascending score, by the share of them below it; the "

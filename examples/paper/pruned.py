@@ -14,7 +14,7 @@ from torch import Tensor
 from paper.data import Data
 from paper.results import Row
 from paper.trained import NETWORKS, enlarged
-from paper.training import recipe, training
+from paper.training import SMALL, recipe, training
 from torch_cgprune import CGScores, SelectionSampler, cg_scores
 from torch_cgprune.samplers.selection import Selection
 
@@ -22,12 +22,21 @@ from torch_cgprune.samplers.selection import Selection
 _SMALL_STEPS = 400
 
 
-def begin(data: Data, name: str, labels: Tensor, seed: int) -> Training:
-    """Return the training of the scale's network on a data set with these labels, not begun."""
+def begin(data: Data, name: str, labels: Tensor, seed: int, network: str | None = None) -> Training:
+    """Return the training of a network on a data set with these labels, not begun.
+
+    Args:
+        data: at its scale.
+        name: of the data set.
+        labels: (n,) int64 to train on.
+        seed: of the network and of the augmentation.
+        network: see :mod:`paper.networks`; None for the scale's.
+
+    """
     examples, scale = data.examples(name), data.scale.name
-    network = NETWORKS[scale]
+    network = network or NETWORKS[scale]
     how = recipe(network, len(examples), scale)
-    if scale == "small":
+    if how == SMALL:
         how = replace(how, steps=_SMALL_STEPS)
     images = Images(enlarged(examples.pixels), labels)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -35,7 +44,12 @@ def begin(data: Data, name: str, labels: Tensor, seed: int) -> Training:
 
 
 def trained_on(
-    data: Data, name: str, selection: Selection, labels: Tensor | None = None, seed: int = 0
+    data: Data,
+    name: str,
+    selection: Selection,
+    labels: Tensor | None = None,
+    seed: int = 0,
+    network: str | None = None,
 ) -> Row:
     """Train a network on a part of a data set, and return its test accuracy in percent.
 
@@ -46,6 +60,7 @@ def trained_on(
             every pass over them.
         labels: (n,) int64 to train on; None for those of the data.
         seed: of the network and of the order.
+        network: see :func:`begin`.
 
     Raises:
         MissingError: the data are not here.
@@ -53,8 +68,9 @@ def trained_on(
     """
     given = data.examples(name).labels if labels is None else labels
     test = data.test(name)
-    run = begin(data, name, given, seed)
-    run.run(order(run, selection, seed), checkpoint(data, name, selection, given, seed))
+    run = begin(data, name, given, seed, network)
+    other = "" if network is None else f"-{network}"
+    run.run(order(run, selection, seed), checkpoint(data, name, selection, given, seed, other))
     accuracy = run.accuracy(Images(enlarged(test.pixels), test.labels))
     return {"n": len(given), "steps": run.recipe.steps, "accuracy": round(accuracy, 2)}
 
@@ -66,9 +82,9 @@ def order(run: Training, selection: Selection, seed: int) -> SelectionSampler:
 
 
 def checkpoint(
-    data: Data, name: str, selection: Selection, labels: Tensor, seed: int, hooks: str = ""
+    data: Data, name: str, selection: Selection, labels: Tensor, seed: int, more: str = ""
 ) -> Path | None:
-    """Return where an interrupted training waits, known by what it trains on, and its hooks."""
+    """Return where an interrupted training waits, known by what it trains on, and in words."""
     if data.cache is None:
         return None
     first = [selection(epoch) for epoch in (0, 1)] if callable(selection) else [selection]
@@ -76,7 +92,7 @@ def checkpoint(
     known = hashlib.sha256(content).hexdigest()[:16]
     folder = data.cache / "pruned"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{name}-{data.scale.name}-{seed}-{known}{hooks}.checkpoint"
+    return folder / f"{name}-{data.scale.name}-{seed}-{known}{more}.checkpoint"
 
 
 @functools.lru_cache(maxsize=4)

@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from paper import figure2
+from image_training import Hook
+from paper import figure2, figure6, figure16
 from paper.data import Data, MissingError
 from paper.figure2 import HIGH, LOW, OTHERS, SCORES, cells
 from paper.pruned import begin, checkpoint, exact_scores, order, trained_on
 from paper.scale import SCALES
+
+from torch_cgprune import SelectionSampler, cg_scores
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +55,18 @@ def naive(values, labels, pruned, order):
     return sorted(left)
 
 
+def close(found, expected, classes=10):
+    """Return whether two halves agree, but that odd classes may be rounded either way."""
+    return len({*found.tolist()} ^ {*expected}) <= classes
+
+
 @pytest.mark.parametrize("order", [LOW, HIGH])
 def test_each_class_is_pruned_from_its_end(data, kept, monkeypatch, order):
     labels = data.examples("digits").labels
     values = torch.rand(len(labels), generator=torch.Generator().manual_seed(0))
     monkeypatch.setitem(SCORES, "CG-score", lambda *_: values)
-    found = kept("CG-score", order, pruned=0.5).tolist()
-    expected = naive(values, labels, 0.5, order)
-    # Halves of odd classes may be rounded either way, in the same order.
-    assert len({*found} ^ {*expected}) <= len(labels.unique())
+    found = kept("CG-score", order, pruned=0.5)
+    assert close(found, naive(values, labels, 0.5, order))
     assert len(found) == len(labels) // 2
 
 
@@ -128,3 +134,48 @@ def test_cells_are_each_measured_once():
     fashion = [key for key in keys if "fashion-mnist" in key]
     assert not any("C-score" in key for key in fashion)
     assert sum("'cifar10'" in key for key in keys) == 1 + 5 * 12 + 2 * 6
+
+
+def test_windows_are_of_the_scores_of_the_labels_as_given(data, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(figure6, "trained_on", lambda *given: seen.update(given=given) or {})
+    true = data.examples("digits").labels
+    for noise in (0.0, 0.2):
+        found = figure6.inside(data, "digits", noise, 0.5)
+        kept, given = seen["given"][2:]
+        assert int((given != true).sum()) == round(noise * 200)
+        values = cg_scores(data.examples("digits").pixels, given, ridge=0, progress=False).values
+        assert close(kept, naive(values, given, 0.5, LOW))
+        assert found["wrong"] == pytest.approx(float((given != true)[kept].double().mean()))
+    figure6.inside(data, "digits", 0.2, None)
+    assert len(seen["given"][2]) == 100
+
+
+def test_features_are_scored_after_their_epochs(train, images):
+    hook, run = figure16.FeatureScores(), train(steps=25)
+    inputs = []
+
+    class Caught(Hook):
+        def epoch(self, epoch, training):
+            if epoch == 4:
+                catch = training.network.network.head.register_forward_pre_hook(
+                    lambda _, given: inputs.append(given[0].detach())
+                )
+                training.network.eval()
+                training.network(images.pixels)
+                catch.remove()
+
+    run.run(SelectionSampler(torch.arange(40)), hooks=[hook, Caught()])
+    assert [*hook.found] == ["1", "2", "5"]
+    expected = cg_scores(inputs[0], images.labels, method="exact", progress=False).values
+    torch.testing.assert_close(hook.found["5"], expected, rtol=1e-3, atol=1e-6)
+
+
+def test_pruning_by_features_takes_the_last_scores_that_are_due(data, monkeypatch):
+    labels, n = data.examples("digits").labels, 200
+    scores = {epoch: torch.arange(n).roll(epoch).double() for epoch in (1, 10, 20)}
+    monkeypatch.setattr(figure16, "feature_scores", lambda *_: scores)
+    monkeypatch.setattr(figure16, "trained_on", lambda *given: {"kept": given[2]})
+    found = figure16.pruned_by_features(data, "digits", HIGH, 0.5)
+    assert found["after"] == 10
+    assert close(found["kept"], naive(scores[10], labels, 0.5, HIGH))

@@ -82,7 +82,8 @@ def test_scores_are_those_of_the_history(data):
     """EL2N and AUM from the logits of every step, by their definitions."""
     history = []
     labels = data.examples("digits").labels
-    run = trained.begin(data, "digits", labels, 0)
+    found = trained.watched(data, "digits", labels, 0)
+    run = found.run
     advance = run._advance
 
     def watched(batch, weight, hooks):
@@ -93,7 +94,7 @@ def test_scores_are_those_of_the_history(data):
             history.extend(zip(indices.tolist(), logits.cpu(), strict=True))
 
     run._advance = watched
-    run.run(trained.order(run, 0))
+    found.train()
     for i in (0, 7, N - 1):
         own = [z for index, z in history if index == i]
         error = own[0].softmax(0) - functional.one_hot(labels[i], 10)
@@ -104,12 +105,15 @@ def test_scores_are_those_of_the_history(data):
 
 
 def test_epochs_of_the_papers_training(data):
-    run = trained.begin(data, "digits", data.examples("digits").labels, 0)
+    found = trained.watched(data, "digits", data.examples("digits").labels, 0)
+    run = found.run
+    assert found.early_steps == run.recipe.epoch_steps(N) == 7
     assert trained.early_epochs(run) == math.ceil(EPOCHS / 10)
     assert trained.checkpoint_epochs(run) == [0, 1]
     steps = 200 * run.recipe.epoch_steps(N)
     run.recipe = type(run.recipe)(**(vars(run.recipe) | {"steps": steps}))
     assert trained.early_epochs(run) == 20
+    assert found.early_steps == 20 * 7
     assert trained.checkpoint_epochs(run) == [20, 60, 100, 140, 180]
 
 
@@ -120,6 +124,10 @@ def test_validation_is_of_other_images(data):
     whole = data._whole("digits")
     assert torch.equal(rest.pixels, whole[0][rest.indices])
     assert torch.equal(rest.labels, whole[1][rest.indices])
+    test = data.test("digits")
+    everything = Data(replace(data.scale, examples=None)).rest("digits", 50)
+    assert len(everything) == 50
+    assert torch.equal(everything.pixels, test.pixels[everything.indices])
 
 
 def test_small_images_are_repeated():
