@@ -18,6 +18,7 @@ from paper.scale import Scale
 
 # Whose images may be shown to everybody; others stay on the machine that has them.
 SHOWN = ("digits", "mnist", "fashion-mnist")
+PARTS = ("train", "test")
 # Photographs of any size (ImageNet) are brought to one.
 _SIDE = 64
 
@@ -68,6 +69,11 @@ class Data:
         """Return those that the paper has, or the one that stands for them at this scale."""
         return paper if self.scale.data is None else (self.scale.data,)
 
+    def here(self, name: str) -> bool:
+        """Return whether a data set, or a file of published scores, is on this machine."""
+        path = self.folders.get(name)
+        return name == "digits" or (path is not None and path.exists())
+
     @functools.cache  # noqa: B019 (one a process)
     def examples(self, name: str) -> Examples:
         """Return the examples of a data set, as many as the scale has.
@@ -82,6 +88,17 @@ class Data:
             rng = torch.Generator().manual_seed(0)
             indices = torch.randperm(len(labels), generator=rng)[: self.scale.examples].sort()[0]
         return Examples(name, pixels[indices], labels[indices], indices, classes)
+
+    @functools.cache  # noqa: B019
+    def test(self, name: str) -> Examples:
+        """Return all examples of a data set's test set.
+
+        Raises:
+            MissingError: it is not here.
+
+        """
+        pixels, labels, classes = self._whole(name, "test")
+        return Examples(name, pixels, labels, torch.arange(len(labels)), classes)
 
     def c_scores(self, name: str) -> Tensor:
         """Return (n,) published C-scores of the examples (Jiang et al. 2021); low is irregular.
@@ -102,11 +119,35 @@ class Data:
             raise ValueError(what) from error
         return scores[self.examples(name).indices]
 
+    def rest(self, name: str, count: int) -> Examples:
+        """Return images that are not trained on, drawn at random.
+
+        They are of the training set, or of the test set where all of the former are examples.
+
+        Args:
+            name: of the data set.
+            count: how many, or as many as there are.
+
+        Raises:
+            MissingError: it is not here.
+
+        """
+        pixels, labels, classes = self._whole(name)
+        others = torch.ones(len(labels), dtype=torch.bool)
+        others[self.examples(name).indices] = False
+        if not others.any():
+            pixels, labels, _ = self._whole(name, "test")
+            others = torch.ones(len(labels), dtype=torch.bool)
+        rng = torch.Generator().manual_seed(1)
+        order = torch.randperm(int(others.sum()), generator=rng)[:count].sort()[0]
+        indices = others.nonzero().flatten()[order]
+        return Examples(name, pixels[indices], labels[indices], indices, classes)
+
     @functools.cache  # noqa: B019
-    def _whole(self, name: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-        dataset = self._open(name)
+    def _whole(self, name: str, part: str = "train") -> tuple[Tensor, Tensor, tuple[str, ...]]:
+        dataset = self._open(name, part)
         classes = tuple(map(str, getattr(dataset, "classes", range(10))))
-        kept = None if self.cache is None else self.cache / f"{name}.train.pt"
+        kept = None if self.cache is None else self.cache / f"{name}.{part}.pt"
         if kept is not None and kept.is_file():
             pixels, labels = torch.load(kept, weights_only=True)
             return pixels, labels, classes
@@ -117,9 +158,10 @@ class Data:
             torch.save((pixels, labels), kept)
         return pixels, labels, classes
 
-    def _open(self, name: str) -> Dataset[Any]:
+    def _open(self, name: str, part: str) -> Dataset[Any]:
+        place = PARTS.index(part)
         if name == "digits":
-            return digits()[0]
+            return digits()[place]
         root, missing = self.folders.get(name), MissingError(f"{name} (--data {name}=FOLDER)")
         if root is None:
             raise missing
@@ -127,11 +169,11 @@ class Data:
         try:
             opened: Dataset[Any]
             if name == "mnist":
-                opened = MNIST(root, train=True, transform=ToTensor())
+                opened = MNIST(root, train=part == "train", transform=ToTensor())
             elif name == "fashion-mnist":
-                opened = fashion_mnist(root)[0]
+                opened = fashion_mnist(root)[place]
             else:
-                opened = ImageFolder(root / "train", transform=Compose([*size, ToTensor()]))
+                opened = ImageFolder(root / part, transform=Compose([*size, ToTensor()]))
         except (RuntimeError, FileNotFoundError, SystemExit) as error:  # each has its own way
             raise missing from error
         return opened

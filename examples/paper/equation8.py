@@ -52,7 +52,7 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
         "## Equation 8\n\nWhat is left without the inverse: CG' is a sum of similarities, high for "
         "regular examples; of the exact score, d (y - μ)², the leave-one-out residual |y - μ| and "
         "d. Open: the paper's own approximation, in the form of its eq. 8, which was not at hand."
-        f"\n\n{with_missing(parts, absent)}"
+        f"\n\n{with_missing(parts, absent, data)}"
     )
 
 

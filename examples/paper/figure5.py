@@ -63,7 +63,7 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
     return (
         "## Figure 5\n\nSpearman correlation of the mean of several draws with the exact scores, "
-        f"and with the mean of as many other draws.\n\n{with_missing(parts, absent)}"
+        f"and with the mean of as many other draws.\n\n{with_missing(parts, absent, data)}"
     )
 
 

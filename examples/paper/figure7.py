@@ -59,7 +59,7 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     return (
         "## Figures 7, 8, 9\n\nThe lowest and the highest scores of each class, means and "
         f"deviations of the classes, and all scores. The paper has plots only."
-        f"\n\n{with_missing(parts, absent)}"
+        f"\n\n{with_missing(parts, absent, data)}"
     )
 
 

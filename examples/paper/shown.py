@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from paper.data import Data
 from paper.results import Row
 
 NOT_RUN = "not run here"
@@ -40,11 +41,25 @@ def mean(values: Sequence[float], form: str = ".3f") -> str:
     return middle if len(values) == 1 else f"{middle} ± {statistics.stdev(values):{form}}"
 
 
-def with_missing(parts: Iterable[str], absent: Iterable[str]) -> str:
-    """Return parts of a section, and which data sets were not run, and how they would be."""
+def with_missing(parts: Iterable[str], absent: Iterable[str], data: Data | None = None) -> str:
+    """Return parts of a section, and which data sets were not run, and how they would be.
+
+    Args:
+        parts: of the section.
+        absent: names of data sets, or of files of scores, without a measurement.
+        data: knows which of them are on this machine, and only wait; None where none is.
+
+    """
     files = {True: "FILE", False: "FOLDER"}
-    pairs = [f"{name}={files[name.endswith('c-scores')]}" for name in absent if name != "digits"]
-    said = [f"Not run here: `--data {' '.join(pairs)}`."] if pairs else []
+    absent = [*absent]
+    waiting = [name for name in absent if data is not None and data.here(name)]
+    pairs = [
+        f"{name}={files[name.endswith('c-scores')]}"
+        for name in absent
+        if name not in waiting and name != "digits"
+    ]
+    said = [f"Not run yet: {', '.join(waiting)}."] if waiting else []
+    said += [f"Not run here: `--data {' '.join(pairs)}`."] if pairs else []
     return "\n\n".join([*parts, *said]) or f"{NOT_RUN.capitalize()}."
 
 

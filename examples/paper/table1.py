@@ -1,7 +1,7 @@
 """Table 1: rank correlation of CG and CG' with the scores of methods that train.
 
-The published C-scores are imported; forgetting and EL2N are for ``OTHERS`` to have. Besides the
-exact scores there are the variants that may explain the paper's figure.
+The published C-scores are imported, forgetting and EL2N are of a training here. Besides the exact
+scores there are the variants that may explain the paper's figure.
 """
 
 import functools
@@ -16,14 +16,12 @@ from torch import Tensor
 from paper.data import Data
 from paper.results import Cell, Row, spearman
 from paper.shown import SEE_PAPER, mean, pick, table, with_missing
+from paper.trained import baseline
 from torch_cgprune import CGScores, cg_scores
 
 DATA = ("cifar10", "cifar100")
 PAPER = {("cifar10", "c-score", "cg"): 0.557}
-COLUMNS = ("c-score", "forgetting", "el2n")
-
-# Scores of other methods, and the sign that makes high irregular. (n,) of the same examples.
-OTHERS: dict[str, tuple[Callable[[Data, str], Tensor], int]] = {"c-score": (Data.c_scores, -1)}
+OTHERS = ("c-score", "forgetting", "el2n")
 NOTE = (
     "The order of a row's numbers cannot matter: the kernel sees inner products alone. The fewer "
     "the examples, the lower the figure: exact scores of all 50,000 of CIFAR-10 come to 0.519. "
@@ -80,8 +78,7 @@ def correlation(
     data: Data, score: Callable[..., CGScores], name: str, other: str, about: Row
 ) -> Row:
     """Return Spearman correlations, positive where both call the same examples irregular."""
-    read, sign = OTHERS[other]
-    against = sign * read(data, name)
+    against = baseline(data, name, other)
     scores = score(name, **about)
     return {
         "n": len(scores),
@@ -93,17 +90,23 @@ def correlation(
 def render(rows: list[Row], data: Data, _: Path) -> str:
     names = data.names(*DATA)
     parts = [_part(name, rows) for name in names if pick(rows, data=name)]
-    absent = [name for name in names if not pick(rows, data=name, other="c-score")]
-    both = [pair for name in absent for pair in (name, f"{name}-c-scores")]
+    absent = [part for name in names for part in _absent(name, rows)]
     return (
         "## Table 1\n\nSpearman correlation of CG and CG' with the scores of methods that train, "
         f"by how the examples are scored; positive where both call the same irregular."
-        f"\n\n{with_missing(parts, both)}\n\n{NOTE}"
+        f"\n\n{with_missing(parts, absent, data)}\n\n{NOTE}"
     )
 
 
+def _absent(name: str, rows: list[Row]) -> list[str]:
+    """Return what of a data set and of its C-scores has no figure."""
+    these = pick(rows, data=name)
+    found = {name: these, f"{name}-c-scores": pick(these, other="c-score")}
+    return [part for part, these in found.items() if not these]
+
+
 def _part(name: str, rows: list[Row]) -> str:
-    columns = [(score, other) for other in COLUMNS for score in ("cg", "cg'")]
+    columns = [(score, other) for other in OTHERS for score in ("cg", "cg'")]
     printed = [PAPER.get((name, other, score), SEE_PAPER) for score, other in columns]
     lines = [["the paper, 50,000 examples", *map(str, printed)]]
     for prepared, ratio, runs in VARIANTS:

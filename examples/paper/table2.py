@@ -73,7 +73,7 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
         f"{name} {pick(rows, data=name)[0]['n']:,}" for name in names if pick(rows, data=name)
     )
     absent = [name for name in names if not pick(rows, data=name)]
-    said = with_missing([table(header, lines)], absent)
+    said = with_missing([table(header, lines)], absent, data)
     return (
         "## Table 2\n\nShare of the wrong and of the right labels that are flagged, 20 % symmetric "
         f"noise; examples: {sizes or 'none'}.\n\n{said}\n\n{NOTE}"

@@ -48,5 +48,5 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
     return (
         "## Table 5\n\nMeans of the three terms of eq. 6 and of their sum, and the Spearman "
         f"correlation of each with the score. The paper's figures: see there."
-        f"\n\n{with_missing([table(header, lines)], absent)}"
+        f"\n\n{with_missing([table(header, lines)], absent, data)}"
     )
