@@ -4,11 +4,20 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import NamedTuple
 
-from paper.results import Row
 from paper.shown import NOT_RUN, mean, pick, table
-
-Rows = dict[str, list[Row]]
-HOLDS, FAILS, UNTESTED = "holds", "does not hold", "not tested at this scale"
+from paper.verdicts import (
+    CURVES,
+    FAILS,
+    HOLDS,
+    UNTESTED,
+    Rows,
+    featured,
+    grouped,
+    high,
+    low,
+    noisy_windows,
+    windows,
+)
 
 
 class Claim(NamedTuple):
@@ -142,10 +151,6 @@ def _beside(name: str) -> Callable[[Rows], tuple[str, str] | None]:
     return seen
 
 
-def _unseen(_: Rows) -> None:
-    return None
-
-
 CLAIMS = (
     Claim("Fig. 1", "samples near the boundary score high", _boundary),
     Claim("Fig. 1", "flipped labels score high", _flipped),
@@ -169,8 +174,25 @@ CLAIMS = (
         for name, said in (("fashion-mnist", "Fashion-MNIST"), ("cifar10", "CIFAR-10"))
     ),
     Claim("App. A.3", "the sampled score approaches the exact one: 0.829 to 0.973", _approaches),
-    Claim("Fig. 2", "low-scoring examples can be pruned with little loss", _unseen),
-    Claim(
-        "Fig. 4", "high-scoring examples are learned later, with a larger kernel velocity", _unseen
+    *(
+        Claim(
+            "Figs. 2, 12",
+            f"low-scoring examples of {said} can be pruned with little loss",
+            low(name),
+        )
+        for name, said in CURVES
     ),
+    *(
+        Claim(
+            "Figs. 2, 12",
+            f"high-scoring examples of {said} matter more than random ones",
+            high(name),
+        )
+        for name, said in CURVES
+    ),
+    Claim("Fig. 4", "high-scoring examples are learned later", grouped("loss")),
+    Claim("Fig. 4", "high-scoring examples have a larger kernel velocity", grouped("velocity")),
+    Claim("Fig. 6", "the higher the window the better, where labels are right", windows),
+    Claim("Fig. 6", "where 20 % are wrong the highest window is not the best", noisy_windows),
+    Claim("Figs. 16, 18", "scores in a feature space prune as those of pixels do", featured),
 )

@@ -1,4 +1,4 @@
-"""Figures 3, 6c, 10, 11, 13 and 14: scores where labels are wrong, and how soon they are found."""
+"""Figures 3, 6c, 13 and 14: scores where labels are wrong, and how soon they are found."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -87,7 +87,7 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     absent = [name for name in data.names(*DATA) if name not in names]
     parts = [*shown, table(header, lines)] if names else []
     return (
-        "## Figures 3, 6c, 10, 11, 13, 14\n\nExact scores, symmetric noise: densities of "
+        "## Figures 3, 6c, 13, 14\n\nExact scores, symmetric noise: densities of "
         "right and of wrong labels, the share of wrong ones found among the most suspicious, the "
         'partial score against the score. The paper has plots only. "Posterior" is the default of '
         "the library, with its ridge. "

@@ -12,15 +12,8 @@ from paper.results import Row, rows_of
 MODULES = (
     *("table1", "table2", "table3", "table4", "table5"),
     *("figure1", "noise", "figure5", "figure7", "equation8"),
-    "figure15",
+    *("figure15", "figure2", "figure4", "figure6", "figure16", "figure10"),
 )
-# What trains networks, and has no module yet.
-OPEN = {
-    "Figures 2, 12": "pruning curves",
-    "Figure 4": "loss, accuracy and kernel velocity of ten groups by score",
-    "Figure 6": "windows of the scores (its partial scores stand with Figure 3)",
-    "Figures 16, 18": "scores in a feature space",
-}
 TITLE = """\
 # The paper, regenerated
 
@@ -38,7 +31,6 @@ def write_page(folder: Path, data: Data) -> None:
         module: Any = importlib.import_module(f"paper.{name}")
         rows[name] = rows_of(folder / "results" / f"{name}.jsonl", data.scale.name)
         parts.append(module.render(rows[name], data, folder))
-    parts += [f"## {heading}\n\nNot written yet: {what}." for heading, what in OPEN.items()]
     parts.append(render_claims(rows))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "RESULTS.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")

@@ -76,7 +76,7 @@ def baseline(
         compute = partial(_of_training, data, name, given, seed, path)
     else:
         compute = partial(_at_start, data, name, method, given, seed)
-    return _kept(path, compute)[method]
+    return kept(path, compute)[method]
 
 
 class Watched(NamedTuple):
@@ -199,7 +199,7 @@ def _path(data: Data, name: str, method: str, labels: Tensor, seed: int) -> Path
     return data.cache / "trained" / f"{name}-{data.scale.name}-{what}-{seed}-{content}.pt"
 
 
-def _kept(path: Path | None, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+def kept(path: Path | None, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """Return what is in a file, or compute it and keep it there."""
     if path is None:
         return compute()

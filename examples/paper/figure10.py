@@ -1,0 +1,71 @@
+"""Figures 10 and 11: pruning curves of DenseNet-BC-100, and of a ViT that is fine-tuned.
+
+A training of them takes hours on two cores: not at scale small.
+"""
+
+import itertools
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from paper.data import Data, MissingError
+from paper.figure2 import HIGH, LOW, PRUNED, Method, curves, left, table_of
+from paper.results import Cell, Row
+from paper.shown import linked, pick, picture, with_missing
+
+DATA = ("cifar10", "cifar100")
+NETWORKS = {"densenet": "DenseNet-BC-100", "vit": "ViT-B/16"}
+METHODS: tuple[Method, ...] = (("CG-score", LOW), ("CG-score", HIGH), ("random", ""))
+
+
+def cells(data: Data, _: Path) -> Iterator[Cell]:
+    if data.scale.name == "small":
+        return
+    end = None if data.scale.data is None else 1  # for the tests, what takes seconds
+    for name, network in itertools.product(data.names(*DATA), [*NETWORKS][:end]):
+        yield _cell(data, name, network, ("all", ""), 0.0)
+        for share, method in itertools.product(PRUNED[:end], METHODS[:end]):
+            yield _cell(data, name, network, method, share)
+
+
+def _cell(data: Data, name: str, network: str, method: Method, pruned: float) -> Cell:
+    how, order = method
+    key = {"data": name, "network": network, "method": how, "order": order, "pruned": pruned}
+    return Cell(key, partial(left_to, data, name, network, method, pruned))
+
+
+def left_to(data: Data, name: str, network: str, method: Method, pruned: float) -> Row:
+    """Train a network on what a method leaves of a data set.
+
+    Raises:
+        MissingError: the data, or the weights that a ViT starts from, are not here.
+
+    """
+    try:
+        return left(data, name, *method, pruned, network=network)
+    except RuntimeError as error:
+        if "pretrained weights" not in str(error):
+            raise
+        raise MissingError(str(error)) from error
+
+
+def render(rows: list[Row], data: Data, folder: Path) -> str:
+    said = (
+        "## Figures 10, 11\n\nPruning curves as in Figure 2, of DenseNet-BC-100 and of a ViT that "
+        "is fine-tuned. The paper has plots only."
+    )
+    drawn = [*dict.fromkeys((row["data"], row["network"]) for row in rows)]
+    if not drawn:
+        return f"{said}\n\nNot run here: `--scale paper figure10`, for a GPU."
+    path = folder / "pictures" / f"figure10-{data.scale.name}.png"
+    parts = [linked(path, "pruning curves of other networks")]
+    with picture(path, rows=2, columns=len(drawn)) as axes:
+        for column, (name, network) in zip(axes.T, drawn, strict=True):
+            these, about = pick(rows, data=name, network=network), f"{name}, {NETWORKS[network]}"
+            parts.append(table_of(these, METHODS, about))
+            for ax, order in zip(column, (LOW, HIGH), strict=True):
+                curves(ax, these, [("CG-score", order), ("random", "")])
+                ax.set(title=about, xlabel="share pruned", ylabel="test accuracy, %")
+                ax.legend(frameon=False, fontsize=7, loc="lower left")
+    absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
+    return f"{said}\n\n{with_missing(parts, absent, data)}"

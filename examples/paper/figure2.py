@@ -1,0 +1,207 @@
+"""Figures 2 and 12: test accuracy of networks trained on what is left of pruned data sets.
+
+Low-scoring examples first, which keeps the irregular ones, and high-scoring ones first, which keeps
+the regular ones; inside every class, as the authors' published code does it, and for as many steps
+as all of the data are trained for (sec. 4.1).
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from paper.data import Data
+from paper.pruned import exact_scores, trained_on
+from paper.results import Cell, Row
+from paper.shown import COLOURS, linked, mean, pick, picture, table, with_missing
+from paper.trained import baseline
+from torch_cgprune import policies
+from torch_cgprune.samplers.selection import Selection
+
+DATA = ("cifar10", "fashion-mnist", "cifar100")
+# Shares that are pruned, the most telling first.
+PRUNED = (0.3, 0.7, 0.5, 0.9, 0.1)
+LOW, HIGH = "low-scoring first", "high-scoring first"
+Method: TypeAlias = tuple[str, str]  # and the end that is pruned first, "" where there is none
+UNPUBLISHED = (("C-score", "fashion-mnist"),)
+STYLES = {
+    "CG-score": (COLOURS[0], "o-"),
+    "forgetting": (COLOURS[1], "s-"),
+    "EL2N": (COLOURS[2], "^-"),
+    "C-score": (COLOURS[3], "D-"),
+    "random": (COLOURS[4], "x--"),
+    "herding": (COLOURS[1], "s--"),
+    "soft": (COLOURS[2], "^--"),
+    "stratified": (COLOURS[3], "D--"),
+}
+NOTE = (
+    "Soft draws anew with every pass over what it keeps; all others keep one selection. Random is "
+    "the mean over several seeds, with their range in the picture: differences below that are none."
+)
+
+
+def cg_score(data: Data, name: str) -> Tensor:
+    """Return (n,) CG-scores."""
+    return exact_scores(data, name).values
+
+
+# From a data set to (n,) scores, high for irregular: pruned from either end.
+SCORES: dict[str, Callable[[Data, str], Tensor]] = {
+    "CG-score": cg_score,
+    "forgetting": partial(baseline, method="forgetting"),
+    "EL2N": partial(baseline, method="el2n"),
+    "C-score": partial(baseline, method="c-score"),
+}
+
+
+def at_random(data: Data, name: str, keep: float, seed: int) -> Selection:
+    return policies.random(data.examples(name).labels, keep, seed=seed)
+
+
+def herded(data: Data, name: str, keep: float, seed: int) -> Selection:
+    examples = data.examples(name)
+    return policies.herding(examples.pixels, examples.labels, keep, seed=seed)
+
+
+def softly(data: Data, name: str, keep: float, seed: int) -> Selection:
+    scores = exact_scores(data, name)
+    return lambda epoch: policies.soft(scores.values, scores.labels, keep, seed=seed, epoch=epoch)
+
+
+def by_strata(data: Data, name: str, keep: float, seed: int) -> Selection:
+    scores = exact_scores(data, name)
+    return policies.stratified(scores.values, scores.labels, keep, seed=seed)
+
+
+# Beyond the paper, but for the control: from a data set, the share kept and a seed to what is kept.
+OTHERS: dict[str, Callable[[Data, str, float, int], Selection]] = {
+    "random": at_random,
+    "herding": herded,
+    "soft": softly,
+    "stratified": by_strata,
+}
+
+
+def cells(data: Data, _: Path) -> Iterator[Cell]:
+    for name in data.names(*DATA):
+        yield _cell(data, name, "all", "", 0.0)
+        for pruned in shares(data):
+            for how, order in itertools.product(SCORES, (LOW, HIGH)):
+                if (how, name) not in UNPUBLISHED:
+                    yield _cell(data, name, how, order, pruned)
+            for how in OTHERS:
+                yield _cell(data, name, how, "", pruned)
+    for seed in range(1, data.scale.seeds):  # how much chance there is in the others
+        for name in data.names(*DATA):
+            yield _cell(data, name, "all", "", 0.0, seed)
+            for pruned in shares(data):
+                yield _cell(data, name, "random", "", pruned, seed)
+
+
+def shares(data: Data) -> tuple[float, ...]:
+    """Return the shares that are pruned at a scale."""
+    return PRUNED if data.scale.data is None else PRUNED[:2]
+
+
+def _cell(data: Data, name: str, how: str, order: str, pruned: float, seed: int = 0) -> Cell:
+    key = {"data": name, "method": how, "order": order, "pruned": pruned, "seed": seed}
+    return Cell(key, partial(left, data, name, how, order, pruned, seed))
+
+
+def left(
+    data: Data,
+    name: str,
+    how: str,
+    order: str,
+    pruned: float,
+    seed: int = 0,
+    network: str | None = None,
+) -> Row:
+    """Train on what a method leaves of a data set."""
+    keep, labels = 1 - pruned, data.examples(name).labels
+    if how == "all":
+        kept: Selection = torch.arange(len(labels))
+    elif how in OTHERS:
+        kept = OTHERS[how](data, name, keep, seed)
+    else:
+        policy = policies.low_first if order == LOW else policies.high_first
+        kept = policy(SCORES[how](data, name), labels, keep)
+    return trained_on(data, name, kept, seed=seed, network=network)
+
+
+def render(rows: list[Row], data: Data, folder: Path) -> str:
+    names = [name for name in data.names(*DATA) if pick(rows, data=name)]
+    parts = []
+    if names:
+        path = folder / "pictures" / f"figure2-{data.scale.name}.png"
+        _draw(rows, names, path)
+        methods = [*itertools.product(SCORES, (LOW, HIGH)), *((how, "") for how in OTHERS)]
+        tables = [table_of(pick(rows, data=name), methods, name) for name in names]
+        parts = [linked(path, "pruning curves"), *tables]
+    absent = [name for name in data.names(*DATA) if name not in names]
+    said = with_missing(parts, absent, data)
+    return (
+        "## Figures 2, 12\n\nTest accuracy in percent by the share that is pruned, inside every "
+        "class, at the same number of steps. The paper has plots only, of scores pruned from "
+        f"either end and of random choice; what stands below that is this library's."
+        f"\n\n{said}\n\n{NOTE}"
+    )
+
+
+def table_of(rows: list[Row], methods: Iterable[Method], about: str) -> str:
+    """Return the accuracies of some methods, a column a share that is pruned."""
+    pruned = sorted({row["pruned"] for row in rows} - {0})
+    lines = [["nothing pruned", accuracy(pick(rows, method="all")), *[""] * len(pruned)]]
+    for how, order in methods:
+        these = pick(rows, method=how, order=order)
+        found = [accuracy(pick(these, pruned=share)) for share in pruned]
+        lines.append([f"{how}, {order}" if order else how, "", *found])
+    about = f"{about}, {rows[0]['n']:,} examples, {rows[0]['steps']:,} steps"
+    return table([about, "0%", *(f"{share:.0%}" for share in pruned)], lines)
+
+
+def accuracy(rows: list[Row]) -> str:
+    """Return the mean accuracy in words."""
+    return mean([row["accuracy"] for row in rows], ".1f")
+
+
+def _draw(rows: list[Row], names: list[str], path: Path) -> None:
+    panels = {order: [*((how, order) for how in SCORES), ("random", "")] for order in (LOW, HIGH)}
+    panels["beyond the paper"] = [("CG-score", LOW), *((how, "") for how in OTHERS)]
+    with picture(path, rows=len(names), columns=len(panels)) as axes:
+        for line, name in zip(axes, names, strict=True):
+            for ax, (title, methods) in zip(line, panels.items(), strict=True):
+                ax.sharey(line[0])
+                curves(ax, pick(rows, data=name), methods)
+                ax.set_title(f"{name}: {title}", fontsize=9)
+            line[0].set_ylabel("test accuracy, %")
+        for ax in axes[-1]:
+            ax.set_xlabel("share pruned")
+        for ax in axes[0]:
+            ax.legend(frameon=False, fontsize=7, loc="lower left")
+
+
+def curves(ax: Any, rows: list[Row], methods: Iterable[Method]) -> None:
+    """Draw the accuracies of some methods by the share that is pruned."""
+    whole = [row["accuracy"] for row in pick(rows, method="all")]
+    if whole:
+        ax.axhline(fmean(whole), ls=":", lw=1, color=COLOURS[4], label="nothing pruned")
+    for how, order in methods:
+        these = pick(rows, method=how, order=order)
+        found = {row["pruned"]: [] for row in these} | ({0: whole} if whole else {})
+        for row in these:
+            found[row["pruned"]].append(row["accuracy"])
+        if these:
+            at, (colour, style) = sorted(found), STYLES[how]
+            label = f"{how}, {order}" if how == "CG-score" else how
+            middle = [fmean(found[share]) for share in at]
+            ax.plot(at, middle, style, color=colour, ms=4, label=label)
+        if how == "random" and these:
+            lowest, highest = ([end(found[share]) for share in at] for end in (min, max))
+            ax.fill_between(at, lowest, highest, color=colour, alpha=0.25)
+    ax.set_xlim(0, 1)

@@ -1,0 +1,97 @@
+"""Figure 6: test accuracy of networks trained on a window of the examples sorted by score.
+
+Where some labels are wrong they are scored as given, and the highest window gathers them. The
+partial scores of the same figure stand with Figure 3, in ``noise.py``.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from example_data import corrupted
+
+from paper.data import Data
+from paper.pruned import exact_scores, trained_on
+from paper.results import Cell, Row
+from paper.shown import COLOURS, linked, pick, picture, table, with_missing
+from torch_cgprune import policies
+
+DATA = ("cifar10", "cifar100")
+WIDTH = 0.5
+# Shares of the examples below the window; None for as many at random.
+STARTS = (0.0, 0.5, 0.25, 0.4, 0.1, None)
+NOISE = (0.0, 0.2)
+
+
+def cells(data: Data, _: Path) -> Iterator[Cell]:
+    for name in data.names(*DATA):
+        for noise in NOISE:
+            for start in STARTS if data.scale.data is None else STARTS[:2]:
+                key = {"data": name, "noise": noise, "start": start}
+                yield Cell(key, partial(inside, data, name, noise, start))
+
+
+def inside(data: Data, name: str, noise: float, start: float | None) -> Row:
+    """Train on a window, and return the accuracy and the share of wrong labels in it."""
+    true = data.examples(name).labels
+    given = corrupted(true, noise)
+    if start is None:
+        kept = policies.random(given, WIDTH)
+    else:
+        scores = exact_scores(data, name, noise)
+        kept = policies.window(scores.values, given, start, WIDTH)
+    wrong = float((given != true)[kept].double().mean())
+    return {**trained_on(data, name, kept, given), "wrong": wrong}
+
+
+def render(rows: list[Row], data: Data, folder: Path) -> str:
+    names = [name for name in data.names(*DATA) if pick(rows, data=name)]
+    parts = []
+    if names:
+        path = folder / "pictures" / f"figure6-{data.scale.name}.png"
+        _draw(rows, names, path)
+        parts = [linked(path, "windows of the scores"), _table(rows, names)]
+    absent = [name for name in data.names(*DATA) if name not in names]
+    said = with_missing(parts, absent, data)
+    return (
+        f"## Figure 6\n\nTest accuracy in percent of networks trained on {WIDTH:.0%} of each "
+        "class: a window of the examples by ascending score, by the share of them below it; the "
+        "scores are of the labels as given. The paper has plots only; its partial scores against "
+        f"scores stand with Figure 3.\n\n{said}"
+    )
+
+
+def _table(rows: list[Row], names: list[str]) -> str:
+    starts = sorted(start for start in STARTS if start is not None)
+    lines = []
+    for name in names:
+        for noise in NOISE:
+            if these := pick(rows, data=name, noise=noise):
+                found = [_cell(pick(these, start=start)) for start in (*starts, None)]
+                lines.append([f"{name}, {these[0]['n']:,} examples, {noise:.0%} wrong", *found])
+    return table(["window from", *(f"{start:.0%}" for start in starts), "at random"], lines)
+
+
+def _cell(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    wrong = f" ({rows[0]['wrong']:.0%} wrong)" if rows[0]["noise"] else ""
+    return f"{rows[0]['accuracy']:.1f}{wrong}"
+
+
+def _draw(rows: list[Row], names: list[str], path: Path) -> None:
+    with picture(path, columns=len(names)) as axes:
+        for ax, name in zip(axes[0], names, strict=True):
+            for noise, colour in zip(NOISE, COLOURS, strict=False):
+                these = pick(rows, data=name, noise=noise)
+                line = sorted(
+                    (row["start"], row["accuracy"]) for row in these if row["start"] is not None
+                )
+                at, found = ([point[i] for point in line] for i in (0, 1))
+                ax.plot(at, found, "o-", ms=4, color=colour, label=f"{noise:.0%} wrong")
+                for row in pick(these, start=None):
+                    label = f"{noise:.0%} wrong, at random"
+                    ax.axhline(row["accuracy"], ls="--", lw=1, color=colour, label=label)
+            ax.set(xlabel=f"share below the window of {WIDTH:.0%}", title=name)
+        axes[0, 0].set_ylabel("test accuracy, %")
+        axes[0, -1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
