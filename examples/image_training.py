@@ -121,6 +121,8 @@ class Training:
         torch.manual_seed(seed)
         mean, std = images.statistics()
         some = (images.pixels[:: max(1, len(images.pixels) // 2000)].float() / 255 - mean) / std
+        # Augmented where the network is: a step is so short there that the host would hold it up.
+        self._pixels, self._labels = images.pixels.to(device), images.labels.to(device)
         model = (build or self._built)(some.to(device), classes)
         self.network = Standardised(model, mean, std).to(device)
         self.network.to(memory_format=torch.channels_last)
@@ -190,12 +192,13 @@ class Training:
             yield batch, None if by_index is None else by_index[batch]
 
     def _advance(self, batch: Tensor, weight: Tensor | None, hooks: Sequence[Hook] = ()) -> None:
-        pixels = self._augmented(self.images.pixels[batch]).to(self.device)
+        here = batch.to(self.device)
+        pixels = self._augmented(self._pixels[here])
         with self._autocast():
             logits = self.network(pixels).float()
         losses = functional.cross_entropy(
             logits,
-            self.images.labels[batch].to(self.device),
+            self._labels[here],
             label_smoothing=self.recipe.smoothing,
             reduction="mean" if weight is None else "none",
         )
@@ -219,7 +222,8 @@ class Training:
         columns = right + torch.arange(width)
         mirrored = torch.rand(b, 1, generator=self.generator) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
-        where = torch.arange(b)[:, None, None]
+        rows, columns = rows.to(self.device), columns.to(self.device)
+        where = torch.arange(b, device=self.device)[:, None, None]
         return padded.permute(0, 2, 3, 1)[where, rows[:, :, None], columns[:, None, :]].permute(
             0, 3, 1, 2
         )

@@ -10,7 +10,6 @@ most. One of 800 steps takes some minutes on two cores, the whole study many hou
 import argparse
 import functools
 import json
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -21,7 +20,8 @@ import torch
 from example_data import in_memory, load, pretrained
 from image_network import Images
 from image_training import Recipe, Training
-from pruning_cells import CUTS, Cell, cell_of, known, plan, print_tables
+from pruning_cells import CUTS, SEEDS, Cell, cell_of, known, plan, print_tables
+from scipy.stats import spearmanr
 from torch import Tensor
 
 from torch_cgprune import Advice, CGScoredDataset, SelectionSampler, advise, policies
@@ -120,7 +120,8 @@ class Study:
             case "redrawn":
                 return lambda epoch: policies.random(labels, keep, seed=1000 * (seed + 1) + epoch)
             case "herding":
-                return policies.herding(self.features, labels, keep)
+                rows = self.features if cell.space == "encoder" else self.train.pixels
+                return policies.herding(rows, labels, keep)
         return self._by_scores(cell)
 
     def _by_scores(self, cell: Cell) -> Tensor | Callable[[int], Tensor]:
@@ -190,7 +191,7 @@ def main() -> None:
                 "cell": asdict(cell),
                 **study.run(cell, recipe, done),
                 "torch": torch.__version__,
-                "device": str(device) if device.type == "cuda" else platform.machine(),
+                "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
                 "threads": torch.get_num_threads(),
             }
             with args.results.open("a") as file:
@@ -205,23 +206,34 @@ def print_predictions(study: Study, done: dict[Cell, float], steps: int, example
     print("| kept | by | predicted | trained |\n| --- | --- | ---: | ---: |")
     said = []
     for keep in CUTS:
-        cells = {p: replace(cell_of(p, keep, steps), examples=examples) for p in (*CHOSEN, "auto")}
-        trained = {policy: done[cells[policy]] for policy in CHOSEN if cells[policy] in done}
+        trained = {
+            policy: accuracy
+            for policy in (*CHOSEN, "auto")
+            if (accuracy := over_seeds(done, policy, keep, steps, examples)) is not None
+        }
+        auto = trained.pop("auto", None)
         predicted = study.predicted(keep) if trained else {}
         for policy, accuracy in trained.items():
             print(f"| {keep:.0%} | {policy} | {predicted[policy]:.1f} | {accuracy:.2f} |")
         if len(trained) > 2:
-            both = torch.tensor([(predicted[policy], trained[policy]) for policy in trained])
-            ranks = both.argsort(0).argsort(0).double().T
-            said.append(f"{keep:.0%}: rank correlation {float(ranks.corrcoef()[0, 1]):.2f}")
-        auto = study.meant(cells["auto"])
-        if trained and auto in done and "random" in trained:
+            rho = spearmanr([predicted[policy] for policy in trained], [*trained.values()])
+            said.append(f"{keep:.0%}: rank correlation {rho.statistic:.2f}")
+        if auto is not None and "random" in trained:
             best = max(trained, key=trained.__getitem__)
             said.append(
-                f"{keep:.0%}: auto ({auto.policy}) {done[auto] - trained['random']:+.2f} points "
-                f"from random, {done[auto] - trained[best]:+.2f} from the best ({best})"
+                f"{keep:.0%}: auto ({study.advised(keep)}) {auto - trained['random']:+.2f} points "
+                f"from random, {auto - trained[best]:+.2f} from the best ({best})"
             )
     print("", *said, sep="\n")
+
+
+def over_seeds(
+    done: dict[Cell, float], policy: str, keep: float, steps: int, examples: int
+) -> float | None:
+    """Return the mean accuracy over the seeds that there are; None of none."""
+    cells = (replace(cell_of(policy, keep, steps, seed), examples=examples) for seed in SEEDS)
+    found = [done[cell] for cell in cells if cell in done]
+    return sum(found) / len(found) if found else None
 
 
 if __name__ == "__main__":

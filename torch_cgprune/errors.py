@@ -140,6 +140,10 @@ class UnstableDatasetError(ValueError):
     """A dataset gave two different items for one index."""
 
 
+class NothingToPredictError(ValueError):
+    """Advice has no labels to predict: one class, classes of one example, or copies alone."""
+
+
 class CacheError(OSError):
     """A score file cannot be read: truncated, or not written by this library."""
 

@@ -145,11 +145,22 @@ def test_few_examples_are_kept_at_random_and_the_log_says_why(n, caplog):
     assert caplog.messages[-1].endswith("So few cannot tell what is lost.")
 
 
-def test_of_one_class_nothing_is_predicted():
-    rows, labels = data(40)
-    alone = CGScoredDataset(TensorDataset(rows, torch.zeros_like(labels)), progress=False)
-    found = PrunedSampler(alone, keep=0.5, policy="auto", seed=2).selection
-    assert torch.equal(found, policies.random(alone.scores.labels, 0.5, seed=2))
+@pytest.mark.parametrize(
+    ("rows", "labels", "why"),
+    [
+        (torch.randn(40, 3), torch.zeros(40, dtype=torch.int64), "of one. Keep"),
+        (torch.eye(4)[torch.arange(40) % 2], torch.arange(40) % 2, "2 different rows"),
+    ],
+)
+def test_where_nothing_can_be_predicted_it_is_random_and_the_log_says_why(
+    rows, labels, why, caplog
+):
+    data = CGScoredDataset(TensorDataset(rows, labels), progress=False)
+    with caplog.at_level(logging.INFO, logger="torch_cgprune"):
+        found = PrunedSampler(data, keep=0.5, policy="auto", seed=2).selection
+    assert torch.equal(found, policies.random(labels, 0.5, seed=2))
+    assert "keeps 50 % at random" in caplog.messages[-1]
+    assert why in caplog.messages[-1]
 
 
 def test_photographs_as_pixels_get_a_random_choice_and_a_warning(train):

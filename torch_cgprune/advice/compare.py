@@ -12,7 +12,7 @@ from torch_cgprune.advice.advice import Advice
 from torch_cgprune.advice.rounds import grades, rounds_of
 from torch_cgprune.advice.sample import sample
 from torch_cgprune.advice.source import Scored, scored_rows
-from torch_cgprune.errors import ArgumentValueError, Parameter
+from torch_cgprune.errors import ArgumentValueError, NothingToPredictError, Parameter
 from torch_cgprune.inputs.labels import encode_labels
 from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.checks import check_real
@@ -161,12 +161,12 @@ def graded(
     codes, _ = encode_labels(codes)
     counts = codes.bincount()
     if int(counts.max()) == 1:
-        raise ValueError(
+        raise NothingToPredictError(
             f"Advice needs a class of two examples or more. Got {len(codes)} examples, each of a "
             "class of its own."
         )
     if len(counts) == 1:
-        raise ValueError(
+        raise NothingToPredictError(
             "Advice needs two classes or more: it goes by how well labels are predicted. Got "
             f"{len(codes)} examples of one. Keep some at random."
         )

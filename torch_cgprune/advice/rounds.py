@@ -13,7 +13,7 @@ from torch_cgprune.advice.advice import Grade
 from torch_cgprune.advice.candidates import RANDOM, Candidate, candidates
 from torch_cgprune.advice.grading import predicted_right
 from torch_cgprune.advice.sample import folds
-from torch_cgprune.errors import Message
+from torch_cgprune.errors import Message, NothingToPredictError
 from torch_cgprune.inputs.fingerprints import row_digests
 from torch_cgprune.kernel import gram_matrix, unit_rows
 from torch_cgprune.policies.by_name import POLICIES
@@ -98,13 +98,13 @@ def rounds_of(
         seed: of the split and of all draws.
 
     Raises:
-        ValueError: copies leave nothing to hold out.
+        NothingToPredictError: copies leave nothing to hold out.
 
     """
     copies = _copies(rows)
     parts = [*folds(codes, copies, count, seed=seed)]
     if not parts:
-        raise ValueError(
+        raise NothingToPredictError(
             "Advice holds examples out with all their copies, and needs others of their classes. "
             f"Got {len(rows)} examples with {len(copies.unique())} different rows, of which none "
             "can be held out. Keep some at random, or tell more of them apart by other features."

@@ -9,8 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from torch_cgprune.advice import Advice, Candidate, advise
+from torch_cgprune.advice.candidates import RANDOM
 from torch_cgprune.advice.compare import by_pixels, graded, ridge_of, saved_advice
-from torch_cgprune.errors import Argument, Message
+from torch_cgprune.errors import Argument, Message, NothingToPredictError
 from torch_cgprune.samplers.source import Examples, Source, check_has_rows
 from torch_cgprune.utils.ranks import current_ranks
 from torch_cgprune.utils.warn import warn_caller
@@ -52,10 +53,8 @@ def advised(asked: Asked, source: Source, examples: Examples, left: Tensor | Non
         TypeError: the source has no rows, and no advice on this share is kept with its scores.
 
     """
-    codes = examples.codes if left is None else examples.codes[left]
-    counts = codes.bincount()
-    if asked.keep == 1 or int(counts.max()) in (1, len(codes)):
-        return Candidate("random")  # there is nothing to choose, or to predict
+    if asked.keep == 1:
+        return Candidate(RANDOM)  # there is nothing to choose
     if examples.scores is not None and by_pixels(examples.scores):
         warn_caller(
             "The policy %r chooses at random: photographs were scored by their pixels, by which "
@@ -63,8 +62,12 @@ def advised(asked: Asked, source: Source, examples: Examples, left: Tensor | Non
             AUTO,
             ENCODE,
         )
-        return Candidate("random")
-    advice = _advice(asked, source, examples, left)
+        return Candidate(RANDOM)
+    try:
+        advice = _advice(asked, source, examples, left)
+    except NothingToPredictError as error:
+        _log.info("The policy 'auto' keeps %.0f %% at random. %s", 100 * asked.keep, error)
+        return Candidate(RANDOM)
     best = advice.best(asked.keep)
     _log.info(
         "The policy 'auto' keeps %.0f %% by %s: on %d of %d examples it predicts %.1f %% of the "
