@@ -6,6 +6,7 @@ High-scoring examples should be learned late, and turn the network's tangent ker
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,12 @@ from paper.shown import SEE_PAPER, linked, pick, picture, table, with_missing
 from paper.velocity import cosine_distance, tangent_gram
 
 DATA = ("cifar10",)
-SHOWN = {"loss": ".3f", "accuracy": ".1f", "velocity": ".2g"}
+RELATIVE = "velocity over the median"
 LABELS = {
     "loss": "cross-entropy",
     "accuracy": "training accuracy, %",
     "velocity": "kernel velocity per epoch",
+    RELATIVE: "velocity over the groups' median",
 }
 GROUPS = 10
 CONSECUTIVE = 125  # examples of a group, in the middle of it, whose kernel is followed
@@ -133,39 +135,54 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     )
 
 
+def measures(row: Row) -> dict[str, list[list[float]]]:
+    """Return what is shown: by epochs a list over the groups, of each of ``LABELS``.
+
+    The velocity falls by orders of magnitude in a training: its mean over epochs is that of the
+    first ones, unless it is divided by the median of the groups.
+    """
+    shares = [[each / median(epoch) for each in epoch] for epoch in row["velocity"]]
+    found: dict[str, list[list[float]]] = {**row, RELATIVE: shares}
+    return {what: found[what] for what in LABELS}
+
+
 def over_epochs(epochs: list[list[float]]) -> list[float]:
     """Return the mean of each group over the epochs."""
-    means: list[float] = torch.tensor(epochs, dtype=torch.float64).mean(0).tolist()
-    return means
+    return [fmean(group) for group in zip(*epochs, strict=True)]
 
 
-def rank(values: list[float]) -> float:
-    """Return the rank correlation of what the groups came to with their order."""
-    return spearman(values, range(len(values)))
+def rank(epochs: list[list[float]]) -> float:
+    """Return the rank correlation of the groups' figures with their order, mean over the epochs."""
+    return fmean(spearman(epoch, range(len(epoch))) for epoch in epochs)
 
 
 def _table(row: Row) -> str:
     lines = []
-    for what, form in SHOWN.items():
-        if epochs := row[what]:
+    for what, epochs in measures(row).items():
+        if epochs:
             means = over_epochs(epochs)
-            shown = [format(means[i], form) for i in (0, 4, -1)]
-            lines.append([f"{what}, mean over the epochs", SEE_PAPER, *shown, f"{rank(means):.2f}"])
+            shown = [f"{means[i]:.3g}" for i in (0, 4, -1)]
+            lines.append(
+                [f"{what}, mean over the epochs", SEE_PAPER, *shown, f"{rank(epochs):.2f}"]
+            )
     header = ["the paper", "lowest tenth", "fifth", "highest", "Spearman over the ten"]
     return table([f"{row['data']}, {row['n']:,} examples", *header], lines)
 
 
 def _draw(row: Row, path: Path) -> None:
-    with picture(path, columns=len(SHOWN)) as axes:
-        for ax, what in zip(axes[0], SHOWN, strict=True):
-            at = row["until"] if what == "velocity" else range(1, len(row[what]) + 1)
-            for i, colour in enumerate(colormaps["viridis"](np.linspace(0, 0.95, GROUPS))):
+    colours = colormaps["viridis"](np.linspace(0, 0.92, GROUPS))
+    with picture(path, columns=len(LABELS)) as axes:
+        for ax, (what, epochs) in zip(axes[0], measures(row).items(), strict=True):
+            sparse = len(epochs) == len(row["until"])
+            at = row["until"] if sparse else range(1, len(epochs) + 1)
+            for i, colour in enumerate(colours):
                 label = {0: "lowest tenth", GROUPS - 1: "highest tenth"}.get(i, f"tenth {i + 1}")
-                line = [epoch[i] for epoch in row[what]]
-                ax.plot(at, line, ".-" if what == "velocity" else "-", color=colour, label=label)
+                line = [epoch[i] for epoch in epochs]
+                ax.plot(at, line, ".-" if sparse else "-", color=colour, label=label)
             ax.set(xlabel="epoch", ylabel=LABELS[what])
         if row["velocity"]:
-            axes[0, -1].set_yscale("log")
+            for ax in axes[0, 2:]:
+                ax.set_yscale("log")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         axes[0, -1].legend(
             handles[::-1], labels[::-1], frameon=False, loc="center left", bbox_to_anchor=(1, 0.5)

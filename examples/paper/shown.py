@@ -41,18 +41,18 @@ def mean(values: Sequence[float], form: str = ".3f") -> str:
     return middle if len(values) == 1 else f"{middle} ± {statistics.stdev(values):{form}}"
 
 
-def with_missing(parts: Iterable[str], absent: Iterable[str], data: Data | None = None) -> str:
+def with_missing(parts: Iterable[str], absent: Iterable[str], data: Data) -> str:
     """Return parts of a section, and which data sets were not run, and how they would be.
 
     Args:
         parts: of the section.
         absent: names of data sets, or of files of scores, without a measurement.
-        data: knows which of them are on this machine, and only wait; None where none is.
+        data: knows which of them are on this machine, and only wait.
 
     """
     files = {True: "FILE", False: "FOLDER"}
     absent = [*absent]
-    waiting = [name for name in absent if data is not None and data.here(name)]
+    waiting = [name for name in absent if data.here(name)]
     pairs = [
         f"{name}={files[name.endswith('c-scores')]}"
         for name in absent

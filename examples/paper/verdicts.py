@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import TypeAlias
 
 from paper.figure2 import HIGH, LOW
-from paper.figure4 import over_epochs, rank
+from paper.figure4 import measures, over_epochs, rank
 from paper.results import Row
 from paper.shown import pick
 
@@ -45,19 +45,18 @@ def _accuracy(rows: list[Row]) -> float | None:
 
 
 def grouped(what: str) -> Callable[[Rows], Seen]:
-    """Return what is seen of ten groups by score, of their loss or kernel velocity."""
+    """Return what is seen of ten groups by score, of one of their measures."""
 
     def seen(rows: Rows) -> Seen:
-        these = [row for row in pick(rows["figure4"], data="cifar10") if row[what]]
-        if not these:
+        these = [measures(row)[what] for row in pick(rows["figure4"], data="cifar10")]
+        if not these or not these[0]:
             return None
-        found = over_epochs(these[0][what])
-        said = f"{what} {found[0]:.2g} of the lowest tenth, {found[-1]:.2g} of the highest, rank "
-        related = rank(found)
-        return (
-            f"{said}correlation over the ten {related:.2f}",
-            HOLDS if related > ORDERED else FAILS,
+        found, related = over_epochs(these[0]), rank(these[0])
+        said = (
+            f"{what} {found[0]:.2g} of the lowest tenth, {found[-1]:.2g} of the highest, rank "
+            f"correlation over the ten {related:.2f}, mean over the epochs"
         )
+        return said, HOLDS if related > ORDERED else FAILS
 
     return seen
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from image_training import Hook
-from paper import figure2, figure6, figure16
+from paper import figure2, figure6, figure10, figure16
 from paper.data import Data, MissingError
 from paper.figure2 import HIGH, LOW, OTHERS, SCORES, cells
 from paper.pruned import begin, checkpoint, exact_scores, order, trained_on
@@ -179,3 +179,19 @@ def test_pruning_by_features_takes_the_last_scores_that_are_due(data, monkeypatc
     found = figure16.pruned_by_features(data, "digits", HIGH, 0.5)
     assert found["after"] == 10
     assert close(found["kept"], naive(scores[10], labels, 0.5, HIGH))
+
+
+def test_a_vit_without_weights_is_missing(data, monkeypatch):
+    def fails(*_given, **_named):
+        raise RuntimeError("The pretrained weights of the ViT are not on this machine.")
+
+    monkeypatch.setattr(figure10, "left", fails)
+    with pytest.raises(MissingError, match="weights of the ViT"):
+        figure10.left_to(data, "digits", "vit", ("all", ""), 0.0)
+
+
+def test_other_networks_are_not_for_two_cores():
+    assert not [*figure10.cells(Data(SCALES["small"]), Path())]
+    cells_of = [cell.key for cell in figure10.cells(Data(SCALES["paper"]), Path())]
+    assert {cell["network"] for cell in cells_of} == {"densenet", "vit"}
+    assert len(cells_of) == 2 * 2 * (1 + 5 * 3)

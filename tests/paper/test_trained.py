@@ -7,6 +7,7 @@ import pytest
 import torch
 from image_training import Training
 from paper import trained
+from paper.baselines.grand import last_layer_norms
 from paper.data import Data
 from paper.scale import SCALES
 from paper.trained import METHODS, OF_TRAINING, baseline
@@ -64,6 +65,15 @@ def test_without_a_cache_the_same_comes_out(data):
     for method in ("el2n", "grand-last"):
         expected = baseline(data, "digits", method)
         assert torch.equal(baseline(Data(SCALES["smoke"]), "digits", method), expected)
+
+
+def test_grand_is_of_other_networks_for_every_seed(data):
+    labels = data.examples("digits").labels
+    for seed, networks in ((0, (0, 1)), (1, (2, 3))):
+        runs = [trained.begin(data, "digits", labels, number) for number in networks]
+        norms = [last_layer_norms(r.network, r.images.pixels, labels) for r in runs]
+        found = baseline(data, "digits", "grand-last", seed=seed)
+        torch.testing.assert_close(found, (norms[0] + norms[1]) / 2)
 
 
 def test_wrong_labels_score_high(data, monkeypatch):

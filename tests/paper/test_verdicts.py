@@ -5,6 +5,7 @@ import collections
 import pytest
 from paper.claims import render_claims
 from paper.figure2 import HIGH, LOW
+from paper.figure4 import RELATIVE, measures, over_epochs
 from paper.verdicts import FAILS, HOLDS, featured, grouped, high, low, noisy_windows, windows
 
 
@@ -42,14 +43,21 @@ def test_pruning_is_judged_beside_all_and_random(figures, of_low, of_high):
     assert "at random 75.0 %, nothing 80.0 %" in low("cifar10")(pruned())[0]
 
 
-def test_groups_are_judged_by_their_order():
-    rising = [[0.1 * i for i in range(10)], [0.3 * i for i in range(10)]]
-    row = {"data": "cifar10", "loss": rising, "velocity": [line[::-1] for line in rising]}
+def test_groups_are_judged_by_their_order_in_the_epochs():
+    rising = [[1 + 0.1 * i for i in range(10)], [1 + 0.3 * i for i in range(10)]]
+    # The first epoch, a hundred times the others, falls; six others rise.
+    mostly = [[100 * (2 - 0.1 * i) for i in range(10)], *6 * [[2 + i for i in range(10)]]]
+    row = {"data": "cifar10", "loss": rising, "accuracy": mostly[:2], "velocity": mostly}
     rows = rows_of(figure4=[row])
     assert grouped("loss")(rows)[1] == HOLDS
-    assert "loss 0 of the lowest tenth, 1.8 of the highest" in grouped("loss")(rows)[0]
-    assert grouped("velocity")(rows)[1] == FAILS
+    assert "loss 1 of the lowest tenth, 2.8 of the highest" in grouped("loss")(rows)[0]
+    assert grouped("accuracy")(rows)[1] == FAILS
+    assert grouped("velocity")(rows)[1] == HOLDS
+    assert "over the ten 0.71, mean" in grouped("velocity")(rows)[0]
     assert grouped("velocity")(rows_of(figure4=[row | {"velocity": []}])) is None
+    # 200 of a median of 155, and six times 2 of one of 6.5
+    lowest = (200 / 155 + 6 * 2 / 6.5) / 7
+    assert over_epochs(measures(row)[RELATIVE])[0] == pytest.approx(lowest)
 
 
 def window_rows(noise, figures):
