@@ -118,7 +118,7 @@ class Study:
             case "random":
                 return policies.random(labels, keep, seed=seed)
             case "redrawn":
-                return lambda epoch: policies.random(labels, keep, seed=1000 * (seed + 1) + epoch)
+                return lambda epoch: policies.redrawn(labels, keep, seed=seed, epoch=epoch)
             case "herding":
                 rows = self.features if cell.space == "encoder" else self.train.pixels
                 return policies.herding(rows, labels, keep)

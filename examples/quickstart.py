@@ -28,7 +28,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", default="digits", help="digits, fashion-mnist or a folder")
     parser.add_argument("--root", type=Path, default=Path("data"), help="where Fashion-MNIST lies")
     parser.add_argument("--keep", type=float, nargs="+", default=[0.6, 0.3])
-    parser.add_argument("--policies", nargs="+", default=["soft", "random"])
+    parser.add_argument("--policies", nargs="+", default=["redrawn", "random"])
     parser.add_argument("--noise", type=float, default=0.2, help="share of corrupted labels")
     parser.add_argument("--method", default="auto", help="of cg_scores")
     parser.add_argument("--ridge", type=float, default=0.1, help="of the noise filter's scores")

@@ -64,6 +64,7 @@ PUBLIC = {
         "low_first",
         "noise_filter",
         "random",
+        "redrawn",
         "soft",
         "stratified",
         "window",

@@ -33,6 +33,7 @@ CONSTANT = {
 }
 # Selections that change with the epoch.
 CHANGING = {
+    "redrawn": lambda **o: PrunedSampler(PAIR, keep=0.6, **o),
     "soft": lambda **o: PrunedSampler(PAIR, keep=0.6, policy="soft", **o),
     "scheduled": lambda **o: PrunedSampler(PAIR, keep=GROWING, policy="low-first", **o),
     "scheduled window": lambda **o: WindowSampler(PAIR, start=0.1, width=GROWING, **o),

@@ -16,6 +16,7 @@ POLICIES = {
     "random": lambda _, labels, keep, **o: policies.random(labels, keep, **o),
     "window": lambda values, labels, keep, **o: policies.window(values, labels, 0.0, keep, **o),
     "stratified": policies.stratified,
+    "redrawn": lambda _, labels, keep, **o: policies.redrawn(labels, keep, **o),
     "soft": policies.soft,
 }
 
@@ -274,6 +275,20 @@ def test_soft_draws_by_rank_and_covers_more_every_epoch():
     assert len({tuple(policies.soft(values, [0] * n, 0.3, seed=s).tolist()) for s in range(9)}) > 5
 
 
+def test_redrawn_gives_all_the_same_chance_and_epochs_of_their_own():
+    labels, counts = [0] * 60 + [1] * 40, torch.zeros(100)
+    draws = [policies.redrawn(labels, 0.2, seed=3, epoch=epoch) for epoch in range(500)]
+    for kept in draws:
+        assert (kept < 60).sum() == 12
+        counts[kept] += 1
+    assert (counts / 500 - 0.2).abs().max() < 4.5 * (0.2 * 0.8 / 500) ** 0.5
+    pairs = torch.zeros(100, 100)  # of epochs that follow each other: as independent as any
+    for one, other in zip(draws, draws[1:], strict=False):
+        pairs[one[:, None], other] += 1
+    assert abs(float(pairs.diagonal().mean()) / 499 - 0.04) < 0.005
+    assert not policies.redrawn(labels, 0.2, seed=4).equal(draws[0])
+
+
 def test_soft_gives_equal_scores_equal_chances():
     values, labels = [0.0] * 50 + [1.0] * 50, [0] * 100
     counts = torch.zeros(100)
@@ -293,6 +308,8 @@ def test_soft_gives_equal_scores_equal_chances():
         (lambda: policies.stratified([1.0], [0], 0.5, strata=0), r"'strata' .* at least 1. Got 0"),
         (lambda: policies.stratified([1.0], [0], 0.5, seed=-1), r"'seed' parameter of stratified"),
         (lambda: policies.stratified([torch.nan], [0], 0.5), "must be finite. Got nan"),
+        (lambda: policies.redrawn([0], 0.5, epoch=-1), r"'epoch' parameter of redrawn"),
+        (lambda: policies.redrawn([0], 1.5), r"'keep' parameter of redrawn .* Got 1.5"),
         (lambda: policies.soft([1.0], [0], 0.5, epoch=-1), r"'epoch' parameter of soft"),
         (lambda: policies.soft([1.0], [0], 1.5), r"'keep' parameter of soft .* Got 1.5"),
         (lambda: LinearSchedule(0.5, 1.5, 3), r"'last' parameter of LinearSchedule .* Got 1.5"),

@@ -58,7 +58,7 @@ GATHERING = {
     "low-first, growing": lambda s, **o: PrunedSampler(
         s, LinearSchedule(0.5, 1.0, 3), "low-first", **o
     ),
-    "soft": lambda s, **o: PrunedSampler(s, 0.6, **o),
+    "soft": lambda s, **o: PrunedSampler(s, 0.6, "soft", **o),
     "window": lambda s, **o: WindowSampler(s, 0.4, 0.6, **o),
     "window, shared": lambda s, **o: DistributedWindowSampler(s, 0.4, 0.6, **ALONE, **o),
     "window, sliding": lambda s, **o: WindowSampler(s, LinearSchedule(0.4, 0.1, 3), 0.6, **o),

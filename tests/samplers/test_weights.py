@@ -114,7 +114,7 @@ def test_weights_go_with_copies_and_states(policy):
 
 @pytest.mark.parametrize("name", contract.ALL)
 def test_of_the_contract_those_that_draw_have_weights(name):
-    assert hasattr(contract.ALL[name](), "weights") == ("soft" in name)
+    assert hasattr(contract.ALL[name](), "weights") == ("soft" in name or name == "redrawn")
 
 
 @pytest.mark.parametrize("policy", [p for p in POLICIES if p not in (*DRAWN, "window", "herding")])
@@ -122,7 +122,7 @@ def test_a_ranking_has_none(policy):
     with pytest.raises(
         AttributeError,
         match=rf"PrunedSampler has no 'weights' for {policy}: .* no chance .*"
-        "'random', 'stratified', 'soft' of PrunedSampler",
+        "'random', 'redrawn', 'stratified', 'soft' of PrunedSampler",
     ):
         _ = PrunedSampler(PAIR, 0.3, policy).weights
 

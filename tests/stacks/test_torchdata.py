@@ -149,7 +149,7 @@ def test_the_state_does_not_grow_with_the_selection():
 def test_a_foreign_state_is_refused(workers):
     loader = loader_of(contract.ALL["pruned"](), workers)
     list(itertools.islice(loader, 3))
-    for name in ("window", "soft", "scheduled"):
+    for name in ("window", "redrawn", "soft", "scheduled"):
         other = loader_of(contract.ALL[name](), workers)
         other.load_state_dict(loader.state_dict())
         with pytest.raises(ValueError, match="state is of another"):

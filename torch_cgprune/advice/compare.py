@@ -48,7 +48,7 @@ def advise(
     by much; a network that learns its own features loses less than it says. The pixels of
     photographs are no such space, and the advice is then a random choice. So it is where examples
     are too few to tell: a share is called lossless only where a loss of two points would show. Of
-    the policies that keep others in every epoch, as ``soft``, it says nothing.
+    the policies that keep others in every epoch, as ``redrawn``, it says nothing.
 
     The advice is kept with the scores, in their file too where there is one, and shares that were
     graded before stay in it. On ranks the first one computes it, so all must call this together.

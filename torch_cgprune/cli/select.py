@@ -15,7 +15,7 @@ from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, w
 from torch_cgprune.cli.scored import ScoredSource
 from torch_cgprune.lists import listed
 from torch_cgprune.noise import RULES
-from torch_cgprune.policies.by_name import POLICIES
+from torch_cgprune.policies.by_name import LISTED, POLICIES
 from torch_cgprune.report.summary import table
 from torch_cgprune.samplers import PrunedSampler, WindowSampler
 from torch_cgprune.samplers.arguments import NOISE_FILTER
@@ -64,7 +64,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     policy = command.add_argument_group("the policy")
     policy.add_argument(
-        "--policy", choices=(*POLICIES, AUTO, NOISE_FILTER), default="stratified", help="see below"
+        "--policy", choices=(*LISTED, AUTO, NOISE_FILTER), default="stratified", help="see below"
     )
     policy.add_argument("--keep", type=real("(0, 1]"), metavar="X", help="share of the examples")
     policy.add_argument(

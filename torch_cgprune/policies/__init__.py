@@ -5,7 +5,7 @@ one example of every class. ``balanced=True`` applies the rule inside every clas
 proportions stay; numbers per class are rounded by largest remainder.
 """
 
-from torch_cgprune.policies.drawn import random, soft, stratified
+from torch_cgprune.policies.drawn import random, redrawn, soft, stratified
 from torch_cgprune.policies.herding import herding
 from torch_cgprune.policies.ranked import high_first, low_first, noise_filter, window
 from torch_cgprune.policies.schedules import LinearSchedule
@@ -17,6 +17,7 @@ __all__ = [
     "low_first",
     "noise_filter",
     "random",
+    "redrawn",
     "soft",
     "stratified",
     "window",

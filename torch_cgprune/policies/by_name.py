@@ -12,7 +12,7 @@ from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.policies import chances, drawn, ranked
 from torch_cgprune.policies.herding import herding_places
 
-WINDOW = "window"
+WINDOW, REDRAWN = "window", "redrawn"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +53,12 @@ def _random(_values: Any, labels: Labels, keep: float, *, balanced: bool, seed: 
     return drawn.random(labels, keep, balanced=balanced, seed=seed)
 
 
+def _redrawn(
+    _values: Any, labels: Labels, keep: float, *, balanced: bool, seed: int, epoch: int
+) -> Tensor:
+    return drawn.redrawn(labels, keep, balanced=balanced, seed=seed, epoch=epoch)
+
+
 def _random_chances(_values: Any, labels: Labels, keep: float, *, balanced: bool) -> Tensor:
     return chances.random_chances(labels, keep, balanced=balanced)
 
@@ -63,14 +69,17 @@ POLICIES = {
     "high-first": Policy(ranked.high_first),
     WINDOW: Policy(_window, takes=("start",)),
     "random": Policy(_random, takes=("seed",), by_scores=False, chances=_random_chances),
+    REDRAWN: Policy(_redrawn, takes=("seed", "epoch"), by_scores=False, chances=_random_chances),
     "stratified": Policy(
         drawn.stratified, takes=("seed", "cut"), chances=chances.stratified_chances
     ),
     "soft": Policy(drawn.soft, takes=("seed", "epoch"), chances=chances.soft_chances),
     "herding": Policy(ranked.low_first, by_scores=False, of_rows=_herded),
 }
-# Those that need scores and labels alone.
-BY_VALUES = tuple(name for name, policy in POLICIES.items() if policy.of_rows is None)
+# Those that a list is made by: of one epoch, what is redrawn is a random choice.
+LISTED = tuple(name for name in POLICIES if name != REDRAWN)
+# Of these, those that need scores and labels alone.
+BY_VALUES = tuple(name for name in LISTED if POLICIES[name].of_rows is None)
 # Those that draw: an example that they leave out had its chance.
 DRAWN = tuple(name for name, policy in POLICIES.items() if policy.chances is not None)
 

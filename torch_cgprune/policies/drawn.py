@@ -51,6 +51,40 @@ def random(labels: Labels, keep: float, *, balanced: bool = True, seed: int = 0)
     return take(order, codes, total_kept("random", keep, codes), balanced=balanced)
 
 
+def redrawn(
+    labels: Labels, keep: float, *, balanced: bool = True, seed: int = 0, epoch: int = 0
+) -> Tensor:
+    """Keep a random share, another one every epoch: over the epochs all examples get their turn.
+
+    Args:
+        labels: n integers or strings.
+        keep: share of the examples to keep, in (0, 1].
+        balanced: inside every class, or over all examples.
+        seed: of the draws.
+        epoch: which draw.
+
+    Returns:
+        (m,) int64 sorted indices, ``m = max(round(keep n), k)``.
+
+    Raises:
+        TypeError, ValueError: a bad ``keep``, ``seed`` or ``epoch``, or bad labels.
+
+    References:
+        Okanovic, Waleffe, Mageirakos, Nikolakakis, Karbasi, Kalogerias, Guerel, Rekatsinas (ICLR
+        2024), "Repeated random sampling for minimizing the time-to-accuracy of learning".
+
+    Example:
+        >>> [redrawn([0] * 8, keep=0.25, seed=1, epoch=epoch).tolist() for epoch in range(3)]
+        [[4, 7], [3, 6], [0, 2]]
+
+    """
+    codes, _ = encode_labels(labels)
+    total = total_kept("redrawn", keep, codes)
+    epoch = check_integer("epoch", "redrawn", epoch, minimum=0)
+    order = shuffled("redrawn", len(codes), seed, epoch)
+    return take(order, codes, total, balanced=balanced)
+
+
 def stratified(
     values: Any,
     labels: Labels,
@@ -152,9 +186,9 @@ def waiting_times(
     return times / shares_below(scores, groups, groups.bincount())
 
 
-def shuffled(owner: str, n: int, seed: int) -> Tensor:
+def shuffled(owner: str, n: int, seed: int, *more: int) -> Tensor:
     """Return n indices in the random order of a policy."""
-    return torch.from_numpy(_generator(owner, seed).permutation(n))
+    return torch.from_numpy(_generator(owner, seed, *more).permutation(n))
 
 
 def _generator(owner: str, seed: int, *more: int) -> np.random.Generator:
