@@ -6,7 +6,7 @@ from typing import Any
 
 from paper.claims import render_claims
 from paper.data import Data
-from paper.results import Row, rows_of
+from paper.results import Row, devices_of, rows_of
 
 # Cheap ones first: the order in which they are measured, and shown.
 MODULES = (
@@ -29,11 +29,21 @@ def write_page(folder: Path, data: Data) -> None:
     parts = [TITLE.format(scale=data.scale.name, about=_about(data))]
     for name in MODULES:
         module: Any = importlib.import_module(f"paper.{name}")
-        rows[name] = rows_of(folder / "results" / f"{name}.jsonl", data.scale.name)
-        parts.append(module.render(rows[name], data, folder))
+        rows[name] = rows_of(_file(folder, name), data.scale.name)
+        parts += [module.render(rows[name], data, folder), *_measured_on(folder, name, data)]
     parts.append(render_claims(rows))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "RESULTS.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / "results" / f"{name}.jsonl"
+
+
+def _measured_on(folder: Path, name: str, data: Data) -> list[str]:
+    """Return on what a module's rows were computed, where there are any."""
+    devices = sorted(devices_of(_file(folder, name), data.scale.name))
+    return [f"(Computed on: {', '.join(devices)}.)"] if devices else []
 
 
 def _about(data: Data) -> str:

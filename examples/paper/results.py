@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from scipy.stats import spearmanr
 
 from paper.data import MissingError
@@ -66,8 +67,19 @@ def complete(cells: Iterable[Cell], path: Path, scale: str) -> None:
             print(f"{path.stem}: {about}: not run here, without {missing}", flush=True)
             continue
         with path.open("a") as file:
-            file.write(json.dumps({"key": key, "found": found}) + "\n")
+            line = {"key": key, "found": found, "device": device()}
+            file.write(json.dumps(line) + "\n")
         print(f"{path.stem}: {about}: {time.perf_counter() - start:.1f} s", flush=True)
+
+
+def device() -> str:
+    """Return what networks and kernels are computed on."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+
+
+def devices_of(path: Path, scale: str) -> set[str]:
+    """Return what the rows of a module at a scale were computed on."""
+    return {line["device"] for line in _lines(path) if line["key"]["scale"] == scale}
 
 
 def rows_of(path: Path, scale: str) -> list[Row]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from paper.data import Data
-from paper.results import Cell, Row
+from paper.results import Cell, Row, device
 from paper.shown import SEE_PAPER, pick, table, with_missing
 from paper.trained import begin, start_norms, validation, watched
 from torch_cgprune import cg_scores
@@ -64,8 +64,7 @@ def seconds(data: Data, name: str) -> Row:
     _at_start(data, name, "grand-last")
     found = {method: timed(data, name) for method, timed in TIMED.items()}
     found |= dict(zip(TRAINED, _trained(data, name), strict=True))
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    machine = f"torch {torch.__version__}, {torch.get_num_threads()} threads, {device}"
+    machine = f"torch {torch.__version__}, {torch.get_num_threads()} threads, {device()}"
     return {"n": len(data.examples(name)), "seconds": found, "machine": machine}
 
 
