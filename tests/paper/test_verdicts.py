@@ -72,6 +72,8 @@ def test_windows_are_judged_by_their_ends():
     down = window_rows(0.0, [(0.0, 70.0), (0.5, 60.0)]) + window_rows(0.2, [(0.0, 5.0), (0.5, 9.0)])
     assert windows(rows_of(figure6=down))[1] == FAILS
     assert noisy_windows(rows_of(figure6=down))[1] == FAILS
+    near = window_rows(0.2, [(0.0, 58.5), (0.5, 58.0)])  # half a point apart
+    assert noisy_windows(rows_of(figure6=near))[1] == FAILS
     assert windows(rows_of(figure6=window_rows(0.0, [(0.0, 70.0)]))) is None
 
 
