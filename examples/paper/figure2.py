@@ -90,12 +90,8 @@ OTHERS: dict[str, Callable[[Data, str, float, int], Selection]] = {
 def cells(data: Data, _: Path) -> Iterator[Cell]:
     for name in data.names(*DATA):
         yield _cell(data, name, "all", "", 0.0)
-        for pruned in shares(data):
-            for how, order in itertools.product(SCORES, (LOW, HIGH)):
-                if (how, name) not in UNPUBLISHED:
-                    yield _cell(data, name, how, order, pruned)
-            for how in OTHERS:
-                yield _cell(data, name, how, "", pruned)
+        for pruned, (how, order) in itertools.product(shares(data), _methods(name)):
+            yield _cell(data, name, how, order, pruned)
     for seed in range(1, data.scale.seeds):  # how much chance there is in the others
         for name in data.names(*DATA):
             yield _cell(data, name, "all", "", 0.0, seed)
@@ -106,6 +102,12 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 def shares(data: Data) -> tuple[float, ...]:
     """Return the shares that are pruned at a scale."""
     return PRUNED if data.scale.data is None else PRUNED[:2]
+
+
+def _methods(name: str) -> list[Method]:
+    """Return how a data set is pruned."""
+    scores = [how for how in SCORES if (how, name) not in UNPUBLISHED]
+    return [*itertools.product(scores, (LOW, HIGH)), *((how, "") for how in OTHERS)]
 
 
 def _cell(data: Data, name: str, how: str, order: str, pruned: float, seed: int = 0) -> Cell:
@@ -140,10 +142,11 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     if names:
         path = folder / "pictures" / f"figure2-{data.scale.name}.png"
         _draw(rows, names, path)
-        methods = [*itertools.product(SCORES, (LOW, HIGH)), *((how, "") for how in OTHERS)]
-        tables = [table_of(pick(rows, data=name), methods, name) for name in names]
+        tables = [table_of(pick(rows, data=name), _methods(name), name) for name in names]
         parts = [linked(path, "pruning curves"), *tables]
     absent = [name for name in data.names(*DATA) if name not in names]
+    published = [name for name in names if ("C-score", name) not in UNPUBLISHED]
+    absent += [f"{n}-c-scores" for n in published if not pick(rows, data=n, method="C-score")]
     said = with_missing(parts, absent, data)
     return (
         "## Figures 2, 12\n\nTest accuracy in percent by the share that is pruned, inside every "

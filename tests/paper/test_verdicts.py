@@ -46,7 +46,7 @@ def test_pruning_is_judged_beside_all_and_random(figures, of_low, of_high):
 def test_groups_are_judged_by_their_order_in_the_epochs():
     rising = [[1 + 0.1 * i for i in range(10)], [1 + 0.3 * i for i in range(10)]]
     # The first epoch, a hundred times the others, falls; six others rise.
-    mostly = [[100 * (2 - 0.1 * i) for i in range(10)], *6 * [[2 + i for i in range(10)]]]
+    mostly = [[100 * (2 - 0.1 * i) for i in range(10)], *6 * [[(2 + i) ** 2 for i in range(10)]]]
     row = {"data": "cifar10", "loss": rising, "accuracy": mostly[:2], "velocity": mostly}
     rows = rows_of(figure4=[row])
     assert grouped("loss")(rows)[1] == HOLDS
@@ -55,8 +55,8 @@ def test_groups_are_judged_by_their_order_in_the_epochs():
     assert grouped("velocity")(rows)[1] == HOLDS
     assert "over the ten 0.71, mean" in grouped("velocity")(rows)[0]
     assert grouped("velocity")(rows_of(figure4=[row | {"velocity": []}])) is None
-    # 200 of a median of 155, and six times 2 of one of 6.5
-    lowest = (200 / 155 + 6 * 2 / 6.5) / 7
+    # 200 of a median of 155, and six times 4 of one between 36 and 49
+    lowest = (200 / 155 + 6 * 4 / 42.5) / 7
     assert over_epochs(measures(row)[RELATIVE])[0] == pytest.approx(lowest)
 
 
@@ -72,6 +72,8 @@ def test_windows_are_judged_by_their_ends():
     down = window_rows(0.0, [(0.0, 70.0), (0.5, 60.0)]) + window_rows(0.2, [(0.0, 5.0), (0.5, 9.0)])
     assert windows(rows_of(figure6=down))[1] == FAILS
     assert noisy_windows(rows_of(figure6=down))[1] == FAILS
+    near = window_rows(0.2, [(0.0, 58.5), (0.5, 58.0)])  # half a point apart
+    assert noisy_windows(rows_of(figure6=near))[1] == FAILS
     assert windows(rows_of(figure6=window_rows(0.0, [(0.0, 70.0)]))) is None
 
 
