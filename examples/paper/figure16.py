@@ -151,7 +151,7 @@ def _draw(rows: list[Row], pixels: list[Row], names: list[str], path: Path) -> N
             line[2].sharey(line[1])
             for ax, end in zip(line[1:], (LOW, HIGH), strict=True):
                 _curves(ax, pick(rows, data=name), pick(pixels, data=name), end)
-        axes[0, 0].legend(frameon=False, fontsize=7)
+        axes[0, 0].legend(frameon=False, fontsize=7, loc="lower left", bbox_to_anchor=(0, 0.12))
         axes[0, 1].legend(frameon=False, fontsize=7, loc="lower left")
 
 
