@@ -1,9 +1,10 @@
 """What the study of pruning trains, in which order, and the tables of what came out."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from json_lines import read_rows
 
 # What coverage-centric selection leaves out for being hardest (Zheng et al. 2023), by share kept.
 CUTS = {0.6: 0.0, 0.3: 0.1, 0.1: 0.3}
@@ -70,8 +71,7 @@ def cell_of(policy: str, keep: float, steps: int, seed: int = 0) -> Cell:
 def known(path: Path, data: str, architecture: str) -> dict[Cell, float]:
     """Return the accuracies in a file of results."""
     found = {}
-    for line in path.read_text().splitlines() if path.is_file() else ():
-        row = json.loads(line)
+    for row in read_rows(path):
         if (row["data"], row["architecture"]) == (data, architecture):
             found[Cell(**row["cell"])] = row["accuracy"]
     return found

@@ -20,6 +20,7 @@ import torch
 from example_data import in_memory, load, pretrained
 from image_network import Images
 from image_training import Recipe, Training
+from json_lines import append_row
 from pruning_cells import CUTS, SEEDS, Cell, cell_of, known, plan, print_tables
 from scipy.stats import spearmanr
 from torch import Tensor
@@ -194,8 +195,7 @@ def main() -> None:
                 "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
                 "threads": torch.get_num_threads(),
             }
-            with args.results.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            append_row(args.results, row)
             done[cell] = row["accuracy"]
             print(json.dumps(row), flush=True)
     print_tables(data, done)

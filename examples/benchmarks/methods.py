@@ -8,7 +8,7 @@ data and this ridge.
 """
 
 import argparse
-import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,9 @@ from torchvision.datasets import FashionMNIST, ImageFolder
 
 from torch_cgprune import CGScores, cg_scores
 from torch_cgprune.errors import NotEnoughMemoryError
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from json_lines import append_row, read_rows
 
 METHODS = ("local", "iterative", "exact", "stochastic")
 COMPARED = ("score", "d", "margin", "suspects")
@@ -57,8 +60,7 @@ def main() -> None:
         for case in cases(data, args.sizes or [len(labels)], args.methods, args.ridge):
             if case not in done:
                 done[case] = measure(case, *several(images, labels, case.n), args)
-                with args.results.open("a") as file:
-                    file.write(json.dumps({**asdict(case), **done[case]}) + "\n")
+                append_row(args.results, {**asdict(case), **done[case]})
                 print(line(case, done), flush=True)
     if args.plot:
         drawn = {c: row for c, row in done.items() if (c.data, c.ridge) == (data, args.ridge)}
@@ -91,8 +93,7 @@ def cases(data: str, sizes: list[int], methods: list[str], ridge: float | str) -
 def known(path: Path) -> dict[Case, dict[str, Any]]:
     """Return what a file of results holds."""
     found = {}
-    for text in path.read_text().splitlines() if path.is_file() else ():
-        row = json.loads(text)
+    for row in read_rows(path):
         found[Case(*(row.pop(name) for name in ("data", "n", "method", "ridge")))] = row
     return found
 

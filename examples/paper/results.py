@@ -1,6 +1,5 @@
 """Measurements in files of one JSON line each: what is there is not computed again."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from json_lines import append_row, read_rows
 from scipy.stats import spearmanr
 
 from paper.data import MissingError
@@ -51,11 +51,7 @@ def complete(cells: Iterable[Cell], path: Path, scale: str) -> None:
         scale: belongs to the key of each.
 
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    # What an interruption has left of a line would spoil the next one.
-    path.write_text("".join(_whole(path)))
-    done = [line["key"] for line in _lines(path)]
+    done = [row["key"] for row in read_rows(path)]
     for cell in cells:
         key = {"scale": scale, **cell.key}
         if key in done:
@@ -66,9 +62,7 @@ def complete(cells: Iterable[Cell], path: Path, scale: str) -> None:
         except MissingError as missing:
             print(f"{path.stem}: {about}: not run here, without {missing}", flush=True)
             continue
-        with path.open("a") as file:
-            line = {"key": key, "found": found, "device": device()}
-            file.write(json.dumps(line) + "\n")
+        append_row(path, {"key": key, "found": found, "device": device()})
         print(f"{path.stem}: {about}: {time.perf_counter() - start:.1f} s", flush=True)
 
 
@@ -79,19 +73,11 @@ def device() -> str:
 
 def devices_of(path: Path, scale: str) -> set[str]:
     """Return what the rows of a module at a scale were computed on."""
-    return {line["device"] for line in _lines(path) if line["key"]["scale"] == scale}
+    return {row["device"] for row in read_rows(path) if row["key"]["scale"] == scale}
 
 
 def rows_of(path: Path, scale: str) -> list[Row]:
     """Return what was measured at a scale, each with its key."""
     return [
-        {**line["key"], **line["found"]} for line in _lines(path) if line["key"]["scale"] == scale
+        {**row["key"], **row["found"]} for row in read_rows(path) if row["key"]["scale"] == scale
     ]
-
-
-def _lines(path: Path) -> list[Row]:
-    return [json.loads(line) for line in _whole(path)] if path.is_file() else []
-
-
-def _whole(path: Path) -> list[str]:
-    return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
