@@ -215,7 +215,7 @@ def print_predictions(study: Study, done: dict[Cell, float], steps: int, example
         predicted = study.predicted(keep) if trained else {}
         for policy, accuracy in trained.items():
             print(f"| {keep:.0%} | {policy} | {predicted[policy]:.1f} | {accuracy:.2f} |")
-        if len(trained) > 2:
+        if len({*trained.values()}) > 2:
             rho = spearmanr([predicted[policy] for policy in trained], [*trained.values()])
             said.append(f"{keep:.0%}: rank correlation {rho.statistic:.2f}")
         if auto is not None and "random" in trained:
