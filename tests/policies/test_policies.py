@@ -1,3 +1,4 @@
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -283,7 +284,7 @@ def test_redrawn_gives_all_the_same_chance_and_epochs_of_their_own():
         counts[kept] += 1
     assert (counts / 500 - 0.2).abs().max() < 4.5 * (0.2 * 0.8 / 500) ** 0.5
     pairs = torch.zeros(100, 100)  # of epochs that follow each other: as independent as any
-    for one, other in zip(draws, draws[1:], strict=False):
+    for one, other in itertools.pairwise(draws):
         pairs[one[:, None], other] += 1
     assert abs(float(pairs.diagonal().mean()) / 499 - 0.04) < 0.005
     assert not policies.redrawn(labels, 0.2, seed=4).equal(draws[0])

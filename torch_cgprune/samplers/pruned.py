@@ -27,19 +27,20 @@ class PrunedSampler(SelectionSampler):
             lists what to keep, as ``torch-cgprune select`` writes it; leave ``policy`` as it is.
         policy: ``"redrawn"`` draws at random, anew every epoch, so that all get their turn;
             ``"soft"`` does so too, harder examples more often, which helps long trainings on much
-            data a little and costs short ones or hard data much more. Of those that keep one selection, ``"stratified"`` keeps some of every score but the
-            highest, ``"low-first"`` drops the lowest-scoring (most regular) examples first,
-            ``"high-first"`` the highest, ``"herding"`` follows the mean of each class in the space
-            that is scored (of a ``CGScoredDataset`` alone, whose rows it reads again), ``"random"``
-            is the control, drawn once, and ``"auto"`` takes what predicts the other examples best, or
-            ``"random"`` where nothing is clearly better: see :func:`torch_cgprune.advise`, which
-            takes some minutes (of a ``CGScoredDataset``, or of scores with advice on this share).
+            data a little and costs short ones or hard data much more. Of those that keep one
+            selection, ``"stratified"`` keeps some of every score but the highest, ``"low-first"``
+            drops the lowest-scoring (most regular) examples first, ``"high-first"`` the highest,
+            ``"herding"`` follows the mean of each class in the space that is scored (of a
+            ``CGScoredDataset`` alone, whose rows it reads again), ``"random"`` is the control,
+            drawn once, and ``"auto"`` takes what predicts the other examples best, or ``"random"``
+            where nothing is clearly better: see :func:`torch_cgprune.advise`, which takes some
+            minutes (of a ``CGScoredDataset``, or of scores with advice on this share).
             ``"noise-filter"`` drops the suspected mislabels (not from a pair), logs how many of
             each class, and warns where that is far more than is estimated to be wrong, or more than
             half of a class. Those by scores warn where they gather suspects: where these are a
             larger share of what is kept, by a tenth, than of all. Each is described in
-            :mod:`torch_cgprune.policies`. Those that draw (``"redrawn"``, ``"soft"``,
-            ``"random"``, ``"stratified"``) have ``weights`` for the loss.
+            :mod:`torch_cgprune.policies`. Those that draw (``"redrawn"``, ``"soft"``, ``"random"``,
+            ``"stratified"``) have ``weights`` for the loss.
         rule: (noise-filter) which labels are suspected: ``"posterior"`` (None; but for stochastic
             scores ``"partial-sign"``), ``"partial-sign"``, ``"centred-sign"``, ``"margin"``,
             ``"adjusted"``, ``"confident"`` or ``"cleanlab"``; see

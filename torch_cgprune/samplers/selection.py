@@ -110,14 +110,14 @@ class SelectionSampler(Sampler[int]):
         N examples that had a chance :math:`\pi_i > 0` to be kept. With items that carry their index
         that is ``(sampler.weights[index] * losses).mean()``.
 
-        ``"redrawn"`` and ``"soft"`` draw anew every epoch; the draws of ``"random"`` and ``"stratified"`` are
-        those of different seeds. ``"stratified"`` gives no chance to the hardest, which it cuts,
-        nor to strata too small for a share: the loss is that of the rest. ``"soft"`` seldom keeps
-        the easiest of a large class, then with large weights: ``weights.clamp(max=10)`` lowers
-        their noise, at the cost of some bias. Its chances are off by 0.3 % in the mean in a class
-        of 100, 3 % in one of 10, 10 % in one of 2; those of the others are exact. With
-        ``balanced=False`` all are approximate where classes are so small that a draw may miss them,
-        those of ``"stratified"`` roughly.
+        ``"redrawn"`` and ``"soft"`` draw anew every epoch; the draws of ``"random"`` and
+        ``"stratified"`` are those of different seeds. ``"stratified"`` gives no chance to the
+        hardest, which it cuts, nor to strata too small for a share: the loss is that of the rest.
+        ``"soft"`` seldom keeps the easiest of a large class, then with large weights:
+        ``weights.clamp(max=10)`` lowers their noise, at the cost of some bias. Its chances are off
+        by 0.3 % in the mean in a class of 100, 3 % in one of 10, 10 % in one of 2; those of the
+        others are exact. With ``balanced=False`` all are approximate where classes are so small
+        that a draw may miss them, those of ``"stratified"`` roughly.
 
         Raises:
             AttributeError: nothing was drawn. What is left out then had no chance, and no weights
