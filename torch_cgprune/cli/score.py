@@ -19,6 +19,7 @@ from torch_cgprune.cli.scored import note
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
 from torch_cgprune.dataset import CGScoredDataset
+from torch_cgprune.lists.shards import KEY as SHARDS
 from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring.options import METHODS
@@ -136,9 +137,11 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
 
 def _noted(scores: CGScores, opened: Opened, args: argparse.Namespace) -> CGScores:
     """Write down beside the scores where they came from, so that other commands find it."""
-    source = note(args, opened)
-    if scores.metadata.get("source") == source:
+    noted: dict[str, Any] = {"source": note(args, opened)}
+    if opened.places is not None:
+        noted[SHARDS] = opened.places.noted()
+    if all(scores.metadata.get(name) == value for name, value in noted.items()):
         return scores
-    scores = dataclasses.replace(scores, metadata={**scores.metadata, "source": source})
+    scores = dataclasses.replace(scores, metadata={**scores.metadata, **noted})
     scores.save(args.output)
     return scores

@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+# Where the metadata of a parquet file have what its columns do not.
+NOTE = b"torch_cgprune"
+
 Hashes: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
 

@@ -11,14 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from torch_cgprune.lists.keys import Hashes, key_hashes
+from torch_cgprune.lists.keys import NOTE, Hashes, key_hashes
 from torch_cgprune.streams.members import shard_name
 from torch_cgprune.utils.extras import parquet
 from torch_cgprune.utils.files import replacing
 from torch_cgprune.utils.parquet import read_parquet
-
-# Where a file's metadata hold what its columns do not.
-NOTE = b"torch_cgprune"
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,8 @@ def read(path: Path, key: str | None) -> Found:
         return Found(bits=_unpacked(table))
     if key is None:
         return Found(bits=_positions(table, noted, path))
-    column = next((name for name in ("hash", "key", "path") if name in names), None)
+    known = ("hash", "key") if "shard" in names else ("hash", "key", "path")
+    column = next((name for name in known if name in names), None)
     if column is None:
         raise _without(path, "'key' or 'path', or 'shard' and 'position' (with key=None)", names)
     if column == "hash":
