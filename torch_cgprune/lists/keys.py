@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
+_NUMBER = struct.Struct("<Q").unpack
 # Where the metadata of a parquet file have what its columns do not.
 NOTE = b"torch_cgprune"
 
@@ -23,8 +25,9 @@ def key_hash(key: object) -> int:
 
     """
     text = key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else str(key)
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8)
-    return int.from_bytes(digest.digest(), "little")
+    content = text.encode("utf-8", "surrogateescape")
+    number: int = _NUMBER(hashlib.blake2b(content, digest_size=8).digest())[0]
+    return number
 
 
 def key_hashes(keys: Iterable[object]) -> Hashes:

@@ -31,7 +31,10 @@ class Keys:
 
     def __call__(self, sample: Mapping[str, Any]) -> bool:
         """Return whether a sample is kept."""
-        wanted = key_hash(_field(sample, self.field, "key"))
+        try:
+            wanted = key_hash(sample[self.field])
+        except (KeyError, TypeError, IndexError) as error:
+            raise _without(sample, self.field, "key") from error
         numbers = self.hashes.data  # bisected as it is: a numpy call for one number costs more
         place = bisect_left(numbers, wanted)
         return place < len(numbers) and numbers[place] == wanted
@@ -95,7 +98,10 @@ class Positions:
 
         def is_kept(sample: Mapping[str, Any]) -> bool:
             nonlocal shard, mask, position
-            here = shard_name(_field(sample, URL, "shard"))
+            try:
+                here = shard_name(sample[URL])
+            except (KeyError, TypeError, IndexError) as error:
+                raise _without(sample, URL, "shard") from error
             if here != shard:
                 shard, mask, position = here, self.mask(here), 0
             if position >= len(mask):
@@ -128,12 +134,9 @@ def shard_name(url: str) -> str:
     return str(url).replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
-def _field(sample: Mapping[str, Any], field: str, what: str) -> Any:
-    try:
-        return sample[field]
-    except (KeyError, TypeError, IndexError) as error:
-        names = sorted(map(str, sample)) if isinstance(sample, Mapping) else type(sample).__name__
-        raise ValueError(
-            f"A sample must have its {what} in {field!r}. Got {names} instead: name the field with "
-            "KeepList.load(..., key=...), and filter before samples become tuples."
-        ) from error
+def _without(sample: Any, field: str, what: str) -> ValueError:
+    names = sorted(map(str, sample)) if isinstance(sample, Mapping) else type(sample).__name__
+    return ValueError(
+        f"A sample must have its {what} in {field!r}. Got {names} instead: name the field with "
+        "KeepList.load(..., key=...), and filter before samples become tuples."
+    )
