@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch_cgprune.cli.chosen import label_names
 from torch_cgprune.cli.encoding import encoder_of
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.output import UsageError, say, shows_progress
+from torch_cgprune.cli.ranks import ranks_of_launcher
 from torch_cgprune.cli.reading import reading_of
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
@@ -25,7 +25,6 @@ from torch_cgprune.report.summary import many
 from torch_cgprune.streams.features import ENDING, ShardFeatures, is_made
 from torch_cgprune.streams.members import shard_name
 from torch_cgprune.utils.progress import progress_bar
-from torch_cgprune.utils.ranks import Ranks
 
 
 def run(args: argparse.Namespace, shards: list[str]) -> None:
@@ -36,8 +35,7 @@ def run(args: argparse.Namespace, shards: list[str]) -> None:
     if len({*map(shard_name, shards)}) < len(shards):
         raise UsageError("Two of the shards have one name: call their files differently.")
     folder, start = _folder(args), time.perf_counter()
-    ranks = Ranks(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
-    mine = [*ranks.mine(shards)]
+    mine = [*ranks_of_launcher().mine(shards)]
     encoder = functools.cache(lambda: encoder_of(args, Opened(None)))
     made, examples, skipped = 0, 0, list[str]()
     with progress_bar("Encoding shards", len(mine), "shard", show=shows_progress(args)) as bar:
