@@ -21,6 +21,7 @@ from torch_cgprune.lists.copying import check_apart, copy_files
 from torch_cgprune.lists.placing import Kept, Placed, place
 from torch_cgprune.lists.rewriting import Rows, rewrite, table_ending
 from torch_cgprune.report.summary import many, table
+from torch_cgprune.streams.mds import is_mds
 from torch_cgprune.streams.shards import expanded
 
 EXAMPLES = """examples:
@@ -68,6 +69,9 @@ def run(args: argparse.Namespace) -> None:
     """Write what a list keeps of a source to a new folder or table."""
     if args.source.endswith(SUFFIX):
         apply_shards.run(args, expanded(args.source))
+        return
+    if is_mds(Path(args.source)):
+        apply_shards.run_mds(args)
         return
     _check_kinds(args)
     if table_ending(args.output):

@@ -16,6 +16,7 @@ from torch_cgprune.report.summary import many, table
 from torch_cgprune.streams import KeepList
 from torch_cgprune.streams.copying import Kept, even_shards, write_shards
 from torch_cgprune.streams.keep import check_met
+from torch_cgprune.streams.mds import MdsShard, shards_in, size_limit_of, write_mds
 from torch_cgprune.streams.members import URL, shard_name
 
 
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace, shards: list[str]) -> None:
     """Write new shards of what a list keeps of others."""
     _check(args, shards)
     found = [(path, read_examples(path)) for path in shards]
-    kept = _kept(args.kept, found)
+    kept = _kept(args.kept, [(path, [(e.key, e) for e in here]) for path, here in found])
     relabels = _relabels(args, found)
     names = [*map(shard_name, shards)]
     label = args.label_column or "cls"
@@ -61,17 +62,45 @@ def _check(args: argparse.Namespace, shards: Sequence[str]) -> None:
         raise UsageError(f"The output must be a new folder. Got {args.output!r} instead.")
 
 
-def _kept(path: str, shards: list[tuple[str, list[Example]]]) -> list[tuple[str, Example]]:
-    """Return what a list keeps, with the shard of each.
+def run_mds(args: argparse.Namespace) -> None:
+    """Write a new folder of MDS shards of what a list keeps of another."""
+    if args.relabel:
+        raise UsageError("The option --relabel is for .tar shards. Leave it out for MDS.")
+    source = Path(args.source)
+    shards = {path: MdsShard(path) for path in shards_in(source)}
+    _check(args, [*shards])
+    kept = _kept(
+        args.kept,
+        [(path, [*zip(s.keys(), range(len(s)), strict=True)]) for path, s in shards.items()],
+    )
+    told = {"examples": sum(map(len, shards.values())), "kept": len(kept), "output": args.output}
+    how = "nothing is written (--dry-run)"
+    if not args.dry_run:
+        raw = (shards[path].raw(index) for path, index in kept)
+        first = next(iter(shards.values()))
+        write_mds(Path(args.output), first, raw, size_limit_of(source))
+        how = f"{many(len(kept), 'example')} of {told['examples']:,} written"
+    say(args, f"{args.output}: {how}", told)
+
+
+def _kept(path: str, shards: Sequence[tuple[str, list[tuple[str, Any]]]]) -> list[tuple[str, Any]]:
+    """Return what a list keeps of shards.
+
+    Args:
+        path: of the list.
+        shards: paths, with the keys of their examples and what is to be returned of these.
+
+    Returns:
+        The shard of each that is kept, and what is to be returned of it.
 
     Raises:
         ValueError: a list of other data: it says how many are not there, or have other keys.
 
     """
     samples = [
-        {URL: shard, "__key__": example.key, "example": example}
+        {URL: shard, "__key__": key, "example": example}
         for shard, examples in shards
-        for example in examples
+        for key, example in examples
     ]
     by_place = KeepList.load(path, key=None)
     known = {shard_name(shard) for shard, _ in shards}

@@ -16,6 +16,8 @@ from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
 from torch_cgprune.encoders import encode_dataset
 from torch_cgprune.report.summary import many
+from torch_cgprune.streams.mds import SUFFIX as MDS
+from torch_cgprune.streams.mds import is_mds, shards_in
 from torch_cgprune.streams.shards import expanded
 
 EXAMPLES = """Of shards there is a file for each, in a folder: an interrupted run goes on at the
@@ -52,8 +54,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the features of a source, or what is left of them after an interruption."""
-    shards = expanded(args.source)
-    if shards[1:] or args.source.endswith(SUFFIX):
+    folder = Path(args.source)
+    shards = shards_in(folder) if is_mds(folder) else expanded(args.source)
+    if shards[1:] or shards[0].endswith((SUFFIX, MDS)):
         encode_shards.run(args, shards)
         return
     _check(args)
