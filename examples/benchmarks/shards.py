@@ -1,10 +1,10 @@
 """Scores of features in shards, rows mapped: `python examples/benchmarks/shards.py [ROWS] [--all]`.
 
-Clustered rows of 512 numbers in 1,000 classes, float16 in one file of features for each 20,000,
-as `torch-cgprune encode` writes them (1 GB a million, in the temporary folder, deleted afterwards).
+Clustered rows of 512 numbers (--features) in 1,000 classes, float16, in a file of features for each
+20,000, as `torch-cgprune encode` writes them (1 GB a million, in the temporary folder, deleted).
 One local run over the mapped files, and beside it, with --all, over the same rows in memory.
-Prints the time and the peak memory without the pages of mapped files, and what follows from these
-for ten and a hundred million rows.
+Prints the time and the peak memory without the pages of mapped files, which grows with the rows,
+whatever they hold; --block-size 512 and --features 64 show it for many rows in little time.
 """
 
 import argparse
@@ -20,17 +20,17 @@ from measuring import machine, memory
 from torch_cgprune import cg_scores
 from torch_cgprune.streams.features import FeatureFolder, ShardFeatures
 
-FEATURES, CLASSES, SHARD = 512, 1000, 20_000
+CLASSES, SHARD = 1000, 20_000
 
 
-def write(folder: Path, rows: int) -> None:
+def write(folder: Path, rows: int, width: int) -> None:
     """Write clustered features, a shard at a time."""
     rng = np.random.default_rng(0)
-    centres = rng.standard_normal((CLASSES, FEATURES), dtype=np.float32)
+    centres = rng.standard_normal((CLASSES, width), dtype=np.float32)
     for start in range(0, rows, SHARD):
         size = min(SHARD, rows - start)
         labels = rng.integers(CLASSES, size=size)
-        noise = rng.standard_normal((size, FEATURES), dtype=np.float32)
+        noise = rng.standard_normal((size, width), dtype=np.float32)
         name = f"train-{start // SHARD:06d}.tar"
         features = ShardFeatures(
             name,
@@ -48,7 +48,9 @@ def anonymous_memory() -> int:
     return memory("RssAnon") + memory("RssShmem")
 
 
-def scored(features: object, labels: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> None:
+def scored(
+    features: object, labels: "np.ndarray[tuple[int], np.dtype[np.int64]]", block_size: int
+) -> None:
     """Score, and print what it took."""
     peak, done = 0, threading.Event()
 
@@ -60,14 +62,16 @@ def scored(features: object, labels: "np.ndarray[tuple[int], np.dtype[np.int64]]
     watcher = threading.Thread(target=watch)
     watcher.start()
     start = time.perf_counter()
-    scores = cg_scores(features, labels, method="local", runs=1, ridge=0.1, progress=False)
+    scores = cg_scores(
+        features, labels, method="local", runs=1, block_size=block_size, ridge=0.1, progress=False
+    )
     seconds = time.perf_counter() - start
     done.set()
     watcher.join()
     n = len(scores)
     print(
         f"| {n:,} | {type(features).__name__} | {seconds / 60:.1f} min | {peak / 2**30:.2f} GiB | "
-        f"{seconds / n * 1e6:.0f} us | {scores.values.mean():.6f} |",
+        f"{seconds / n * 1e6:.0f} µs | {scores.values.mean():.6f} |",
         flush=True,
     )
 
@@ -76,20 +80,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", type=int, nargs="*", default=[1_000_000])
     parser.add_argument("--all", action="store_true", help="the same rows in memory, too")
+    parser.add_argument("--features", type=int, default=512)
+    parser.add_argument("--block-size", type=int, default=2048)
     args = parser.parse_args()
     print(machine())
     print("| rows | read from | time | peak memory | a row | mean score |")
     print("|---:|---|---:|---:|---:|---:|", flush=True)
     for rows in args.rows:
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder), rows)
+            write(Path(folder), rows, args.features)
             found = FeatureFolder(folder)
             assert found.labels is not None
             labels = np.array(found.labels, dtype=np.int64)
-            found.labels = None
-            scored(found.rows, labels)
+            found.labels = None  # texts of many bytes
+            scored(found.rows, labels, args.block_size)
             if args.all:
-                scored(found.rows[: len(labels)], labels)
+                scored(found.rows[: len(labels)], labels, args.block_size)
 
 
 if __name__ == "__main__":

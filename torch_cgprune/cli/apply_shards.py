@@ -18,6 +18,7 @@ from torch_cgprune.streams.copying import Kept, even_shards, write_shards
 from torch_cgprune.streams.keep import check_met
 from torch_cgprune.streams.mds import MdsShard, shards_in, size_limit_of, write_mds
 from torch_cgprune.streams.members import URL, shard_name
+from torch_cgprune.streams.rows import keys_of
 
 
 def run(args: argparse.Namespace, shards: list[str]) -> None:
@@ -71,7 +72,7 @@ def run_mds(args: argparse.Namespace) -> None:
     _check(args, [*shards])
     kept = _kept(
         args.kept,
-        [(path, [*zip(s.keys(), range(len(s)), strict=True)]) for path, s in shards.items()],
+        [(path, [*zip(keys_of(s), range(len(s)), strict=True)]) for path, s in shards.items()],
     )
     told = {"examples": sum(map(len, shards.values())), "kept": len(kept), "output": args.output}
     how = "nothing is written (--dry-run)"

@@ -11,14 +11,12 @@ from torch_cgprune.cli import encode_shards
 from torch_cgprune.cli.encoding import encoder_of
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.reading import SOURCE, add_reading, reading_of
+from torch_cgprune.cli.row_shards import are_row_shards, row_shards
 from torch_cgprune.cli.shard_sources import SUFFIX
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
 from torch_cgprune.encoders import encode_dataset
 from torch_cgprune.report.summary import many
-from torch_cgprune.streams.mds import SUFFIX as MDS
-from torch_cgprune.streams.mds import is_mds, shards_in
-from torch_cgprune.streams.shards import expanded
 
 EXAMPLES = """Of shards there is a file for each, in a folder: an interrupted run goes on at the
 next one, and under torchrun every rank takes its own.
@@ -54,9 +52,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the features of a source, or what is left of them after an interruption."""
-    folder = Path(args.source)
-    shards = shards_in(folder) if is_mds(folder) else expanded(args.source)
-    if shards[1:] or shards[0].endswith((SUFFIX, MDS)):
+    shards = row_shards(args.source)
+    if shards[1:] or shards[0].endswith(SUFFIX) or are_row_shards(args.source):
         encode_shards.run(args, shards)
         return
     _check(args)

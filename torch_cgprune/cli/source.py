@@ -14,15 +14,13 @@ from torch_cgprune.cli.array_files import ARRAYS, load_labels, open_arrays
 from torch_cgprune.cli.class_folders import open_folder
 from torch_cgprune.cli.columns import Columns, Table, has_labels
 from torch_cgprune.cli.image_files import in_three_channels
-from torch_cgprune.cli.mds_sources import open_mds
 from torch_cgprune.cli.opened import Opened
+from torch_cgprune.cli.row_shards import are_row_shards, open_row_shards
 from torch_cgprune.cli.saved_datasets import PREFIX, open_saved
 from torch_cgprune.cli.shard_sources import SUFFIX, open_features, open_tars
 from torch_cgprune.cli.skipping import without_bad
 from torch_cgprune.cli.table_sources import TABLES, is_table, kind_of, open_rows, open_table
 from torch_cgprune.streams.features import is_folder
-from torch_cgprune.streams.mds import SUFFIX as MDS
-from torch_cgprune.streams.mds import is_mds, shards_in
 from torch_cgprune.streams.shards import expanded
 from torch_cgprune.utils.files import open_matrix
 
@@ -84,7 +82,7 @@ def open_source(
               paths, texts or features (``table_sources``);
             - an ``.npz``, ``.npy`` or ``.safetensors`` file of features (``array_files``);
             - a ``.tar`` shard, or several by a pattern as ``train-{00..49}.tar`` (``tar_sources``);
-            - a folder of MDS shards with their index, or some of them (``mds_sources``);
+            - a folder of MDS shards or chunks of litdata, or one of these (``row_shards``);
             - a folder of features of shards, as ``encode`` writes them;
             - a folder with one folder of images per class (``class_folders``).
 
@@ -135,10 +133,9 @@ def open_source(
         _check_options(source, options, {"tables and shards", "files", *_IMAGES})
         paths = expanded(source)
         opened = open_tars(paths, columns, labelled=labelled, known=wanted)
-    elif source.endswith(MDS) or is_mds(path):
+    elif are_row_shards(source):
         _check_options(source, options, {*_TABLES, *_IMAGES})
-        paths = shards_in(path) if is_mds(path) else expanded(source)
-        opened = open_mds(paths, columns, labelled=labelled, known=wanted)
+        opened = open_row_shards(source, columns, labelled=labelled, known=wanted)
     elif is_folder(path):
         _check_options(source, options, _TAKES["features"])
         opened = open_features(path, labelled=wanted and labelled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,6 @@ from torch_cgprune.utils.extras import needed
 
 SUFFIX = ".mds"
 _INDEX = "index.json"
-# What a column is called that tells examples.
-_KEYS = ("__key__", "key", "id")
 
 
 def _library(module: str) -> Any:
@@ -80,11 +78,6 @@ class MdsShard:
         """Return an example as it lies in the shard."""
         return bytes(self._reader.get_sample_data(index))
 
-    def keys(self) -> list[str]:
-        """Return what tells the examples: a column ``__key__``, ``key`` or ``id``, or places."""
-        column = next((name for name in _KEYS if name in self.columns), None)
-        return [str(i if column is None else self[i][column]) for i in range(len(self))]
-
 
 def write_mds(out: Path, first: MdsShard, examples: Iterable[bytes], size_limit: Any) -> int:
     """Write examples, as they lie in shards, to a new folder of MDS shards; return how many.
@@ -130,20 +123,3 @@ def write_mds(out: Path, first: MdsShard, examples: Iterable[bytes], size_limit:
 def size_limit_of(folder: Path) -> Any:
     """Return the size of shards that the index of a folder notes."""
     return json.loads((folder / _INDEX).read_bytes())["shards"][0]["size_limit"]
-
-
-def image_column(shard: MdsShard, named: str | None) -> str:
-    """Return the column of a shard that holds images.
-
-    Raises:
-        ValueError: it has none of that name, or none or several that are images.
-
-    """
-    images = [name for name, kind in shard.columns.items() if kind in ("jpeg", "pil", "png")]
-    found: Sequence[str] = images if named is None else [named]
-    if len(found) != 1 or found[0] not in shard.columns:
-        raise ValueError(
-            f"The shard {shard.path!r} has the columns {shard.columns}: name that of the images "
-            "with --path-column, of texts with --text-column, of numbers with --feature-columns."
-        )
-    return found[0]

@@ -1,8 +1,9 @@
-"""MDS shards as datasets to score."""
+"""Shards whose examples are rows, of MDS or litdata, as datasets to score."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,16 @@ from torch_cgprune.cli.shard_sources import ShardTexts
 from torch_cgprune.cli.table_sources import coded, numbered
 from torch_cgprune.inputs.pixels import as_scored
 from torch_cgprune.lists.shards import Places
-from torch_cgprune.streams.mds import MdsShard, image_column
+from torch_cgprune.streams.litdata_chunks import LitChunk, chunks_in, is_chunk, is_litdata
+from torch_cgprune.streams.mds import SUFFIX as MDS
+from torch_cgprune.streams.mds import MdsShard, is_mds, shards_in
 from torch_cgprune.streams.members import shard_name
+from torch_cgprune.streams.rows import RowShard, column_of, image_column, keys_of
+from torch_cgprune.streams.shards import expanded
 
 
-class MdsImages(Dataset[Any]):
-    """The images of MDS shards, with their labels.
+class RowImages(Dataset[Any]):
+    """The images of shards, with their labels.
 
     Args:
         shards: of the images.
@@ -36,7 +41,7 @@ class MdsImages(Dataset[Any]):
 
     def __init__(
         self,
-        shards: Sequence[MdsShard],
+        shards: Sequence[RowShard],
         column: str,
         labels: Sequence[int | None],
         classes: Sequence[str],
@@ -56,41 +61,48 @@ class MdsImages(Dataset[Any]):
         return as_scored(example[self._column]), self.targets[index]
 
 
-def open_mds(paths: Sequence[str], columns: Columns, *, labelled: bool, known: bool) -> Opened:
-    """Return the examples of MDS shards as a dataset; for arguments see ``open_tars``.
+def are_row_shards(source: str) -> bool:
+    """Return whether a source is such shards, or a folder of them."""
+    folder = Path(source)
+    return source.endswith(MDS) or is_mds(folder) or is_litdata(folder) or is_chunk(source)
+
+
+def row_shards(source: str) -> list[str]:
+    """Return the paths of the shards that a source names."""
+    folder = Path(source)
+    if is_mds(folder):
+        return shards_in(folder)
+    return chunks_in(folder) if is_litdata(folder) else expanded(source)
+
+
+def open_row_shards(source: str, columns: Columns, *, labelled: bool, known: bool) -> Opened:
+    """Return the examples of such shards as a dataset; for arguments see ``open_tars``.
 
     Raises:
-        FileNotFoundError, ValueError, ImportError: as ``MdsShard``, and columns that are not there.
+        FileNotFoundError, ValueError, ImportError: as ``MdsShard`` and ``LitChunk``, and columns
+            that are not there.
 
     """
-    shards = [MdsShard(path) for path in paths]
-    names = [f"{shard_name(shard.path)}/{key}" for shard in shards for key in shard.keys()]  # noqa: SIM118
+    shards: list[RowShard] = [
+        MdsShard(path) if path.endswith(MDS) else LitChunk(path) for path in row_shards(source)
+    ]
+    names = [f"{shard_name(shard.path)}/{key}" for shard in shards for key in keys_of(shard)]
     label = columns.label or "label"
     labels: list[Any] | None = None
     if known and (labelled or label in shards[0].columns):
-        labels = _column(shards, label)
+        labels = column_of(shards, label)
     places = Places(
         {shard_name(shard.path): len(shard) for shard in shards},
         np.repeat(np.arange(len(shards)), [len(shard) for shard in shards]),
         np.concatenate([np.arange(len(shard)) for shard in shards]),
     )
     if columns.features is not None:
-        parts = [np.stack(_column(shards, name)) for name in columns.features]
+        parts = [np.stack(column_of(shards, name)) for name in columns.features]
         rows = np.concatenate([part.reshape(len(names), -1) for part in parts], axis=1)
         return Opened(rows, rows, labels and numbered(labels), places=places)
     codes, classes = ([None] * len(names), []) if labels is None else coded(labels, None)
     if columns.text is not None:
-        texts = [str(text) for text in _column(shards, columns.text)]
+        texts = [str(text) for text in column_of(shards, columns.text)]
         return Opened(ShardTexts(texts, codes, classes, names=names), places=places)
     column = image_column(shards[0], columns.path)
-    return Opened(MdsImages(shards, column, codes, classes, names), places=places)
-
-
-def _column(shards: Sequence[MdsShard], name: str) -> list[Any]:
-    """Return what a column holds, of all examples."""
-    if name not in shards[0].columns:
-        raise ValueError(
-            f"The shard {shards[0].path!r} has no column {name!r}. It has {[*shards[0].columns]}: "
-            "name one, with --label-column, --text-column or --feature-columns."
-        )
-    return [shard[i][name] for shard in shards for i in range(len(shard))]
+    return Opened(RowImages(shards, column, codes, classes, names), places=places)
