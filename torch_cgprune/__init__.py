@@ -5,8 +5,8 @@
 
 Public are the names listed in ``__all__`` here, and those that ``__all__`` lists in the packages
 ``advice``, ``dataset``, ``encoders``, ``noise``, ``policies``, ``report``, ``samplers``,
-``scores``, ``scoring`` and ``solver``. All other modules and names may change from one version to
-the next.
+``scores``, ``scoring``, ``solver`` and ``streams``. All other modules and names may change from one
+version to the next.
 """
 
 import importlib
@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # for who reads or checks the code; a name is imported when i
     )
     from torch_cgprune.scores import CGScores
     from torch_cgprune.scoring import NearCopies, cg_scores, near_copies
+    from torch_cgprune.streams import KeepList, PrunedStream, Shards
 
 __all__ = [
     "Advice",
@@ -47,13 +48,16 @@ __all__ = [
     "DistributedSelectionSampler",
     "DistributedWindowSampler",
     "Encoder",
+    "KeepList",
     "LinearSchedule",
     "NearCopies",
     "NoiseRate",
     "NoiseReport",
     "NotPositiveDefiniteError",
     "PrunedSampler",
+    "PrunedStream",
     "SelectionSampler",
+    "Shards",
     "UnreadableItemError",
     "UnstableDatasetError",
     "WindowSampler",
@@ -75,13 +79,16 @@ _HOMES = {
     "DistributedSelectionSampler": "samplers",
     "DistributedWindowSampler": "samplers",
     "Encoder": "encoders",
+    "KeepList": "streams",
     "LinearSchedule": "policies",
     "NearCopies": "scoring",
     "NoiseRate": "noise",
     "NoiseReport": "noise",
     "NotPositiveDefiniteError": "errors",
     "PrunedSampler": "samplers",
+    "PrunedStream": "streams",
     "SelectionSampler": "samplers",
+    "Shards": "streams",
     "UnreadableItemError": "errors",
     "UnstableDatasetError": "errors",
     "WindowSampler": "samplers",
@@ -105,6 +112,7 @@ _PACKAGES = (
     "scores",
     "scoring",
     "solver",
+    "streams",
 )
 
 

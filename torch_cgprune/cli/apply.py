@@ -8,25 +8,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from torch_cgprune.cli import apply_shards
 from torch_cgprune.cli.array_files import ARRAYS
 from torch_cgprune.cli.chosen import Chosen, choose
 from torch_cgprune.cli.class_folders import ClassFolders, is_read
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.reading import add_reading
 from torch_cgprune.cli.saved_datasets import PREFIX
+from torch_cgprune.cli.shard_sources import SUFFIX
 from torch_cgprune.cli.source import KNOWN
 from torch_cgprune.lists.copying import check_apart, copy_files
 from torch_cgprune.lists.placing import Kept, Placed, place
 from torch_cgprune.lists.rewriting import Rows, rewrite, table_ending
 from torch_cgprune.report.summary import many, table
+from torch_cgprune.streams.mds import is_mds
+from torch_cgprune.streams.shards import expanded
 
 EXAMPLES = """examples:
   torch-cgprune apply kept.txt animals/train -o animals/clean
   torch-cgprune apply kept.txt animals/train -o animals/clean --relabel relabel.csv --link
   torch-cgprune apply kept.csv train.csv -o clean.csv
+  torch-cgprune apply kept.parquet 'train-{000..099}.tar' -o clean
 
 A folder gets one folder per class; a file with a new label goes into the folder of that class, and
-is numbered (a-2.png) where its name is taken there. Run it again after an interruption: it goes on.
+is numbered (a-2.png) where its name is taken there. Of .tar shards come shards of even size, whose
+members are copied as they are, and manifest.json, which has their counts and digests. Run it again
+after an interruption: it goes on.
 """
 
 _log = logging.getLogger(__name__)
@@ -39,8 +46,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "source",
         metavar="SOURCE",
-        help="what was scored: a folder with one folder of images per class, or a table; "
-        "it is not touched",
+        help="what was scored: a folder with one folder of images per class, a table, or .tar "
+        "shards, as 'train-{000..099}.tar'; it is not touched",
     )
     command.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="a new folder, or of a table a file"
@@ -60,6 +67,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write what a list keeps of a source to a new folder or table."""
+    if args.source.endswith(SUFFIX):
+        apply_shards.run(args, expanded(args.source))
+        return
+    if is_mds(Path(args.source)):
+        apply_shards.run_mds(args)
+        return
     _check_kinds(args)
     if table_ending(args.output):
         check_output(args.output, args.source, args.kept, args.relabel, args.scores)

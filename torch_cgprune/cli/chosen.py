@@ -102,13 +102,29 @@ def choose(args: argparse.Namespace) -> Chosen:
 
 def _examples(opened: Opened) -> Examples:
     """Return what is known of a source's examples, called as its scores call them."""
-    own = find_labels(opened.dataset) if opened.labels is None else opened.labels
-    if own is None:
+    found = _labels(opened)
+    if found is None:
         raise ValueError("The source has no labels. Pass those that were scored, with --labels.")
+    return Examples(find_names(opened.dataset), *found)
+
+
+def label_names(opened: Opened) -> list[str] | None:
+    """Return what a source calls the classes of its n examples; None where it has no labels."""
+    found = _labels(opened)
+    if found is None:
+        return None
+    codes, called = found
+    return [called[code] for code in codes.tolist()]
+
+
+def _labels(opened: Opened) -> tuple[Tensor, tuple[str, ...]] | None:
+    own = find_labels(opened.dataset) if opened.labels is None else opened.labels
+    if own is None or all(label is None for label in own):
+        return None
     codes, classes = encode_labels(own)
     given = opened.labels is not None
     called = find_class_names(opened.dataset, classes, given=given) or map(str, classes)
-    return Examples(find_names(opened.dataset), codes, tuple(called))
+    return codes, tuple(called)
 
 
 def _check_scores(opened: Opened, scores: CGScores, where: str) -> None:

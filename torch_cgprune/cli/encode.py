@@ -7,17 +7,26 @@ import dataclasses
 import time
 from pathlib import Path
 
+from torch_cgprune.cli import encode_shards
 from torch_cgprune.cli.encoding import encoder_of
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.reading import SOURCE, add_reading, reading_of
+from torch_cgprune.cli.row_shards import are_row_shards, row_shards
+from torch_cgprune.cli.shard_sources import SUFFIX
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
 from torch_cgprune.encoders import encode_dataset
 from torch_cgprune.report.summary import many
 
-EXAMPLES = """examples:
+EXAMPLES = """Of shards there is a file for each, in a folder: an interrupted run goes on at the
+next one, and under torchrun every rank takes its own.
+
+examples:
   torch-cgprune encode animals/train --encoder efficientnet_lite:lite0 -o animals.features
-  torch-cgprune score animals/train --features animals.features -o animals.safetensors"""
+  torch-cgprune score animals/train --features animals.features -o animals.safetensors
+  torch-cgprune encode 'train-{000..099}.tar' --encoder torchvision:resnet50 -o features
+  torch-cgprune encode 'part-{0..9}.parquet' --feature-columns embedding -o features
+  torch-cgprune score features -o train.safetensors"""
 
 _ENDINGS = (".features", ".safetensors")
 
@@ -31,7 +40,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--output",
         required=True,
         metavar="FILE",
-        help="of the features, for score --features (.features or .safetensors)",
+        help="of the features, for score --features (.features or .safetensors); a folder of those "
+        "of shards",
     )
     command.add_argument(
         "--overwrite", action="store_true", help="replace features of other data or encoders"
@@ -42,6 +52,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the features of a source, or what is left of them after an interruption."""
+    shards = row_shards(args.source)
+    if shards[1:] or shards[0].endswith(SUFFIX) or are_row_shards(args.source):
+        encode_shards.run(args, shards)
+        return
     _check(args)
     start = time.perf_counter()
     progress = shows_progress(args)

@@ -14,7 +14,7 @@ from torchvision.datasets import VisionDataset
 from tqdm.auto import tqdm
 
 from torch_cgprune.errors import UnreadableImageError
-from torch_cgprune.inputs.image_loader import EncodedImage, load_image
+from torch_cgprune.inputs.image_loader import EncodedImage, StoredImage, load_image
 from torch_cgprune.inputs.loading import spread
 
 _THREADS = 8
@@ -46,7 +46,7 @@ class ListedImages(VisionDataset):  # type: ignore[misc]
     def __init__(
         self,
         root: Path,
-        images: Sequence[str | EncodedImage],
+        images: Sequence[str | EncodedImage | StoredImage],
         labels: Sequence[int | None],
         classes: Sequence[str],
     ) -> None:
@@ -72,8 +72,14 @@ def mean_bytes(dataset: Any) -> float:
     """Return the mean size of some of a dataset's files, 0 where none of these can be found."""
     samples = getattr(dataset, "samples", [])
     paths = [samples[i][0] for i in spread(len(samples), _SIZED)] if samples else []
-    sizes = [Path(path).stat().st_size for path in paths if Path(path).is_file()]
+    sizes = [*filter(None, map(_bytes, paths))]
     return sum(sizes) / max(len(sizes), 1)
+
+
+def _bytes(path: str | StoredImage) -> int:
+    if isinstance(path, StoredImage):
+        return path.size
+    return Path(path).stat().st_size if Path(path).is_file() else 0
 
 
 def unreadable(

@@ -12,8 +12,9 @@ from torch_cgprune.cli.source import KNOWN
 SOURCE = (
     "a folder with one folder of images per class; a table (.csv, .tsv, packed as .gz, .parquet, "
     ".jsonl) of paths, texts or numbers, with labels; an .npz, .npy or .safetensors file of "
-    "features and labels; hf:FOLDER, what datasets has saved; or NAME:ROOT, the training part of a "
-    f"torchvision dataset below a folder, NAME being {', '.join(KNOWN)}"
+    "features and labels; .tar shards, by a pattern as 'train-{000..099}.tar', or the folder of "
+    "features that encode makes of them; hf:FOLDER, what datasets has saved; or NAME:ROOT, the "
+    f"training part of a torchvision dataset below a folder, NAME being {', '.join(KNOWN)}"
 )
 
 # How a source is read, beside its name: kept with the scores, for the report to read it likewise.

@@ -14,11 +14,13 @@ from torch_cgprune.cli.encoding import check_encoder, encoder_of
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.option_types import integer, real, ridge
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
+from torch_cgprune.cli.ranks import together
 from torch_cgprune.cli.reading import SOURCE, add_reading, reading_of
 from torch_cgprune.cli.scored import note
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
 from torch_cgprune.dataset import CGScoredDataset
+from torch_cgprune.lists.shards import KEY as SHARDS
 from torch_cgprune.report.summary import facts, in_words
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring.options import METHODS
@@ -32,7 +34,8 @@ EXAMPLES = """examples:
   torch-cgprune score animals/train -o animals.safetensors --encoder efficientnet_lite:lite0
   torch-cgprune score train.npz --keys x_train y_train -o train.safetensors
   torch-cgprune score train.parquet --label-column kind -o train.safetensors
-  torch-cgprune score hf:saved/animals -o animals.safetensors"""
+  torch-cgprune score hf:saved/animals -o animals.safetensors
+  torchrun --nproc-per-node 4 -m torch_cgprune score features -o train.safetensors"""
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -105,9 +108,13 @@ def run(args: argparse.Namespace) -> None:
         )
     start = time.perf_counter()
     progress = shows_progress(args)
-    opened = open_source(args.source, **reading_of(args), download=args.download, progress=progress)
-    scored = _scored(opened, args, progress=progress)
-    scores = _noted(scored.scores, opened, args)
+    reading = {**reading_of(args), "download": args.download, "progress": progress}
+    with together() as ranks:
+        opened = open_source(args.source, **reading)
+        scored = _scored(opened, args, progress=progress)
+        if ranks.rank > 0:
+            return
+        scores = _noted(scored.scores, opened, args)
     seconds = time.perf_counter() - start
     found = {**facts(scores), "seconds": seconds, "output": args.output}
     how = "was there, of the same data and options"
@@ -136,9 +143,11 @@ def _scored(opened: Opened, args: argparse.Namespace, *, progress: bool) -> CGSc
 
 def _noted(scores: CGScores, opened: Opened, args: argparse.Namespace) -> CGScores:
     """Write down beside the scores where they came from, so that other commands find it."""
-    source = note(args, opened)
-    if scores.metadata.get("source") == source:
+    noted: dict[str, Any] = {"source": note(args, opened)}
+    if opened.places is not None:
+        noted[SHARDS] = opened.places.noted()
+    if all(scores.metadata.get(name) == value for name, value in noted.items()):
         return scores
-    scores = dataclasses.replace(scores, metadata={**scores.metadata, "source": source})
+    scores = dataclasses.replace(scores, metadata={**scores.metadata, **noted})
     scores.save(args.output)
     return scores

@@ -65,6 +65,7 @@ def _left(opened: Opened, left: list[int], bad: list[int]) -> Opened:
         features=rows,
         labels=labels,
         rows=None if opened.rows is None else [opened.rows[i] for i in left],
+        places=None if opened.places is None else opened.places.of(left),
         skipped=tuple(names[i] for i in bad if i < len(names)),
     )
 

@@ -15,9 +15,13 @@ from torch_cgprune.cli.class_folders import open_folder
 from torch_cgprune.cli.columns import Columns, Table, has_labels
 from torch_cgprune.cli.image_files import in_three_channels
 from torch_cgprune.cli.opened import Opened
+from torch_cgprune.cli.row_shards import are_row_shards, open_row_shards
 from torch_cgprune.cli.saved_datasets import PREFIX, open_saved
+from torch_cgprune.cli.shard_sources import SUFFIX, open_features, open_tars
 from torch_cgprune.cli.skipping import without_bad
 from torch_cgprune.cli.table_sources import TABLES, is_table, kind_of, open_rows, open_table
+from torch_cgprune.streams.features import is_folder
+from torch_cgprune.streams.shards import expanded
 from torch_cgprune.utils.files import open_matrix
 
 KNOWN = {
@@ -35,9 +39,13 @@ _FOR = {
     "encoder": "images or texts",
     "resize": "images",
     "skip_unreadable": "files",
+    "path_column": "tables and shards",
+    "text_column": "tables and shards",
+    "label_column": "tables and shards",
 }
 # What sources of each kind take.
 _IMAGES = {"images", "images or texts"}
+_TABLES = {"tables", "tables and shards"}
 _TAKES = {
     "images": {"files", *_IMAGES},
     "texts": {"images or texts"},
@@ -73,6 +81,9 @@ def open_source(
             - a ``.csv``, ``.tsv``, ``.csv.gz``, ``.tsv.gz``, ``.parquet`` or ``.jsonl`` table of
               paths, texts or features (``table_sources``);
             - an ``.npz``, ``.npy`` or ``.safetensors`` file of features (``array_files``);
+            - a ``.tar`` shard, or several by a pattern as ``train-{00..49}.tar`` (``tar_sources``);
+            - a folder of MDS shards or chunks of litdata, or one of these (``row_shards``);
+            - a folder of features of shards, as ``encode`` writes them;
             - a folder with one folder of images per class (``class_folders``).
 
         labels: a file of labels, ``.npy`` or one a line; an ``.npy`` file needs it.
@@ -112,12 +123,22 @@ def open_source(
     table = None if is_known else _table(source, columns, download=download)
     if table is not None:
         kind = kind_of(table, columns)
-        _check_options(source, options, {"tables", *_TAKES[kind]})
+        _check_options(source, options, {*_TABLES, *_TAKES[kind]})
         wanted = wanted and (labelled or has_labels(table, columns))
         opened = open_rows(table, columns, kind, labelled=wanted, lenient=skip_unreadable)
     elif is_known:
         _check_options(source, options, _IMAGES)
         opened = Opened(_torchvision(name, root, part, download=download))
+    elif source.endswith(SUFFIX):
+        _check_options(source, options, {"tables and shards", "files", *_IMAGES})
+        paths = expanded(source)
+        opened = open_tars(paths, columns, labelled=labelled, known=wanted)
+    elif are_row_shards(source):
+        _check_options(source, options, {*_TABLES, *_IMAGES})
+        opened = open_row_shards(source, columns, labelled=labelled, known=wanted)
+    elif is_folder(path):
+        _check_options(source, options, _TAKES["features"])
+        opened = open_features(path, labelled=wanted and labelled)
     elif path.suffix.lower() in ARRAYS and not path.is_dir():
         _check_options(source, options, _TAKES["features"] | _keys_of(path))
         wanted = wanted and (labelled or path.suffix.lower() != ".npy")
@@ -161,8 +182,8 @@ def _folder(path: Path) -> Any:
         return open_folder(path)
     raise FileNotFoundError(
         f"There is no source {str(path)!r}. Name a folder with one folder of images per class, a "
-        f"table ({', '.join(TABLES)}), an .npz, .npy or .safetensors file of features, "
-        f"{PREFIX}FOLDER, or one of {', '.join(f'{known}:ROOT' for known in KNOWN)}."
+        f"table ({', '.join(TABLES)}), {SUFFIX} shards, an .npz, .npy or .safetensors file of "
+        f"features, {PREFIX}FOLDER, or one of {', '.join(f'{known}:ROOT' for known in KNOWN)}."
     )
 
 

@@ -116,10 +116,10 @@ def open_rows(
     rows = range(len(table))
     if kind == "features":
         matrix = matrix_of(table, columns, label, lenient=lenient)
-        given = labels and _numbered(labels)
+        given = labels and numbered(labels)
         return Opened(matrix, matrix, given, rows=rows, label_column=label)
     codes, classes = (
-        _coded(labels, table.class_names(label)) if labels else ([None] * len(table), [])
+        coded(labels, table.class_names(label)) if labels else ([None] * len(table), [])
     )
     dataset = (
         Texts(_texts(table, columns), codes, classes)
@@ -129,14 +129,14 @@ def open_rows(
     return Opened(dataset, rows=rows, label_column=label)
 
 
-def _coded(labels: list[Any], order: list[str] | None) -> tuple[list[int | None], list[str]]:
+def coded(labels: list[Any], order: list[str] | None) -> tuple[list[int | None], list[str]]:
     """Return labels as numbers of classes, and the names of these: in their order, or sorted."""
     classes = sorted({*labels} - {None}) if order is None else order
     codes = {name: code for code, name in enumerate(classes)}
     return [codes.get(label) for label in labels], [str(name) for name in classes]
 
 
-def _numbered(labels: list[Any]) -> list[Any]:
+def numbered(labels: list[Any]) -> list[Any]:
     """Return labels as integers where all are such, written as Python writes them: not as 01."""
     if not all(isinstance(label, str) and is_whole_number(label) for label in labels):
         return labels

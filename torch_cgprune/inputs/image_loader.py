@@ -38,14 +38,45 @@ class EncodedImage:
         return repr(self.name)
 
 
-def load_image(path: str | EncodedImage) -> Image.Image:
+@dataclass(frozen=True)
+class StoredImage:
+    """An image file that lies in a larger file, as a tar shard.
+
+    Attributes:
+        path: of the larger file.
+        offset: where the image starts in it, in bytes.
+        size: of the image, in bytes.
+        name: what it is called, for messages.
+
+    """
+
+    path: str
+    offset: int
+    size: int
+    name: str
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the image file."""
+        with open(self.path, "rb") as file:  # noqa: PTH123 (many small reads)
+            file.seek(self.offset)
+            return file.read(self.size)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return repr(self.name)
+
+
+def load_image(path: str | EncodedImage | StoredImage) -> Image.Image:
     """Return the image in a file: as RGB, on white; deep ones in mode F, not clipped to RGB.
 
     Of an animation that is the first frame. As ``ImageFolder(root, loader=load_image)`` it takes
     the place of torchvision's own, which clips deep images to white and drops what is transparent.
 
     Args:
-        path: of the file; or its content, where it lies in a table.
+        path: of the file; or its content, where it lies in a table or a larger file.
 
     Raises:
         UnreadableImageError: truncated, or no image.
@@ -61,8 +92,8 @@ def load_image(path: str | EncodedImage) -> Image.Image:
         raise UnreadableImageError(f"The image {path!r} cannot be read: {reason}.") from error
 
 
-def _opened(path: str | EncodedImage) -> BinaryIO:
-    if isinstance(path, EncodedImage):
+def _opened(path: str | EncodedImage | StoredImage) -> BinaryIO:
+    if isinstance(path, EncodedImage | StoredImage):
         return io.BytesIO(path.content)
     return open(path, "rb")  # noqa: PTH123 (else Pillow may leave it open)
 

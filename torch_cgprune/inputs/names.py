@@ -19,7 +19,7 @@ def find_names(dataset: Any) -> tuple[str, ...] | None:
 
     Looks at the ``root`` and the ``samples`` of a torchvision ``DatasetFolder`` (``ImageFolder``
     is one) and of a dataset with the mark ``samples_are_files``, through ``Subset`` and
-    ``ConcatDataset``.
+    ``ConcatDataset``; what says ``example_names`` has those, as shards with their keys.
 
     Returns:
         n different names, or None where items are no files, or two have the same name.
@@ -30,6 +30,9 @@ def find_names(dataset: Any) -> tuple[str, ...] | None:
 
 
 def _own_names(dataset: Any) -> list[Any] | None:
+    said = getattr(dataset, "example_names", None)
+    if said is not None:
+        return [*said]
     if not (is_plain(dataset, DatasetFolder) or getattr(dataset, "samples_are_files", False)):
         return None
     root = os.path.join(os.fspath(dataset.root), "")  # noqa: PTH118 (with a separator at the end)

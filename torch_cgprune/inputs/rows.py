@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from textwrap import shorten
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from torch_cgprune.errors import ArgumentTypeError, ArgumentValueError, Message
+from torch_cgprune.inputs.mapped import MappedRows
 from torch_cgprune.inputs.pixels import as_scored, is_deep
 from torch_cgprune.inputs.stacking import is_list, stacked
 from torch_cgprune.inputs.tables import is_column, is_pair, table_rows
@@ -47,13 +48,16 @@ def as_matrix(features: Any) -> Tensor:
     Other dtypes stay.
 
     Args:
-        features: a tensor or an array; a data frame, a list of rows, or a column of rows.
+        features: a tensor, an array, or mapped rows, which stay; a data frame, a list of rows, or a
+            column of rows.
 
     Raises:
         TypeError: no real numeric tensor or array, and nothing that can be read as one.
         ValueError: fewer than two axes, or an empty one; rows of different lengths; masked values.
 
     """
+    if isinstance(features, MappedRows):  # which stands for a tensor where rows are taken
+        return cast("Tensor", features)
     if not is_array(features):
         features = _rows_of(features)
     _check_mask(features)

@@ -23,6 +23,7 @@ from torchvision.datasets.vision import StandardTransform
 
 from torch_cgprune.errors import ArgumentTypeError
 from torch_cgprune.inputs.frames import check_not_lazy, is_frame
+from torch_cgprune.inputs.mapped import MappedRows
 from torch_cgprune.inputs.tables import (
     decoded,
     is_pair,
@@ -235,7 +236,7 @@ def without_reading(dataset: Any) -> Any:
 
 def is_array(source: Any) -> bool:
     """Return whether ``source`` holds the features themselves; all else is a dataset to read."""
-    return isinstance(source, Tensor | np.ndarray)
+    return isinstance(source, Tensor | np.ndarray | MappedRows)
 
 
 def check_map_style(dataset: Any) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError, Message
+from torch_cgprune.lists.shards import shard_columns
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.table import COLUMNS, columns
 from torch_cgprune.utils.extras import parquet
@@ -99,6 +100,7 @@ def _as_array(indices: Tensor, _: CGScores) -> bytes:
 
 def _as_parquet(indices: Tensor, scores: CGScores) -> bytes:
     pa = parquet()
+    more, metadata = shard_columns(scores, indices)
     table = pa.table(
         {
             name: pa.array(
@@ -107,7 +109,8 @@ def _as_parquet(indices: Tensor, scores: CGScores) -> bytes:
             )
             for name, values in columns(scores, indices).items()
         }
-    )
+        | {name: pa.array(values) for name, values in more.items()}
+    ).replace_schema_metadata(metadata)
     buffer = io.BytesIO()
     pa.parquet.write_table(table, buffer)
     return buffer.getvalue()

@@ -18,6 +18,8 @@ from torch_cgprune.utils.seeds import stream
 # Where the sweep is the sooner way: up to so many parts, or so many rows a class. A dozen products
 # of the classes' columns with the matrix then cost what it does.
 _SWEPT_PARTS, _SWEPT_ROWS_A_CLASS = 4, 48
+# Rows whose sketches are projected at a time.
+_PROJECTED = 2**17
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def iterative(sketch: Tensor, codes: Tensor, k: int, *, part_rows: int, seed: in
     Few rows, or of many classes (a thousand of 50,000), are solved sooner as :func:`exact` does.
 
     Args:
-        sketch: (n, s) float32 coordinates in which near rows are near.
+        sketch: (n, s) float32 or float16 coordinates in which near rows are near.
         codes: (n,) int64 class codes.
         k: number of classes.
         part_rows: rows per part at most.
@@ -182,7 +184,7 @@ def local(sketch: Tensor, codes: Tensor, *, block_size: int, runs: int, seed: in
     random, until it holds ``block_size`` rows at most; parts differ in size by a row.
 
     Args:
-        sketch: (n, s) float32 coordinates in which near rows are near.
+        sketch: (n, s) float32 or float16 coordinates in which near rows are near.
         codes: (n,) int64 class codes. A block has the classes of its rows: an absent one is
             predicted from the vector of ones.
         block_size: rows per block at most.
@@ -215,12 +217,24 @@ def _halve(
         yield np.sort(rows)
         return
     first, second = rng.choice(rows, size=2, replace=False)
-    projection = points[rows] @ (points[first] - points[second])
+    projection = _projected(points, rows, points[first] - points[second])
     lower = count // 2
     cut = len(rows) * lower // count if size is None else lower * size
     order = np.argpartition(projection, cut)
     yield from _halve(points, rows[order[:cut]], lower, rng, size)
     yield from _halve(points, rows[order[cut:]], count - lower, rng, size)
+
+
+def _projected(
+    points: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], direction: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Return (m,) float32 products of the rows' points with a direction; not all are copied."""
+    direction = direction.astype(np.float32)
+    found = np.empty(len(rows), dtype=np.float32)
+    for start in range(0, len(rows), _PROJECTED):
+        part = slice(start, start + _PROJECTED)
+        found[part] = points[rows[part]].astype(np.float32, copy=False) @ direction
+    return found
 
 
 def _neighbours(codes: Tensor, part: np.ndarray[Any, Any]) -> Block:

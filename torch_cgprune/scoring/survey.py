@@ -34,9 +34,8 @@ from torch_cgprune.utils.progress import in_parts
 from torch_cgprune.utils.ranks import Ranks
 from torch_cgprune.utils.warn import warn_caller
 
-# Rows read at a time, and how many numbers sketch one.
+# Rows read at a time.
 _ROWS = 4096
-_SKETCH = 64
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Survey:
         options: as :func:`~torch_cgprune.scoring.options.resolve_options` returns them.
         digests: (n,) int64 hashes of the rows.
         unit_digests: (n,) int64 hashes of the unit rows in float32, equal for copies, scaled too.
-        sketch: (n, 64) random projection of the unit rows; (n, 0) where nobody needs it.
+        sketch: (n, s) random projection of the unit rows; (n, 0) where nobody needs it.
         job: options and fingerprint, as JSON values: what the scores depend on.
         class_names: k of them, where labels say what their numbers stand for.
 
@@ -129,8 +128,10 @@ def survey(
     standardise, scaling = options.get("standardise", False), None
     try:
         scaling = scaling_of(matrix, standardise=standardise, remarks=remarks)
-        digests, unit_digests, sketch = _read(
-            matrix, scaling, options.get("seed", 0) if sketched else None, progress=progress
+        width, kind = limits.sketch_of(len(matrix))
+        sketch = torch.empty(len(matrix), width if sketched else 0, dtype=kind)
+        digests, unit_digests = _read(
+            matrix, scaling, sketch, options.get("seed", 0), progress=progress
         )
     except ArgumentValueError as error:  # there is seldom one bad row alone
         if not error.rows:
@@ -191,25 +192,25 @@ def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> Non
 
 
 def _read(
-    matrix: Tensor, scaling: Scaling | None, sketch_seed: int | None, *, progress: bool
-) -> tuple[Tensor, Tensor, Tensor]:
+    matrix: Tensor, scaling: Scaling | None, sketch: Tensor, seed: int, *, progress: bool
+) -> tuple[Tensor, Tensor]:
     """Read all rows once, in order, as many at a time as fit beside a memory-mapped file.
 
     Args:
         matrix: (n, d) features.
         scaling: of their columns.
-        sketch_seed: of the random projection, None for no sketch.
+        sketch: (n, s) numbers, overwritten with the random projection; s may be 0.
+        seed: of the projection.
         progress: show a progress bar, in rows.
 
     Returns:
-        ``digests``, ``unit_digests`` and ``sketch`` of a :class:`Survey`.
+        ``digests`` and ``unit_digests`` of a :class:`Survey`.
 
     """
-    width = 0 if sketch_seed is None else _SKETCH
-    rng = torch.Generator().manual_seed(sketch_seed or 0)
-    projection = torch.randn(matrix.shape[1], width, generator=rng, dtype=torch.float32)
+    rng = torch.Generator().manual_seed(seed)
+    size = (matrix.shape[1], sketch.shape[1])
+    projection = torch.randn(size, generator=rng, dtype=torch.float32)
     digests, unit_digests = [], []
-    sketch = torch.empty(len(matrix), width, dtype=torch.float32)
     everyone = torch.arange(len(matrix))
     for part in in_parts(len(matrix), _ROWS, "Looking at rows", show=progress):
         rows = unit_rows(
@@ -218,4 +219,4 @@ def _read(
         digests.append(row_digests(matrix[part]))
         unit_digests.append(row_digests(rows))
         sketch[part] = rows @ projection
-    return torch.cat(digests), torch.cat(unit_digests), sketch
+    return torch.cat(digests), torch.cat(unit_digests)
