@@ -14,7 +14,7 @@ from torch_cgprune.noise import RULES
 from torch_cgprune.report.contents import call, doubts, suspects_of
 from torch_cgprune.report.summary import many, table
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scores.scores import suspicion_rule
+from torch_cgprune.scores.said import suspicion_rule
 
 EXAMPLES = """examples:
   torch-cgprune suspects animals.safetensors

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_cgprune.report.contents import call, label
 from torch_cgprune.report.pictures import Excerpt, Pictures
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scores.scores import repeats
+from torch_cgprune.scores.said import repeats
 
 # Groups that are listed, members that are named of each, and pictures of those that differ.
 GROUPS_UP_TO, COPIES_UP_TO, PICTURES_UP_TO = 50, 12, 4

@@ -22,7 +22,7 @@ from torch_cgprune.report.policy_table import policy_table
 from torch_cgprune.report.summary import facts, wrong_labels
 from torch_cgprune.report.svg import draw
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scores.scores import suspicion_rule
+from torch_cgprune.scores.said import suspicion_rule
 from torch_cgprune.utils.checks import check_integer, check_real
 from torch_cgprune.utils.files import check_writable, replacing
 from torch_cgprune.utils.progress import progress_bar

@@ -13,7 +13,7 @@ from torch_cgprune.inputs.labels import Labels, encode_labels
 from torch_cgprune.noise import estimate_noise_rate
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.groups import of_several_labels
-from torch_cgprune.scores.scores import repeats, suspicion_rule
+from torch_cgprune.scores.said import repeats, suspicion_rule
 
 # What helps where photographs are scored as pixels, from the shell and in Python.
 ENCODE = (

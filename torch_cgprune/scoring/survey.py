@@ -25,9 +25,7 @@ from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.kernel import Scaling, unit_rows
 from torch_cgprune.scoring.columns import scaling_of
 from torch_cgprune.scoring.copies import Copies
-from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import resolve_options
-from torch_cgprune.scoring.plans import by_sketch
 from torch_cgprune.scoring.problem import CONFLICT_RIDGE
 from torch_cgprune.utils.checks import wrong_value
 from torch_cgprune.utils.progress import in_parts
@@ -51,7 +49,7 @@ class Survey:
         options: as :func:`~torch_cgprune.scoring.options.resolve_options` returns them.
         digests: (n,) int64 hashes of the rows.
         unit_digests: (n,) int64 hashes of the unit rows in float32, equal for copies, scaled too.
-        sketch: (n, 64) random projection of the unit rows; (n, 0) where nobody needs it.
+        sketch: (n, 64) random projection of the unit rows.
         job: options and fingerprint, as JSON values: what the scores depend on.
         class_names: k of them, where labels say what their numbers stand for.
 
@@ -94,7 +92,6 @@ class Survey:
 def survey(
     features: Any,
     labels: Labels,
-    limits: Limits,
     *,
     progress: bool = False,
     remarks: bool = True,
@@ -105,7 +102,6 @@ def survey(
     Args:
         features: as in :func:`~torch_cgprune.scoring.cg_scores`, like ``labels``.
         labels: likewise.
-        limits: on what is kept.
         progress: show a progress bar, in rows.
         remarks: warn of columns of different units, and of classes that are probably none.
         requested: the options that :func:`~torch_cgprune.scoring.options.resolve_options` takes.
@@ -121,16 +117,11 @@ def survey(
     if remarks:
         _warn_of_classes(len(codes), classes)
     options = resolve_options(codes.bincount().tolist(), **requested)
-    sketched = (
-        by_sketch(options["method"])
-        or options["ridge"] == "auto"
-        or not limits.keeps_predictions(len(codes), len(classes))
-    )
     standardise, scaling = options.get("standardise", False), None
     try:
         scaling = scaling_of(matrix, standardise=standardise, remarks=remarks)
         digests, unit_digests, sketch = _read(
-            matrix, scaling, options.get("seed", 0) if sketched else None, progress=progress
+            matrix, scaling, options.get("seed", 0), progress=progress
         )
     except ArgumentValueError as error:  # there is seldom one bad row alone
         if not error.rows:
@@ -191,25 +182,24 @@ def _check_data(matrix: Tensor, codes: Tensor, ridge: float | str | None) -> Non
 
 
 def _read(
-    matrix: Tensor, scaling: Scaling | None, sketch_seed: int | None, *, progress: bool
+    matrix: Tensor, scaling: Scaling | None, sketch_seed: int, *, progress: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Read all rows once, in order, as many at a time as fit beside a memory-mapped file.
 
     Args:
         matrix: (n, d) features.
         scaling: of their columns.
-        sketch_seed: of the random projection, None for no sketch.
+        sketch_seed: of the random projection.
         progress: show a progress bar, in rows.
 
     Returns:
         ``digests``, ``unit_digests`` and ``sketch`` of a :class:`Survey`.
 
     """
-    width = 0 if sketch_seed is None else _SKETCH
-    rng = torch.Generator().manual_seed(sketch_seed or 0)
-    projection = torch.randn(matrix.shape[1], width, generator=rng, dtype=torch.float32)
+    rng = torch.Generator().manual_seed(sketch_seed)
+    projection = torch.randn(matrix.shape[1], _SKETCH, generator=rng, dtype=torch.float32)
     digests, unit_digests = [], []
-    sketch = torch.empty(len(matrix), width, dtype=torch.float32)
+    sketch = torch.empty(len(matrix), _SKETCH, dtype=torch.float32)
     everyone = torch.arange(len(matrix))
     for part in in_parts(len(matrix), _ROWS, "Looking at rows", show=progress):
         rows = unit_rows(
