@@ -50,13 +50,19 @@ def check_csv(path: str | os.PathLike[str], parameter: str, column: str) -> Path
         FileNotFoundError, ValueError: no such file, or of another kind.
 
     """
+    path = check_named_csv(path, parameter, column)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no list {str(path)!r}.")
+    return path
+
+
+def check_named_csv(path: str | os.PathLike[str], parameter: str, column: str) -> Path:
+    """Return the path of a table that may be there; raise ValueError for one of another kind."""
     path = Path(path)
     if path.suffix.lower() != ".csv":
         raise ValueError(
             f"The {parameter!r} file must be a .csv with a column {column!r}. Got {str(path)!r}."
         )
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no list {str(path)!r}.")
     return path
 
 

@@ -180,4 +180,4 @@ def _space(scores: CGScores) -> str:
         return "an encoder"
     if noted.get("features"):
         return "given features"
-    return "pixels" if scores.metadata.get("photographs_as_pixels") else "the data as they are"
+    return "pixels" if scores.metadata.get("photographs_as_pixels") else "raw values"

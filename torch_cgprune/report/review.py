@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 from typing import Any
 
 from torch_cgprune.lists import read_decisions
-from torch_cgprune.lists.decisions import FINE, WRONG, Decision, check_csv, listed_decisions
+from torch_cgprune.lists.decisions import (
+    FINE,
+    WRONG,
+    Decision,
+    check_named_csv,
+    listed_decisions,
+)
 from torch_cgprune.report.contents import Drawing, Request, contents, decision_row
 from torch_cgprune.report.page import rendered
 from torch_cgprune.report.pictures import WHOLE
@@ -47,10 +52,10 @@ class Review:
         called: str | None = None,
     ) -> None:
         check_writable(path)
-        self.path, self.scores = Path(path), scores
+        self.path, self.scores = check_named_csv(path, "output", "decision"), scores
         self.decided: dict[int, Decision] = {}
         if self.path.exists():
-            self.decided = read_decisions(check_csv(path, "output", "decision"), scores)
+            self.decided = read_decisions(self.path, scores)
         asked = Request(title=title, rule=rule, called=called, served=True)
         self._filled = contents(scores, drawing, asked)
         self._pictures = drawing.pictures(WHOLE, 0)
