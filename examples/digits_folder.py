@@ -18,6 +18,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
+    images, wrong = write_folder(folder)
+    print(f"{images} images in {folder}, {wrong} of them in a wrong folder")
+
+
+def write_folder(folder: Path) -> tuple[int, int]:
+    """Write the images, and return how many there are, and how many in a wrong folder."""
     digits, rng = load_digits(), np.random.default_rng(0)
     classes = digits.target.copy()
     wrong = rng.permutation(len(classes))[: round(WRONG * len(classes))]
@@ -26,7 +32,7 @@ def main() -> None:
         path = folder / str(c) / f"{i:04}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray((image * 255 / 16).astype(np.uint8)).save(path)
-    print(f"{len(classes)} images in {folder}, {len(wrong)} of them in a wrong folder")
+    return len(classes), len(wrong)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def blocks_of(file, language):
 @pytest.mark.slow
 def test_the_python_blocks_run(file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "relabel.csv").write_text("index,new_label\n3,1\n")  # of the page
+    (tmp_path / "relabel.csv").write_text("index,new_label,decision\n3,1,wrong\n")  # of the page
     (tmp_path / "kept.txt").write_text("0\n1\n2\n3\n")  # of select
     for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost"}.items():
         monkeypatch.setenv(name, value)  # as torchrun sets them

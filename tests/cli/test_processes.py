@@ -143,11 +143,11 @@ def test_the_page_of_real_images_in_a_browser(images, scored, tmp_path):
         loaded = "return [...document.images].every((image) => image.naturalWidth)"
         assert driver.execute_script(loaded)
         shown = driver.find_element("id", "status").text
-        assert shown.startswith(f"{int(scores.suspects.sum())} of ")
-        files = driver.find_elements("css selector", "#table td:last-child")
+        assert shown == f"Reviewed 0 of {int(scores.suspects.sum())}"
+        files = driver.find_elements("css selector", "#gallery .name")
         worst = scores.suspicion.argsort(descending=True, stable=True)[: len(files)]
         assert [file.text for file in files] == [scores.names[i] for i in worst.tolist()]
-        assert "ship/notes.jpg" in driver.find_element("id", "summary").get_attribute("innerHTML")
+        assert "ship/notes.jpg" in driver.find_element("id", "about").get_attribute("innerHTML")
     finally:
         driver.quit()
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from matplotlib import pyplot as plt
 
-from torch_cgprune import cg_scores
+from torch_cgprune import WindowSampler, cg_scores
 from torch_cgprune.advice import Advice, Candidate, Grade
 from torch_cgprune.report import advice_curves, write_report
-from torch_cgprune.report.advised import advice_table, drawn
+from torch_cgprune.report.advised import advice_data, drawn
 
 ALL = 0.9
 
@@ -103,45 +103,54 @@ def test_a_file_has_the_verdict_above_the_plot():
     assert " ".join(advice().verdict.split()[:6]) in html.unescape(title)
 
 
-def test_the_table_has_what_the_plot_has():
-    table = advice_table(advice())
-    assert (table["verdict"], table["accuracy"]) == (advice().verdict, "90.0%")
-    assert table["policies"] == ("random", "window", "low-first")
-    assert table["rows"][0] == {
-        "keep": "60%",
-        "accuracies": ["89.5%", "90.5%", "39.5%"],
-        "best": "random",
-        "taken": "random",
-        "lost": "0.5 ± 1.0",
-    }
-    assert table["rows"][1]["best"] == "window from 20%"
-    assert table["rows"][1]["accuracies"] == ["70.0%", "80.0%", "20.0%"]
+def test_the_page_s_script_is_told_what_the_plot_has():
+    x = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
+    scores = cg_scores(x, torch.arange(40) % 2, progress=False)
+    flagged = torch.arange(40) % 3 == 0
+    found = advice_data(advice(), scores, flagged)
+    assert found["accuracy"] == ALL
+    assert [*found["grades"]] == ["random", "window", "low-first"]
+    (low, high), (first, *_) = found["grades"]["window"], found["grades"]["random"]
+    assert low[:6] == [0.2, 0.8, 10.0, 1.0, "window from 20%", 0.2]
+    assert high[:6] == [0.6, 0.905, -0.5, 1.0, "window from 10%", 0.1]
+    assert first == [0.2, 0.7, 20.0, 1.0, "random", None, None]
+    kept = WindowSampler(scores, 0.2, 0.2).selection
+    counts = [scores.labels[part].bincount(minlength=2) for part in (kept, kept[flagged[kept]])]
+    assert low[6] == [count.tolist() for count in counts]
+    assert found["best"] == {"0.2": "window", "0.6": "random"}
 
 
-def page(tmp_path, known):
+def page(tmp_path, known, **options):
     x = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
     scores = cg_scores(x, torch.arange(40) % 2, progress=False)
     if known is not None:
         scores.metadata["advice"] = known.as_json()
-    write_report(scores, tmp_path / "r.html", progress=False)
-    text = Path(tmp_path / "r.html").read_text(encoding="utf-8")
-    return text.partition('<section id="advice">')[2].partition("</section>")[0]
+    write_report(scores, tmp_path / "r.html", progress=False, **options)
+    return Path(tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def section_of(text):
+    return text.partition('<section id="prune"')[2].partition("</section>")[0]
 
 
 def test_the_page_shows_advice(tmp_path):
-    section = page(tmp_path, advice())
-    assert f"<strong>{advice().verdict}</strong>" in section
-    assert 'aria-label="Predicted accuracy of each policy' in section
+    text = page(tmp_path, advice(), called="s.safetensors")
+    section = section_of(text)
+    assert f'<p class="advice">{advice().verdict}</p>' in section
     assert "on 500 of the 1,000 examples" in section
-    rows = re.findall(r"<tr>(.*?)</tr>", section, re.DOTALL)
-    cells = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in rows]
-    assert cells[0] == ["Keep", "random", "window", "low-first", "Best", "Points lost"]
-    assert cells[1] == ["100%", "90.0%", "90.0%", "90.0%", "all the data", "0"]
-    assert cells[3] == ["20%", "70.0%", "80.0%", "20.0%", "window from 20%", "10.0 ± 1.0"]
-    assert re.findall(r'class="number best">([^<]*)<', section) == ["89.5%", "80.0%"]
+    assert "Predicted<br>accuracy" in section
+    cards = html.unescape(text.partition("</section>")[0])
+    assert '<p class="value">40%</p>' in cards  # what can be dropped
+    assert "torch-cgprune select s.safetensors --keep 0.6 --policy auto" in cards
 
 
 def test_without_advice_the_page_says_how_to_get_it(tmp_path):
-    section = page(tmp_path, None)
-    assert "torch-cgprune advise SCORES" in section
-    assert "<svg" not in section
+    section = section_of(page(tmp_path, None, called="s.safetensors"))
+    assert "torch-cgprune advise s.safetensors" in section
+    assert "Predicted<br>accuracy" not in section
+    assert "torch_cgprune.advise(train)" in section_of(page(tmp_path, None))
+
+
+def test_what_loses_everywhere_cannot_be_dropped(tmp_path):
+    text = page(tmp_path, advice(keep=[0.2]))
+    assert '<p class="value long">nothing sure</p>' in text

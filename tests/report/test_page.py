@@ -1,15 +1,16 @@
 """The report's page as a file: what is in it, and how large it gets."""
 
 import base64
+import dataclasses
 import io
 import json
 import re
 import threading
-from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from PIL import Image
@@ -19,10 +20,12 @@ from torchvision.datasets import FakeData
 
 from torch_cgprune import CGScoredDataset, PrunedSampler, cg_scores
 from torch_cgprune.noise import evidence
-from torch_cgprune.report import write_report
+from torch_cgprune.report import plane, write_report
+from torch_cgprune.report.contents import Drawing, Request
 from torch_cgprune.report.copies import copies
-from torch_cgprune.report.page import page_of
-from torch_cgprune.report.pictures import Pictures, as_image
+from torch_cgprune.report.page import SCRIPTS, STYLES, page_of
+from torch_cgprune.report.pictures import Pictures, as_image, side_for
+from torch_cgprune.scores.said import repeats
 
 WITHOUT_END = {"br", "img", "input", "link", "meta"}
 
@@ -78,13 +81,13 @@ def written(tmp_path, scores, *arguments, **options):
 
 def test_nothing_in_it_points_outside(images, tmp_path):
     train = CGScoredDataset(images, progress=False)
-    page = written(tmp_path, train.scores, train)
+    page = written(tmp_path, train.scores, train, title="What is in it")
     for tag, attributes in page.tags:
         for name in ("src", "href", "xlink:href", "action", "data"):
             value = attributes.get(name)
             assert value is None or value.startswith(("#", "data:")), (tag, value)
     styles = re.findall(r"url\(([^)]*)\)|@import", page.content)
-    assert all(url.startswith("#") for url in styles)
+    assert styles == []
     policy = dict(tag for tag in page.tags if tag[0] == "meta" and "http-equiv" in tag[1])["meta"]
     assert "default-src 'none'" in policy["content"]
 
@@ -103,9 +106,11 @@ def test_the_suspects_are_those_of_the_rule_in_order(tmp_path):
         assert [row[1] for row in rows] == scores.labels[wanted].tolist()
         assert [row[2] for row in rows] == scores.alternatives("the test")[wanted].tolist()
         assert [row[3] for row in rows] == pytest.approx(wrong[wanted].tolist(), rel=1e-3)
-        assert [row[4] for row in rows] == pytest.approx(scores.values[wanted].tolist(), rel=1e-3)
+        chances = scores.pred_probs()[wanted, scores.alternatives("the test")[wanted]]
+        assert [row[4] for row in rows] == pytest.approx(chances.tolist(), rel=1e-3)
+        assert [row[5] for row in rows] == pytest.approx(scores.values[wanted].tolist(), rel=1e-3)
         assert (rule or "posterior") in page.text
-        assert "Partial score" not in page.text.partition("Labels that look wrong")[2]
+        assert "artial score" not in page.text.partition("Labels that look wrong")[2]
 
 
 def test_pictures_are_of_the_examples_they_stand_beside(tmp_path):
@@ -131,17 +136,18 @@ def test_pictures_are_without_the_training_transform(images, tmp_path):
     buffer = io.BytesIO()
     plain.save(buffer, "WEBP", quality=70)
     assert np.array_equal(np.asarray(found), np.asarray(Image.open(buffer)))
-    assert "<img" in written(tmp_path, train.scores, train).content
+    assert written(tmp_path, train.scores, train).data["examples"]["0"]["lowest"][0][2]
 
 
 def test_pictures_stop_where_the_room_ends(tmp_path):
     pixels = torch.randint(0, 256, (600, 32, 32, 3), dtype=torch.uint8)
     scores = scores_of(n=600, k=2)
-    text = page_of(scores, Pictures(pixels, 100_000), "Title", 0.6, "centred-sign", None)
+    asked = Request("Title", rule="centred-sign")
+    text = page_of(scores, Drawing(pixels, 4, budget=100_000), asked)
     (tmp_path / "r.html").write_text(text, encoding="utf-8")
     page = Page(tmp_path / "r.html")
-    having = [bool(row[5]) for row in page.data["suspects"]]
-    assert 20 < sum(having) < len(having)
+    having = [bool(row[6]) for row in page.data["suspects"]]
+    assert 10 < sum(having) < len(having)
     assert having == sorted(having, reverse=True)
     assert f"The first {sum(having)} have pictures" in page.text
 
@@ -156,7 +162,8 @@ def test_a_file_that_is_gone_leaves_a_gap_and_no_error(folder, tmp_path):
         True,
     ]
     page = written(tmp_path, train.scores, train)
-    assert "ant/1.png" in page.text
+    assert page.data["examples"]["0"]["lowest"]
+    assert "ant/1.png" in page.content
 
 
 @pytest.mark.parametrize(
@@ -185,33 +192,45 @@ def test_what_is_none(value):
 
 
 def test_features_alone_give_a_page_without_pictures(tmp_path):
-    x = torch.randn(30, 5, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(30, 20, generator=torch.Generator().manual_seed(0))
     scores = cg_scores(x, torch.arange(30) % 2, progress=False)
     for source in (None, x, TensorDataset(x)):
         page = written(tmp_path, scores, source, rule="centred-sign")
-        assert "data:image/webp" not in page.content.split("<script")[0]
-        assert page.data["suspects"]
+        rows = page.data["suspects"]
+        assert rows
+        assert all(row[6] == row[7] == row[8] == 0 for row in rows)
+        assert not any(page.data["typical"].values())
         assert "have pictures" not in page.text
+
+
+def test_a_table_shows_its_columns_and_few_numbers_themselves(tmp_path):
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    scores = cg_scores(x, torch.arange(30) % 2, progress=False)
+    names = [f"person {i}" for i in range(30)]
+    frame = pl.DataFrame({"id": names, "age": torch.arange(30).numpy(), "income": x[:, 0].numpy()})
+    text = page_columns(tmp_path, scores, frame, "text")
+    assert text
+    for index, shown in text.items():
+        assert shown == f"id: person {index}; age: {index}; income: {float(x[index, 0]):.4g}"
+    for index, shown in page_columns(tmp_path, scores, frame[["id"]], "text").items():
+        assert shown == f"id: person {index}"
+    for index, shown in page_columns(tmp_path, scores, x, "text").items():
+        assert shown == ", ".join(f"{number:.4g}" for number in x[index].tolist())
+
+
+def page_columns(tmp_path, scores, source, column):
+    """Return a column of the list by the index of the example."""
+    page = written(tmp_path, scores, source, rule="centred-sign")
+    place = page.data["columns"].index(column)
+    return {row[0]: row[place] for row in page.data["suspects"]}
 
 
 def test_images_in_a_column_are_shown(tmp_path):
     rows = [{"img": image, "y": label, "id": 3} for image, label in FakeData(40, (3, 8, 8), 2)]
     train = CGScoredDataset(rows, features="img", labels="y", ridge=0, progress=False)
     page = written(tmp_path, train.scores, train, rule="centred-sign")
-    assert all(row[5] for row in page.data["suspects"])
+    assert all(row[6] for row in page.data["suspects"])
     assert page.data["suspects"]
-
-
-def test_the_most_frequent_suggestion_is_among_the_suspects(tmp_path):
-    scores = scores_of(ridge=0.1)
-    page = written(tmp_path, scores, rule="confident")
-    pairs = Counter((row[1], row[2]) for row in page.data["suspects"])
-    times = max(pairs.values())
-    given, other = re.search(r"suggestion is “(.*?)” for “(.*?)” \((\d+) time", page.text).groups()[
-        1::-1
-    ]
-    assert pairs[scores.class_names.index(given), scores.class_names.index(other)] == times
-    assert f"({times} time" in page.text
 
 
 def test_scores_without_predictions(tmp_path):
@@ -223,12 +242,13 @@ def test_scores_without_predictions(tmp_path):
         scores.partial[order][scores.partial[order] > 0].tolist(), rel=1e-3
     )
     assert all(row[2] == -1 for row in page.data["suspects"])
-    assert "robab" not in page.text.partition("Labels that look wrong")[2].partition("Copies")[0]
-    assert "trains on what you put into the column" in page.text
-    assert 'id="table" class="alone"' in page.content
+    section = page.text.partition("Labels that look wrong")[2].partition("How much can")[0]
+    assert "robab" not in section.replace("Likely wrong any", "")
     assert page.data["suspects"]
     assert "partial-sign" in page.text
-    assert 'id="confusion-' not in page.content
+    assert 'id="pairs"' not in page.content
+    assert not page.data["probable"]
+    assert "which tells no probability" in page.text
 
 
 def test_one_class_alone(tmp_path):
@@ -240,36 +260,130 @@ def test_one_class_alone(tmp_path):
 
 def test_two_examples_are_enough(tmp_path):
     scores = cg_scores(torch.eye(2), [0, 1], progress=False)
-    assert "2 examples of 2 classes" in written(tmp_path, scores).text
+    assert "2 examples of 2 classes" in written(tmp_path, scores).text.replace(",", "")
 
 
 @pytest.mark.slow
 def test_many_classes_stay_readable_and_small(tmp_path):
     page = written(tmp_path, scores_of(n=1200, k=400, d=30))
-    headings = [tag for tag, _ in page.tags if tag == "h3"]
-    assert len(headings) == 1 + 30
+    assert len(page.data["examples"]) == 30
+    assert len(page.data["classRows"]) == 400
     assert page.data["policies"]["percents"] == [*range(5, 101, 5)]
     assert len(page.data["policies"]["balanced"]["low-first"][0][0]) == 400
-    assert page.text.count("30 classes of 400") == 2
-    assert page.text.count("Shown are the 15") == 2
-    assert "Shown are the 30 classes most doubted" in page.text
+    assert "Of the 30 classes of 400" in page.text
     assert len(page.content) < 3e6
+    # The table is made by the script, a part at a time.
+    assert len([tag for tag, _ in page.tags if tag == "tr"]) < 10
+    assert 'id="class-box" open' not in page.content
 
 
-def test_the_words_have_the_numbers(tmp_path):
+def test_the_cards_have_the_numbers(tmp_path):
     x = torch.randn(50, 5, generator=torch.Generator().manual_seed(0))
     x[7], x[9] = x[3], x[4]
     labels = torch.arange(50) % 2
     labels[9] = 1 - labels[4]
     labels[7] = labels[3]
     scores = cg_scores(x, labels, progress=False)
-    text = written(tmp_path, scores, rule="centred-sign").text
-    suspects = int((evidence(scores, "centred-sign") > 0).sum())
-    assert "50 examples of 2 classes" in text
-    assert f"{suspects} labels ({suspects / 50:.1%}) look wrong" in text
-    assert "1 example with an earlier exact copy of the same label" in text
-    assert "2 examples with a copy of another label" in text
-    assert text.index("example 4") < text.index("example 3")  # the conflict comes first
+    page = written(tmp_path, scores, rule="centred-sign")
+    suspects = evidence(scores, "centred-sign") > 0
+    share = float(suspects.double().mean())
+    tenths = round(10 * float(scores.wrong_probability[suspects].mean()))
+    assert f"Likely wrong labels {int(suspects.sum())} {share:.1%} of all; " in page.text
+    assert f"about {tenths} in 10 of them really wrong" in page.text or tenths in (0, 10)
+    assert "Copies 3 1 exact of the same label, near ones were not looked for." in page.text
+    assert "2 examples with a copy of another label: one must be wrong." in page.text
+    accuracy = scores.calibration.accuracy
+    assert f"tells the given label of {accuracy:.0%} of the examples without" in page.text
+    means = [float(scores.values[labels == c].mean()) for c in range(2)]
+    hardest = scores.class_names[means[1] > means[0]]
+    assert f"Hardest class {hardest} The easiest is “{1 - int(hardest)}”" in page.text
+    assert page.text.index("example 4") < page.text.index("example 3")  # the conflict comes first
+
+
+def test_commands_are_those_of_the_shell_where_there_is_a_file(tmp_path):
+    page = written(tmp_path, scores_of(), called="my.safetensors")
+    commands = re.findall(r'<div class="command"><code>(.*?)</code>', page.content)
+    assert len(commands) == 5
+    assert all(command.startswith("torch-cgprune ") for command in commands)
+    assert all("my.safetensors" in command for command in commands)
+    commands = re.findall(r'<div class="command"><code>(.*?)</code>', written_in_python(tmp_path))
+    assert not any(command.startswith("torch-cgprune ") for command in commands)
+
+
+def written_in_python(tmp_path):
+    return written(tmp_path, scores_of()).content
+
+
+def test_what_is_reviewed_is_no_suspect_and_stays_decided(tmp_path):
+    scores = scores_of(ridge=0.1)
+    before = [row[0] for row in written(tmp_path, scores, rule="margin").data["suspects"]]
+    fine, wrong = before[:2]
+    path = tmp_path / "relabel.csv"
+    path.write_text(f"index,new_label,decision\n{fine},,fine\n{wrong},1,wrong\n")
+    page = written(tmp_path, scores, rule="margin", reviewed=path)
+    assert [row[0] for row in page.data["suspects"]] == [i for i in before if i != fine]
+    given = {row[0]: row[:3] for row in page.data["decided"]}
+    assert given == {fine: [fine, False, -1], wrong: [wrong, True, 1]}
+
+
+def test_the_map_has_every_example_where_it_lies(tmp_path):
+    scores = scores_of(n=90)
+    plane = written(tmp_path, scores).data["map"]
+    assert plane["count"] == 90
+    kinds = {
+        "index": "<u4",
+        "x": "<u2",
+        "y": "<u2",
+        "given": "<u2",
+        "score": "<f4",
+        "flagged": "u1",
+    }
+    found = {
+        name: np.frombuffer(base64.b64decode(plane[name]), kind) for name, kind in kinds.items()
+    }
+    assert found["index"].tolist() == [*range(90)]
+    assert found["given"].tolist() == scores.labels.tolist()
+    assert found["flagged"].tolist() == scores.suspects.tolist()
+    assert found["score"] == pytest.approx(scores.values.numpy(), rel=1e-6)
+    for axis, name in enumerate("xy"):
+        there = scores.position[:, axis].numpy()
+        inside = (found[name] > 0) & (found[name] < 65535)
+        assert inside.sum() > 80
+        assert np.corrcoef(there[inside], found[name][inside])[0, 1] > 0.99999
+
+
+def test_without_positions_there_is_no_map(tmp_path):
+    scores = dataclasses.replace(scores_of(), position=None)
+    page = written(tmp_path, scores)
+    assert page.data["map"] is None
+    assert "Score again" in page.text
+
+
+def test_of_many_examples_the_map_has_all_suspects_that_fit(monkeypatch):
+    monkeypatch.setattr(plane, "POINTS_UP_TO", 40)
+    flagged = torch.arange(100) % 5 == 0
+    shown = plane._shown(flagged)
+    assert len(shown) == 40
+    assert {*flagged.nonzero().flatten().tolist()} <= {*shown.tolist()}
+    assert shown.tolist() == sorted(shown.tolist())
+
+
+def test_every_part_of_the_page_is_in_it():
+    here = Path(plane.__file__).parent / "assets"
+    assert {path.stem for path in here.glob("css/*.css")} == {*STYLES}
+    assert {path.stem for path in here.glob("js/*.js")} == {*SCRIPTS}
+    assert all(len(path.read_text().splitlines()) < 300 for path in here.glob("*/*"))
+
+
+def test_fewer_pictures_are_larger():
+    assert [side_for(count) for count in (1, 300, 301, 1000, 1001, 10**5)] == [
+        256,
+        256,
+        160,
+        160,
+        96,
+        96,
+    ]
 
 
 def test_copies_but_for_brightness_are_told(tmp_path):
@@ -294,28 +408,49 @@ def near_copies():
 def test_near_copies_are_beside_the_exact_ones(tmp_path):
     scores = near_copies()
     assert scores.near_copies.tolist() == [[0, 10], [3, 7], [4, 9], [3, 8]]
-    section = written(tmp_path, scores).content.partition('<section id="copies">')[2]
+    section = written(tmp_path, scores).content.partition('<section id="copies"')[2]
     section = section.partition("</section>")[0]
     assert "3 groups of copies, exact or nearly, those with different labels first" in section
     cosine = float(scores.near_cosines[3])
     assert 0.999 < cosine < 0.99999
-    shown = re.findall(r'<li>(\w): <span class="name">([^<]*)</span> <span class="quiet">', section)
-    assert [name for _, name in shown] == [f"example {i}" for i in (3, 7, 8, 4, 9, 0, 10)]
-    numbers = re.findall(r'<span class="quiet">cosine ([\d.]+)</span>', section)
-    assert numbers == ["1", "1", f"{int(cosine * 1e4) / 1e4:.4f}", "1", "1", "1", "1"]
+    shown = re.findall(r'<span class="name">(example \d+), cosine ([\d.]+)</span>', section)
+    assert [name for name, _ in shown] == [f"example {i}" for i in (3, 7, 8, 4, 9, 0, 10)]
+    digits = f"{int(cosine * 1e4) / 1e4:.4f}"
+    assert [number for _, number in shown] == ["1", "1", digits, "1", "1", "1", "1"]
     assert section.count("different labels</strong>") == 1
     assert "but for brightness" not in section
-    said = "4 pairs of examples are copies or nearly, of cosine 0.999 or more."
+    exact = int(repeats(scores).sum())
+    said = f"Groups of copies 3 {exact} exact of the same label, 4 pairs of cosine 0.999 or more."
     assert said in written(tmp_path, scores).text
 
 
-def test_near_copies_have_a_picture_each_and_exact_ones_one_for_all():
+def test_members_of_a_group_stand_side_by_side_each_with_its_label():
     scores = near_copies()
     images = torch.arange(50).view(50, 1, 1).expand(50, 4, 4) / 50
     groups, count = copies(scores, Pictures(images, 10**6))
     assert count == 3
-    assert [len(group["pictures"]) for group in groups] == [2, 2, 1]
-    assert groups[0]["pictures"] == [Pictures(images, 10**6).draw([i])[i] for i in (3, 8)]
+    drawn = Pictures(images, 10**6).draw(range(50))
+    for group, wanted in zip(groups, ([3, 7, 8], [4, 9], [0, 10]), strict=True):
+        members = group["members"]
+        assert [member["name"] for member in members] == [f"example {i}" for i in wanted]
+        assert [member["picture"] for member in members] == [drawn[i] for i in wanted]
+        assert [member["label"] for member in members] == [
+            str(scores.labels[i].item()) for i in wanted
+        ]
+    assert [group["conflict"] for group in groups] == [True, False, False]
+    assert [group["exact"] for group in groups] == [False, False, True]
+
+
+def test_of_a_large_group_every_label_is_shown():
+    x = torch.eye(30)
+    x[:20] = x[0]
+    labels = torch.arange(30) % 2
+    labels[:20] = 0
+    labels[15] = 1
+    groups, _ = copies(cg_scores(x, labels, progress=False), Pictures(None, 0))
+    names = [member["name"] for member in groups[0]["members"]]
+    assert names == [f"example {i}" for i in (0, 1, 2, 3, 4, 15)]
+    assert groups[0]["more"] == 14
 
 
 def test_none_are_found_where_there_are_none(tmp_path):
@@ -336,7 +471,7 @@ def test_names_that_are_no_utf8(folder, tmp_path):
     name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
     object.__setattr__(train.scores, "names", (name, "b", "c", "d"))
     page = written(tmp_path, train.scores, train)
-    assert "caf?.png" in page.content
+    assert json.dumps(name) in page.content  # which a browser shows with a mark for the letter
 
 
 def test_bad_arguments(tmp_path):
@@ -412,7 +547,7 @@ def test_items_are_read_in_as_many_threads_as_asked_for(tmp_path, num_workers):
     here = threading.get_ident()
     assert (dataset.threads == {here}) == (num_workers == 0)
     assert (here in dataset.threads) == (num_workers == 0)
-    assert (tmp_path / "x.html").read_text().count("data:image/webp") > 10
+    assert (tmp_path / "x.html").read_text().count("UklGR") > 10
     with pytest.raises(ValueError, match="'num_workers' parameter of write_report"):
         write_report(scores, tmp_path / "x.html", dataset, num_workers=-1)
 
@@ -424,7 +559,7 @@ def test_its_long_steps_have_bars(tmp_path, capsys, monkeypatch, shown):
     scores = cg_scores(images, torch.arange(40) % 2, progress=False)
     write_report(scores, tmp_path / "x.html", images, progress=shown)
     said = capsys.readouterr().err
-    assert ("Drawing plots: 100%" in said and "Drawing pictures: " in said) == shown
+    assert ("Drawing pictures: " in said) == shown
     assert shown or not said
 
 
@@ -443,8 +578,12 @@ def test_texts_are_shown_as_they_begin(tmp_path):
     assert all(row[text].startswith(f"text {row[index]} <b> and more") for row in rows)
     assert all(row[picture] == row[name] == 0 for row in rows)
     assert not [tag for tag in page.tags if tag[0] == "img"]
-    shown = [words for words in page.texts if words.startswith("text ")]
-    assert len(shown) == 2 * 8 * 3 + 1  # of each class both ends, and of the copies one
-    long = next(words for words in shown if words.startswith("text 3 "))
+    assert all(len(row[text]) <= 241 for row in rows)
+    ends = [
+        one for entry in page.data["examples"].values() for part in entry.values() for one in part
+    ]
+    assert len(ends) == 2 * 8 * 3
+    long = next(one[3] for one in ends if one[3].startswith("text 3 "))
     assert (len(long), long[-1]) == (241, "…")
-    assert "Wrong Text Given" in page.text
+    assert "Name or text" in page.text
+    assert "text 9 " in page.text  # beside its copy

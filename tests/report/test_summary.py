@@ -16,7 +16,7 @@ from noisy_data import blobs
 from torch_cgprune import cg_scores
 from torch_cgprune.report.summary import facts, in_words, table
 from torch_cgprune.scores.histogram import bins_of, histogram
-from torch_cgprune.scores.scores import suspicion_rule
+from torch_cgprune.scores.said import suspicion_rule
 
 
 def data(n=60, k=3):

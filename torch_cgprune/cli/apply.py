@@ -53,7 +53,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "-o", "--output", required=True, metavar="OUT", help="a new folder, or of a table a file"
     )
     command.add_argument(
-        "--relabel", metavar="FILE", help="a .csv with new labels, as the page makes it"
+        "--relabel",
+        metavar="FILE",
+        help="a .csv with new labels, as the page makes it; what is wrong without one is left out",
     )
     command.add_argument("--link", action="store_true", help="make hard links, not copies")
     command.add_argument(

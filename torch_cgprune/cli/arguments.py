@@ -12,6 +12,7 @@ from torch_cgprune.cli import (
     info,
     near,
     report,
+    review,
     score,
     select,
     suspects,
@@ -27,6 +28,7 @@ _COMMANDS = {
     "apply": apply,
     "export": export,
     "report": report,
+    "review": review,
     "info": info,
     "near": near,
 }

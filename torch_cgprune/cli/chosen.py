@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
@@ -17,7 +18,8 @@ from torch_cgprune.cli.source import open_source
 from torch_cgprune.dataset.source import Source
 from torch_cgprune.inputs.labels import encode_labels, find_labels
 from torch_cgprune.inputs.names import find_class_names, find_names
-from torch_cgprune.lists import read_examples, read_relabels
+from torch_cgprune.lists import read_decisions, read_examples, read_relabels
+from torch_cgprune.lists.decisions import without_label
 from torch_cgprune.lists.lookup import Examples, Known, counts_on_order
 from torch_cgprune.scores import CGScores
 
@@ -90,9 +92,13 @@ def choose(args: argparse.Namespace) -> Chosen:
         _check_scores(opened, scores, args.scores)
     examples: Known = _examples(opened) if scores is None else scores
     kept = read_examples(args.kept, len(examples), examples)
+    labels = examples.labels
+    if args.relabel:
+        labels = read_relabels(args.relabel, examples)
+        unknown = without_label(read_decisions(args.relabel, examples))
+        kept = kept[~torch.isin(kept, torch.tensor(unknown, dtype=kept.dtype))]
     if not len(kept):
         raise ValueError(f"The list {args.kept!r} keeps nothing.")
-    labels = read_relabels(args.relabel, examples) if args.relabel else examples.labels
     numbered = None if scores is not None else _numbered(args, examples)
     if numbered and not args.skip_unreadable:
         encoded = args.encoder is not None

@@ -17,6 +17,7 @@ _DOES = {
     "apply": "write a dataset of what a list keeps",
     "export": "write the table of all examples",
     "report": "write an HTML page",
+    "review": "show the page, and write decisions to a file as they are made",
     "info": "show what is in scores",
     "near": "find near copies between a training and a test set",
 }

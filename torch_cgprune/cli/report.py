@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import webbrowser
 from pathlib import Path
 
 from torch_cgprune.cli.array_files import load_labels
@@ -18,7 +19,7 @@ from torch_cgprune.report import write_report
 from torch_cgprune.scores import CGScores
 
 EXAMPLES = """example:
-  torch-cgprune report animals.safetensors animals/train -o animals.html"""
+  torch-cgprune report animals.safetensors animals/train -o animals.html --open"""
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -31,6 +32,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="of the page (.html)"
     )
+    command.add_argument("--open", action="store_true", help="open it in the browser")
     command.add_argument(
         "--keep",
         type=real("(0, 1]"),
@@ -47,21 +49,28 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help=".npy, or one a line: shows how many of the wrong labels are found",
     )
     command.add_argument(
+        "--reviewed",
+        metavar="FILE",
+        help="a .csv of such a page: what is fine there is no suspect any more",
+    )
+    command.add_argument(
         "--num-workers", type=integer(0), metavar="N", help="threads that read pictures (4)"
     )
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the page of some scores, with pictures if their source is named."""
-    check_output(args.output, args.scores, args.source, args.true_labels)
+    check_output(args.output, args.scores, args.source, args.true_labels, args.reviewed)
     scores = CGScores.load(args.scores)
-    opened = None if args.source is None else _opened(args, scores)
+    opened = None if args.source is None else opened_source(args, scores)
     write_report(
         scores,
         args.output,
         None if opened is None else opened.dataset,
         keep=args.keep,
         rule=args.rule,
+        reviewed=args.reviewed,
+        called=args.scores,
         num_workers=args.num_workers,
         progress=shows_progress(args),
         true_labels=None if args.true_labels is None else load_labels(args.true_labels),
@@ -70,10 +79,12 @@ def run(args: argparse.Namespace) -> None:
     size = Path(args.output).stat().st_size
     found = {"output": args.output, "bytes": size, "examples": len(scores)}
     say(args, f"{args.output}: {size / 1e6:.1f} MB", found)
+    if args.open:
+        webbrowser.open(Path(args.output).resolve().as_uri())
 
 
-def _opened(args: argparse.Namespace, scores: CGScores) -> Opened:
-    """Open the source as it was opened for scoring, and check that it is the same."""
+def opened_source(args: argparse.Namespace, scores: CGScores) -> Opened:
+    """Open the source of the arguments as it was opened for scoring; check that it is the same."""
     reading = noted_reading(scores.metadata.get("source", {}))
     opened = open_source(args.source, **reading, progress=shows_progress(args))
     check_source(opened, scores, args.scores)

@@ -13,7 +13,7 @@ from torch_cgprune.cli.listing import add_listing, form_of
 from torch_cgprune.cli.option_types import add_scores, integer, real
 from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, write
 from torch_cgprune.cli.scored import ScoredSource
-from torch_cgprune.lists import listed
+from torch_cgprune.lists import listed, reviewed
 from torch_cgprune.noise import RULES
 from torch_cgprune.policies.by_name import LISTED, POLICIES
 from torch_cgprune.report.summary import table
@@ -80,6 +80,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="a list of examples to leave out first, or: suspects, copies",
     )
     policy.add_argument(
+        "--reviewed",
+        metavar="FILE",
+        help="a .csv that the page has made: what is fine there is no suspect",
+    )
+    policy.add_argument(
         "--balanced",
         action=argparse.BooleanOptionalAction,
         help="inside every class (yes, but for noise-filter)",
@@ -91,9 +96,11 @@ def run(args: argparse.Namespace) -> None:
     """Write or print what a policy keeps, or show it class by class."""
     form = form_of(args)
     if not is_stream(args.output):
-        check_output(args.output, args.scores, args.exclude)
+        check_output(args.output, args.scores, args.exclude, args.reviewed)
     _check(args)
     source = ScoredSource(args)
+    if args.reviewed is not None:
+        source.scores = reviewed(source.scores, args.reviewed)
     scores = source.scores
     _check_advised(source, args)
     kept = _kept(source, args)

@@ -11,10 +11,10 @@ from torch_cgprune.cli.option_types import add_scores
 from torch_cgprune.cli.output import check_output, is_stream, say, write
 from torch_cgprune.lists import listed
 from torch_cgprune.noise import RULES
-from torch_cgprune.report.contents import call, doubts, suspects_of
 from torch_cgprune.report.summary import many, table
+from torch_cgprune.report.suspects import call, doubts, suspects_of
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scores.scores import suspicion_rule
+from torch_cgprune.scores.said import suspicion_rule
 
 EXAMPLES = """examples:
   torch-cgprune suspects animals.safetensors

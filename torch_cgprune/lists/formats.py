@@ -32,6 +32,7 @@ class Entry:
     name: str
     label: str = ""
     new_label: str | None = None
+    decision: str | None = None
 
 
 def listed(indices: Tensor, scores: CGScores, form: str) -> bytes:
@@ -169,11 +170,13 @@ def _named_or_numbered(line: int, item: object) -> Entry:
 
 
 def _table(file: io.TextIOBase, path: str) -> Iterator[Entry]:
-    names, rows = read_table(file, path, {"index", "path", "label", "new_label"})
+    names, rows = read_table(file, path, {"index", "path", "label", "new_label", "decision"})
     _check_columns(names, path)
     for line, row in rows:
         index, name, label = (row.get(column, "") for column in ("index", "path", "label"))
-        yield Entry(line, index.strip(), name, label, row.get("new_label"))
+        decision = row.get("decision")
+        decision = None if decision is None else decision.strip().lower()
+        yield Entry(line, index.strip(), name, label, row.get("new_label"), decision)
 
 
 def _check_columns(names: list[str], path: str) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torch_cgprune.errors import Argument, ArgumentValueError
 from torch_cgprune.lists.formats import Entry, entries, printable
 from torch_cgprune.utils.arrays import are_indices, check_range, is_whole_number, real_numbers
 
@@ -50,7 +49,7 @@ class Examples:
 
 def counts_on_order(path: str | os.PathLike[str], examples: Known) -> bool:
     """Return whether a list tells examples by their numbers, not all by their names."""
-    path, names = Path(path), {*_places(examples.names or ())}
+    path, names = Path(path), {*places(examples.names or ())}
     return path.suffix.lower() == ".npy" or any(e.name not in names for e in entries(path))
 
 
@@ -76,82 +75,22 @@ def read_examples(path: str | os.PathLike[str], n: int, scores: Known | None = N
     if path.suffix.lower() == ".npy":
         indices = _indices_of_array(path, n)
     else:
-        where = _Lookup(path, n, scores)
+        where = Lookup(path, n, scores)
         found = [where(entry) for entry in entries(path)]
         indices = torch.tensor(found, dtype=torch.int64, device="cpu")
     kept: Tensor = indices.unique()
     return kept
 
 
-def check_relabels(path: str | os.PathLike[str]) -> Path:
-    """Fail now, not after minutes of scoring, if there is no such list of new labels.
-
-    Raises:
-        FileNotFoundError, ValueError: no such file, or of another kind.
-
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".csv":
-        raise ValueError(
-            f"The 'relabel' file must be a .csv with a column 'new_label'. Got {str(path)!r}."
-        )
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no list {str(path)!r}.")
-    return path
-
-
-def read_relabels(path: str | os.PathLike[str], scores: Known) -> Tensor:
-    """Return the labels of all examples, those of a CSV file in place of the given ones.
-
-    Args:
-        path: with the columns ``index`` or ``path``, and ``new_label``: names of classes.
-        scores: of the dataset.
-
-    Returns:
-        (n,) int64 class codes.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: another kind of file, an unknown class, or a list of other data.
-
-    """
-    path = check_relabels(path)
-    codes = _places([name.strip() for name in scores.class_names])
-    where, new = _Lookup(path, len(scores), scores), dict[int, int]()
-    for entry in entries(path):
-        place = f"The list {str(path)!r}, line {entry.line}"
-        new_label = (entry.new_label or "").strip()
-        if not new_label:
-            raise ArgumentValueError(
-                "%s: there is no 'new_label'. Fill in that column with a class, delete the line, "
-                "or leave these examples out with %s instead.",
-                place,
-                Argument("exclude"),
-                parameter="exclude",
-            )
-        if new_label not in codes:
-            known = ", ".join(map(repr, scores.class_names[:20]))
-            raise ValueError(
-                f"{place}: the 'new_label' must be one of the classes {known}"
-                f"{' and so on' if len(codes) > 20 else ''}. Got {new_label!r} instead; "
-                "correct it, or delete the line."
-            )
-        index, code = where(entry), codes[new_label]
-        if new.setdefault(index, code) != code:
-            raise ValueError(f"{place}: example {index} has another 'new_label' further up.")
-    labels = scores.labels.clone()
-    labels[[*new]] = torch.tensor([*new.values()], dtype=labels.dtype, device="cpu")
-    return labels
-
-
-class _Lookup:
+class Lookup:
     """From an entry of a list to the index of its example, checked against the data."""
 
     def __init__(self, path: Path, n: int, scores: Known | None) -> None:
         self.path, self.n, self.scores = path, n, scores
-        self.by_name = _places(() if scores is None else scores.names or ())
+        self.by_name = places(() if scores is None else scores.names or ())
 
     def __call__(self, entry: Entry) -> int:
+        """Return the index of an entry, or raise ValueError where it is of other data."""
         index = self._index(entry)
         if not 0 <= index < self.n:
             raise self._foreign(entry, f"has the index {index}, and there are {self.n} examples")
@@ -181,7 +120,7 @@ class _Lookup:
         )
 
 
-def _places(names: Sequence[str]) -> dict[str, int]:
+def places(names: Sequence[str]) -> dict[str, int]:
     """Return where each name stands; those that are no UTF-8 also as a browser writes them."""
     places = {name: i for i, name in enumerate(names)}
     times = Counter(map(printable, names))

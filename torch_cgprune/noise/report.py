@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from torch_cgprune import lists
 from torch_cgprune.noise.rate import NoiseRate, estimate_noise_rate
 from torch_cgprune.noise.rules import evidence
 from torch_cgprune.policies import ranked as policies
@@ -61,6 +63,7 @@ def noise_report(
     *,
     fraction: float | None = None,
     balanced: bool = False,
+    reviewed: str | os.PathLike[str] | None = None,
 ) -> NoiseReport:
     """Return what ``PrunedSampler(policy="noise-filter")`` with the same arguments would drop.
 
@@ -69,9 +72,11 @@ def noise_report(
         rule: see :func:`torch_cgprune.noise.evidence`.
         fraction: see :func:`torch_cgprune.policies.noise_filter`, as is ``balanced``.
         balanced: inside every class, or over all examples.
+        reviewed: the CSV of the report's page: what is ``fine`` there is not dropped.
 
     Raises:
-        ValueError: a bad rule or fraction.
+        FileNotFoundError: no such file.
+        ValueError: a bad rule or fraction, or a file of other data.
 
     Example:
         >>> import torch
@@ -83,6 +88,8 @@ def noise_report(
         (tensor([0, 1]), tensor([0, 1, 2, 3, 5, 6, 7, 8, 9]))
 
     """
+    if reviewed is not None:
+        scores = lists.reviewed(scores, reviewed)
     names = scores.class_names
     against, codes = evidence(scores, rule), scores.labels
     kept = policies.noise_filter(against, codes, fraction=fraction, balanced=balanced)

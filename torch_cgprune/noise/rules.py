@@ -38,7 +38,7 @@ def evidence(scores: CGScores, rule: str | None = None) -> Tensor:
         rule: None is ``scores.suspicion``: ``posterior``, or ``partial-sign`` for stochastic.
 
     Returns:
-        (n,) float64, larger for more evidence.
+        (n,) float64, larger for more evidence; lowest where ``scores.cleared``.
 
     Raises:
         ValueError: an unknown rule, one class alone, or a method without what the rule needs.
@@ -55,7 +55,8 @@ def evidence(scores: CGScores, rule: str | None = None) -> Tensor:
         )
     if rule is None:
         return scores.suspicion
-    return _RULES[check_choice("rule", "evidence", rule, RULES)](scores)
+    found = _RULES[check_choice("rule", "evidence", rule, RULES)](scores)
+    return scores.without_cleared(found)
 
 
 def _margin(scores: CGScores) -> Tensor:

@@ -6,9 +6,12 @@ import io
 import textwrap
 from typing import Any
 
-from torch_cgprune.advice import Advice
+from torch import Tensor
+
+from torch_cgprune.advice import Advice, Grade
 from torch_cgprune.report.extras import matplotlib
 from torch_cgprune.report.plots import BLUE, GREY, ORANGE, axes_of
+from torch_cgprune.scores import CGScores
 
 # Each policy's colour and marker: whoever does not see the one sees the other.
 _LOOKS = {
@@ -101,36 +104,38 @@ def drawn(advice: Advice, form: str) -> bytes:
     return buffer.getvalue()
 
 
-def advice_table(advice: Advice) -> dict[str, Any]:
-    """Return what the page shows of advice: its verdict, and a row a share, the largest first.
+def advice_data(advice: Advice, scores: CGScores, flagged: Tensor) -> dict[str, Any]:
+    """Return what the page draws of advice.
+
+    Args:
+        advice: on the scores.
+        scores: of n examples of k classes.
+        flagged: (n,) bool, the labels that look wrong.
 
     Returns:
-        ``verdict``, ``policies``, ``accuracy`` of all the data, ``graded`` and ``examples``; and
-        ``rows`` with ``keep``, ``accuracies`` (a text a policy), ``best`` and ``lost``.
+        ``accuracy`` of all the data, by share in ``best`` the policy that is, and by policy in
+        ``grades`` a list a share, ascending: share, accuracy, points lost and their standard error,
+        what was taken (of windows and strata the best), and where a policy does not take so by
+        itself, how many examples it keeps of each class, and how many of the flagged; else None.
 
     """
     return {
-        "verdict": advice.verdict,
-        "policies": advice.policies,
-        "accuracy": _percent(advice.accuracy),
-        "graded": advice.graded,
-        "examples": advice.examples,
-        "rows": [_row(advice, keep) for keep in reversed(advice.shares)],
+        "accuracy": advice.accuracy,
+        "best": {f"{keep:g}": advice.best(keep).candidate.policy for keep in advice.shares},
+        "grades": {
+            policy: [_row(grade, scores, flagged) for grade in advice.of(policy)]
+            for policy in advice.policies
+        },
     }
 
 
-def _row(advice: Advice, keep: float) -> dict[str, Any]:
-    best = advice.best(keep)
-    found = {grade.candidate.policy: grade for grade in reversed(advice.at(keep))}
-    shown = [_percent(found[name].accuracy) if name in found else "" for name in advice.policies]
-    return {
-        "keep": f"{keep:.0%}",
-        "accuracies": shown,
-        "best": str(best.candidate),
-        "taken": best.candidate.policy,
-        "lost": f"{100 * best.loss:.1f} ± {100 * best.loss_error:.1f}",
-    }
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}"
+def _row(grade: Grade, scores: CGScores, flagged: Tensor) -> list[Any]:
+    numbers = (grade.accuracy, 100 * grade.loss, 100 * grade.loss_error)
+    shown = [grade.keep, *(float(f"{number:.4g}") for number in numbers), str(grade.candidate)]
+    candidate = grade.candidate
+    if candidate.start is None and candidate.cut is None:
+        return [*shown, None, None]
+    kept = candidate.kept(scores.values, scores.labels, grade.keep, balanced=True)
+    k = len(scores.classes)
+    parts = (scores.labels[kept], scores.labels[kept[flagged[kept]]])
+    return [*shown, candidate.start, [part.bincount(minlength=k).tolist() for part in parts]]

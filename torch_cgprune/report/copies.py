@@ -1,4 +1,4 @@
-"""What the page shows of copies: groups of them, exact and near ones."""
+"""What the page shows of copies: groups of them, exact and near ones, side by side."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torch_cgprune.report.contents import call, label
-from torch_cgprune.report.pictures import Excerpt, Pictures
+from torch_cgprune.report.pictures import Pictures
+from torch_cgprune.report.suspects import call, label, picture, text
 from torch_cgprune.scores import CGScores
-from torch_cgprune.scores.scores import repeats
+from torch_cgprune.scores.said import repeats
 
-# Groups that are listed, members that are named of each, and pictures of those that differ.
-GROUPS_UP_TO, COPIES_UP_TO, PICTURES_UP_TO = 50, 12, 4
+# Groups that are listed, and members that are shown of each.
+GROUPS_UP_TO, COPIES_UP_TO = 60, 6
 
 
 def copies(scores: CGScores, pictures: Pictures) -> tuple[list[dict[str, Any]], int]:
     """Return groups of copies, and how many: those of different labels first, then near ones.
 
-    Of every member there is its name, its label and, where near copies were looked for, the cosine
-    to the closest other one; of those with a content of their own, pictures.
+    Of every member there is its name, its label, its picture or text, and where near copies were
+    looked for the cosine to the closest other one.
     """
     members: defaultdict[int, list[int]] = defaultdict(list)
     for index in (scores.copy_groups >= 0).nonzero().flatten().tolist():
@@ -35,19 +35,32 @@ def copies(scores: CGScores, pictures: Pictures) -> tuple[list[dict[str, Any]], 
 def _shown(
     scores: CGScores, group: list[int], cosines: Tensor | None, pictures: Pictures
 ) -> dict[str, Any]:
-    first = dict(zip(scores.digests[group].flip(0).tolist(), reversed(group), strict=True))
-    seen = sorted(first.values())[:PICTURES_UP_TO]
-    drawn = [shown for shown in pictures.draw(seen).values() if shown]
+    seen = _telling(scores, group)
+    drawn = pictures.draw(seen)
     return {
         "conflict": not _agree(scores, group),
-        "pictures": [shown for shown in drawn if not isinstance(shown, Excerpt)],
-        "texts": [shown for shown in drawn if isinstance(shown, Excerpt)],
+        "exact": len(scores.digests[group].unique()) == 1,
+        "size": len(group),
         "members": [
-            (call(scores, i), label(scores, i), "" if cosines is None else _digits(cosines[i]))
-            for i in group[:COPIES_UP_TO]
+            {
+                "name": call(scores, i),
+                "label": label(scores, i),
+                "cosine": "" if cosines is None else _digits(cosines[i]),
+                "picture": picture(drawn[i]),
+                "text": text(drawn[i]),
+            }
+            for i in seen
         ],
-        "more": max(0, len(group) - COPIES_UP_TO),
+        "more": len(group) - len(seen),
     }
+
+
+def _telling(scores: CGScores, group: list[int]) -> list[int]:
+    """Return the members to show, in their order: of each label one, then the first others."""
+    first = dict(zip(scores.labels[group].flip(0).tolist(), reversed(group), strict=True))
+    chosen = sorted(first.values())[:COPIES_UP_TO]
+    others = [i for i in group if i not in chosen]
+    return sorted([*chosen, *others[: COPIES_UP_TO - len(chosen)]])
 
 
 def scaled_copies(scores: CGScores) -> int:

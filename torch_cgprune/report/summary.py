@@ -13,7 +13,7 @@ from torch_cgprune.inputs.labels import Labels, encode_labels
 from torch_cgprune.noise import estimate_noise_rate
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scores.groups import of_several_labels
-from torch_cgprune.scores.scores import repeats, suspicion_rule
+from torch_cgprune.scores.said import repeats, suspicion_rule
 
 # What helps where photographs are scored as pixels, from the shell and in Python.
 ENCODE = (
@@ -104,7 +104,7 @@ def in_words(found: dict[str, Any]) -> str:
     source = f" from {found['source']}" if found["source"] else ""
     lines = [
         f"{many(found['examples'], 'example')} of {many(found['classes'], 'class')}{source}",
-        _scored_by(found),
+        scored_by(found),
         "",
         *_findings(found),
         "",
@@ -167,7 +167,8 @@ def _class_lines(per_class: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _scored_by(found: dict[str, Any]) -> str:
+def scored_by(found: dict[str, Any]) -> str:
+    """Return how what :func:`facts` found was scored, in words."""
     if "method" not in found["options"]:
         return "scored by another program"
     options = {**found["options"], "ridge": found["ridge"]}

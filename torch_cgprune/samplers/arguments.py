@@ -21,7 +21,7 @@ from torch_cgprune.samplers.choice import Choice
 from torch_cgprune.samplers.excluded import is_suspects, listed, without
 from torch_cgprune.samplers.guards import warn_of_loss, warn_of_suspects
 from torch_cgprune.samplers.selection import Selection, Weigh
-from torch_cgprune.samplers.source import Examples, Source, examples_of, rows_of
+from torch_cgprune.samplers.source import Examples, Source, examples_of, rows_of, without_reviewed
 from torch_cgprune.utils.checks import check_choice, check_integer, check_real, wrong_value
 
 _log = logging.getLogger(__name__)
@@ -46,16 +46,23 @@ def pruned(choice: Choice, source: Source, exclude: Any) -> Kept:
     """Return what is kept; see ``PrunedSampler`` for arguments; errors name the owner."""
     _check(choice)
     if choice.keep is None:
-        examples = examples_of(source, higher_is_harder=choice.higher_is_harder)
+        examples = _examples(choice, source)
         # What the same rule says is said once.
         again = choice.rule is None and choice.fraction is None
         kept = _unsuspected(choice, examples)
         return Kept(without(choice.owner, kept, examples, exclude, warned=again))
     if isinstance(choice.keep, str | os.PathLike):
-        examples = examples_of(source)
+        examples = _examples(choice, source)
         kept = listed(examples, choice.keep)
         return Kept(without(choice.owner, kept, examples, exclude))
     return by_share(choice, source, exclude)
+
+
+def _examples(choice: Choice, source: Source) -> Examples:
+    examples = examples_of(source, higher_is_harder=choice.higher_is_harder)
+    if choice.reviewed is None:
+        return examples
+    return without_reviewed(examples, choice.owner, choice.reviewed)
 
 
 def _check(choice: Choice) -> None:
@@ -85,7 +92,7 @@ def by_share(choice: Choice, source: Source, exclude: Any) -> Kept:
     """Return what a policy keeps that keeps a given share, by epoch where it changes."""
     if choice.policy != AUTO:
         _check_shares(choice)
-    examples = examples_of(source, higher_is_harder=choice.higher_is_harder)
+    examples = _examples(choice, source)
     values, codes, left = examples.values, examples.codes, None
     if exclude is not None:  # else no copies: there may be millions
         left = without(choice.owner, torch.arange(len(codes), device="cpu"), examples, exclude)

@@ -20,6 +20,7 @@ class Choice:
         owner: the sampler's class, for messages.
         keep: see ``PrunedSampler``, as what follows, in its order; for a window the width.
         start: of the window.
+        reviewed: see ``PrunedSampler``.
         cut: share of the hardest that ``stratified`` drops, where ``"auto"`` has found it.
 
     """
@@ -33,6 +34,7 @@ class Choice:
     higher_is_harder: bool = True
     seed: int = 0
     start: Share | None = None
+    reviewed: ListFile | None = None
     cut: float | None = None
 
     @property

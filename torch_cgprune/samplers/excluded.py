@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from torch_cgprune.errors import Argument, ArgumentValueError, Message, Parameter
-from torch_cgprune.lists import read_examples
+from torch_cgprune.lists import read_examples, read_excluded
 from torch_cgprune.noise import noise_report
 from torch_cgprune.samplers.guards import warn_of_copies, warn_of_loss
 from torch_cgprune.samplers.source import Examples
@@ -35,7 +35,7 @@ def without(
     elif isinstance(exclude, str) and exclude == COPIES:
         out = _copies(owner, examples)
     elif isinstance(exclude, str | os.PathLike):
-        out = listed(examples, exclude)
+        out = read_excluded(exclude, len(examples), examples.scores, examples.replaced)
     else:
         out = _indices(owner, exclude, len(examples))
     left = kept[~torch.isin(kept, out)]

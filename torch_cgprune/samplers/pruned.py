@@ -51,6 +51,10 @@ class PrunedSampler(SelectionSampler):
             or a file that lists them, such as the CSV of the report's page. ``keep`` is then a
             share of the others; the noise filter judges all, and drops these too. ``"suspects"``
             warns as the noise filter does, ``"copies"`` where more than half of a class is lost.
+            Of the page's CSV what is decided to be ``fine`` stays, as does what has its new label
+            by now (``CGScoredDataset(relabel=...)`` of the same file).
+        reviewed: the CSV of the report's page: what is ``fine`` there is no suspect (not of a
+            pair).
         balanced: apply the policy inside every class, so that class proportions stay. None is True,
             but False for ``"noise-filter"``, which then drops exactly what the rule suspects.
         higher_is_harder: False for scores of a pair that are lower for harder, irregular examples,
@@ -76,6 +80,7 @@ class PrunedSampler(SelectionSampler):
         rule: str | None = None,
         fraction: float | None = None,
         exclude: Any = None,
+        reviewed: ListFile | None = None,
         balanced: bool | None = None,
         higher_is_harder: bool = True,
         num_samples: int | None = None,
@@ -83,7 +88,15 @@ class PrunedSampler(SelectionSampler):
         seed: int = 0,
     ) -> None:
         choice = Choice(
-            type(self).__name__, keep, policy, rule, fraction, balanced, higher_is_harder, seed
+            type(self).__name__,
+            keep,
+            policy,
+            rule,
+            fraction,
+            balanced,
+            higher_is_harder,
+            seed,
+            reviewed=reviewed,
         )
         kept = pruned(choice, source, exclude)
         super().__init__(
@@ -100,12 +113,13 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
 
     Args:
         source: see :class:`PrunedSampler`, as are ``keep``, ``policy``, ``rule``, ``fraction``,
-            ``exclude``, ``balanced`` and ``higher_is_harder``.
+            ``exclude``, ``reviewed``, ``balanced`` and ``higher_is_harder``.
         keep: share of the examples to keep.
         policy: which of them.
         rule: (noise-filter) which labels are suspected.
         fraction: (noise-filter) share of the examples to drop.
         exclude: examples to leave out.
+        reviewed: what a person has found to be fine.
         balanced: inside every class.
         higher_is_harder: False for scores of a pair that are lower for harder examples.
         num_samples: see :class:`DistributedSelectionSampler`, as are the rest and errors.
@@ -132,6 +146,7 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
         rule: str | None = None,
         fraction: float | None = None,
         exclude: Any = None,
+        reviewed: ListFile | None = None,
         balanced: bool | None = None,
         higher_is_harder: bool = True,
         num_samples: int | None = None,
@@ -142,7 +157,15 @@ class DistributedPrunedSampler(DistributedSelectionSampler):
         drop_last: bool = False,
     ) -> None:
         choice = Choice(
-            type(self).__name__, keep, policy, rule, fraction, balanced, higher_is_harder, seed
+            type(self).__name__,
+            keep,
+            policy,
+            rule,
+            fraction,
+            balanced,
+            higher_is_harder,
+            seed,
+            reviewed=reviewed,
         )
         kept = pruned(choice, source, exclude)
         super().__init__(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
 from torch_cgprune.inputs.frames import check_aligned
 from torch_cgprune.inputs.labels import Labels
+from torch_cgprune.lists import reviewed
 from torch_cgprune.policies.quotas import checked
 from torch_cgprune.scores import CGScores
 
@@ -81,6 +83,22 @@ def examples_of(source: Source, *, higher_is_harder: bool = True) -> Examples:
     check_aligned("scores", source[0], "labels", source[1])
     values, codes = checked(*source)
     return Examples(values if higher_is_harder else -values.double(), codes)
+
+
+def without_reviewed(examples: Examples, owner: str, path: str | os.PathLike[str]) -> Examples:
+    """Return examples of which nothing is a suspect that a person has found to be fine.
+
+    Raises:
+        TypeError: examples of a pair, which suspect nobody.
+        FileNotFoundError, ValueError: no such file, or one of other data.
+
+    """
+    if examples.scores is None:
+        raise TypeError(
+            f"The 'reviewed' parameter of {owner} is for a CGScoredDataset or CGScores: a pair of "
+            "scores and labels has no suspects."
+        )
+    return dataclasses.replace(examples, scores=reviewed(examples.scores, path))
 
 
 def check_has_rows(source: Source, owner: str, policy: str) -> None:

@@ -32,7 +32,7 @@ _TENSORS = (
     "conflicts",
     "first_partial",
 )
-_OPTIONAL = ("own", "rival", "margin", "loo", "near_copies", "near_cosines")
+_OPTIONAL = ("own", "rival", "margin", "loo", "near_copies", "near_cosines", "position", "cleared")
 # Of a judgement and of its posterior; their numbers are in the metadata.
 _JUDGED = ("wrong", "suggested", "doubted")
 _FITTED = ("bias", "joint", "background")

@@ -16,6 +16,7 @@ from torch_cgprune.scores.file import read_scores, write_scores
 from torch_cgprune.scores.judging import Judgement, judge
 from torch_cgprune.scores.missing import no_classes_predicted, too_many_predictions
 from torch_cgprune.scores.posterior import Outputs, Posterior
+from torch_cgprune.scores.said import suspicion_rule
 from torch_cgprune.scores.shown import as_html, as_text
 from torch_cgprune.scores.table import as_frame
 from torch_cgprune.utils.devices import own_settings
@@ -53,6 +54,9 @@ class CGScores:
             more, the closest first, at most 10 n; None where ``cg_scores`` was not asked for them.
             Of equal rows the first alone is paired with others, and with each later one.
         near_cosines: (m,) float64 cosines of these pairs, up to 1; None likewise.
+        position: (n, 2) float32 principal components of a sketch of the unit rows: a map of them.
+        cleared: (n,) bool, labels that a person has looked at and found right: they are suspects
+            no more; None for none.
         names: n file names of the examples, relative to their folder; None where they are no files.
         metadata: method, options, library version, fingerprint: JSON values.
 
@@ -75,6 +79,8 @@ class CGScores:
     judgement: Judgement | None = None
     near_copies: Tensor | None = None
     near_cosines: Tensor | None = None
+    position: Tensor | None = None
+    cleared: Tensor | None = None
     names: tuple[str, ...] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -109,10 +115,13 @@ class CGScores:
         From a posterior that is fitted to the leave-one-out outputs when first asked for: the
         class probabilities :math:`P_{ij}` of :meth:`pred_probs`, and how often an example of class
         j carries the label g, :math:`T_{jg}`. With the given label g it is
-        :math:`1 - T_{gg} P_{ig} / \sum_j T_{jg} P_{ij}`. A later exact copy has that of the first.
+        :math:`1 - T_{gg} P_{ig} / \sum_j T_{jg} P_{ij}`. A later exact copy has that of the first;
+        what is ``cleared`` has 0.
         """
-        judged = self._judged
-        return None if judged is None else judged.wrong
+        judged = self.judged()
+        if judged is None or self.cleared is None:
+            return None if judged is None else judged.wrong
+        return judged.wrong.masked_fill(self.cleared, 0)
 
     @property
     def suspicion(self) -> Tensor:
@@ -122,17 +131,19 @@ class CGScores:
         well wrong labels can be told; never positive where no other class is likelier by
         :meth:`pred_probs`. For ``stochastic`` scores, the paper's partial score.
         """
-        judged = self._judged
-        return self.first_partial if judged is None else judged.evidence
+        judged = self.judged()
+        return self.without_cleared(self.first_partial if judged is None else judged.evidence)
+
+    def without_cleared(self, evidence: Tensor) -> Tensor:
+        """Return (n,) evidence that is negative, and the lowest, where labels are ``cleared``."""
+        if self.cleared is None:
+            return evidence
+        return evidence.masked_fill(self.cleared, min(float(evidence.min()), 0.0) - 1)
 
     @property
     def suspects(self) -> Tensor:
         """(n,) bool, the examples whose label looks wrong: ``suspicion > 0``."""
         return self.suspicion > 0
-
-    @property
-    def _judged(self) -> Judgement | None:
-        return self.judged()
 
     def judged(self, *, progress: bool = False) -> Judgement | None:
         """Return ``judgement``, made now if it is not there; None for ``stochastic`` scores."""
@@ -189,7 +200,7 @@ class CGScores:
             ValueError: the method predicts no classes (``stochastic``).
 
         """
-        judged = self._judged
+        judged = self.judged()
         return self.needed(what, "rival") if judged is None else judged.suggested
 
     def posterior(self, what: str) -> Posterior:
@@ -199,7 +210,7 @@ class CGScores:
             ValueError: the method predicts no classes (``stochastic``).
 
         """
-        judged = self._judged
+        judged = self.judged()
         if judged is None:
             self.needed(what, "loo")
         assert judged is not None  # noqa: S101
@@ -255,7 +266,7 @@ class CGScores:
 
         """
         found = {field.name: getattr(self, field.name) for field in fields(self)}
-        write_scores(path, {**found, "judgement": self._judged})
+        write_scores(path, {**found, "judgement": self.judged()})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> CGScores:
@@ -287,13 +298,3 @@ class CGScores:
     def _repr_html_(self) -> str:
         """Show the same in a notebook, with a histogram of the scores."""
         return as_html(self, suspicion_rule(self))
-
-
-def repeats(scores: CGScores) -> Tensor:
-    """Return (n,) bool, the later exact copies of the same label: their terms alone are all 0."""
-    return scores.terms[:, 2] == 0
-
-
-def suspicion_rule(scores: CGScores) -> str:
-    """Return which rule ``scores.suspects`` go by."""
-    return "partial-sign" if scores.own is None else "posterior"

@@ -71,11 +71,6 @@ class Plan(NamedTuple):
         return max(itertools.chain(*self.sizes))
 
 
-def by_sketch(method: str) -> bool:
-    """Return whether the plan of a method follows from where the rows lie."""
-    return method in ("local", "iterative")
-
-
 def planned(
     codes: Tensor, points: Tensor, k: int, options: dict[str, Any], *, part_rows: int
 ) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring.checkpoint import Checkpoint
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import log_choices
+from torch_cgprune.scoring.position import on_a_plane
 from torch_cgprune.scoring.prepare import prepared, settled
 from torch_cgprune.scoring.runs import sum_runs
 from torch_cgprune.scoring.sums import finish, warn_of_twins
@@ -183,6 +185,7 @@ def score_within(
                 scores = finish(
                     total, problem.copies, data.codes, data.classes, data.digests, metadata
                 )
+                scores = dataclasses.replace(scores, position=on_a_plane(data.sketch))
                 if remarks:
                     warn_of_twins(scores.metadata["twins"], of=len(scores))
                 finished.remove()

@@ -27,7 +27,6 @@ from torch_cgprune.scoring.columns import scaling_of
 from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import resolve_options
-from torch_cgprune.scoring.plans import by_sketch
 from torch_cgprune.scoring.problem import CONFLICT_RIDGE
 from torch_cgprune.utils.checks import wrong_value
 from torch_cgprune.utils.progress import in_parts
@@ -50,7 +49,7 @@ class Survey:
         options: as :func:`~torch_cgprune.scoring.options.resolve_options` returns them.
         digests: (n,) int64 hashes of the rows.
         unit_digests: (n,) int64 hashes of the unit rows in float32, equal for copies, scaled too.
-        sketch: (n, s) random projection of the unit rows; (n, 0) where nobody needs it.
+        sketch: (n, s) random projection of the unit rows.
         job: options and fingerprint, as JSON values: what the scores depend on.
         class_names: k of them, where labels say what their numbers stand for.
 
@@ -120,16 +119,11 @@ def survey(
     if remarks:
         _warn_of_classes(len(codes), classes)
     options = resolve_options(codes.bincount().tolist(), **requested)
-    sketched = (
-        by_sketch(options["method"])
-        or options["ridge"] == "auto"
-        or not limits.keeps_predictions(len(codes), len(classes))
-    )
     standardise, scaling = options.get("standardise", False), None
     try:
         scaling = scaling_of(matrix, standardise=standardise, remarks=remarks)
         width, kind = limits.sketch_of(len(matrix))
-        sketch = torch.empty(len(matrix), width if sketched else 0, dtype=kind)
+        sketch = torch.empty(len(matrix), width, dtype=kind)
         digests, unit_digests = _read(
             matrix, scaling, sketch, options.get("seed", 0), progress=progress
         )
@@ -199,7 +193,7 @@ def _read(
     Args:
         matrix: (n, d) features.
         scaling: of their columns.
-        sketch: (n, s) numbers, overwritten with the random projection; s may be 0.
+        sketch: (n, s) numbers, overwritten with the random projection.
         seed: of the projection.
         progress: show a progress bar, in rows.
 

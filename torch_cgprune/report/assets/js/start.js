@@ -1,0 +1,12 @@
+decisions.load();
+startFilters();
+if (data.suspects.length || plane) {
+  startList();
+  startPairs();
+  startChooser();
+  startViewer();
+  startKeys();
+}
+startPruning();
+startClasses();
+startMap();
