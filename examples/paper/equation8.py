@@ -8,8 +8,8 @@ import torch
 
 from paper.data import Data
 from paper.results import Cell, Row, spearman
+from paper.scored import exact_scores
 from paper.shown import COLOURS, SEE_PAPER, linked, pick, picture, table, with_missing
-from torch_cgprune import cg_scores
 
 DATA = ("mnist", "fashion-mnist", "cifar10", "cifar100")
 POINTS = 400
@@ -22,14 +22,13 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 
 def compare(data: Data, name: str) -> Row:
     """Return rank correlations with the exact score, and some of both scores."""
-    examples = data.examples(name)
-    scores = cg_scores(examples.pixels, examples.labels, method="exact", ridge=0, progress=False)
+    scores = exact_scores(data, name)
     others = {"cg'": -scores.cg_prime, "residual": scores.residual, "d": scores.terms[:, 2]}
     rng = torch.Generator().manual_seed(0)
-    some = torch.randperm(len(examples), generator=rng)[:POINTS]
+    some = torch.randperm(len(scores), generator=rng)[:POINTS]
     shown = torch.stack([scores.cg_prime[some], scores.values[some]], 1).tolist()
     return {
-        "n": len(examples),
+        "n": len(scores),
         "points": [[round(value, 4) for value in point] for point in shown],
         **{how: spearman(other, scores.values) for how, other in others.items()},
     }

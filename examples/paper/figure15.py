@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from example_data import corrupted
 from matplotlib.lines import Line2D
 from sklearn.metrics import roc_auc_score
 
 from paper.data import Data
 from paper.noise import EXAMINED, SHARES, found_by
 from paper.results import Cell, Row, rows_of
+from paper.scored import mislabelled
 from paper.shown import COLOURS, linked, mean, pick, picture, table, with_missing
 from paper.trained import baseline
 
@@ -57,12 +57,10 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 
 def measure(data: Data, name: str, share: float, seed: int, method: str) -> Row:
     """Return how many wrong labels are among those that a method finds most suspicious."""
-    examples = data.examples(name)
-    given = corrupted(examples.labels, share, seed=seed)
-    wrong = given != examples.labels
+    given, wrong = mislabelled(data, name, share, seed)
     values = baseline(data, name, method, given, seed)
     auroc = float(roc_auc_score(wrong, values))
-    return {"n": len(examples), "found": found_by(values, wrong), "auroc": auroc}
+    return {"n": len(given), "found": found_by(values, wrong), "auroc": auroc}
 
 
 def rankings(rows: list[Row], others: list[Row], name: str, share: float) -> dict[str, list[Row]]:

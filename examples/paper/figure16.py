@@ -16,12 +16,13 @@ from image_training import Hook, Training
 from torch import Tensor
 
 from paper.baselines.last_layer import last_layer
+from paper.cache import kept
 from paper.data import Data
 from paper.figure2 import HIGH, LOW, SCORES, STYLES, UNPUBLISHED, shares
-from paper.pruned import begin, checkpoint, order, trained_on
+from paper.pruned import STEPS, train, trained_on
 from paper.results import Cell, Row, rows_of, spearman
 from paper.shown import COLOURS, linked, pick, picture, table, with_missing
-from paper.trained import kept
+from paper.training import begin
 from torch_cgprune import cg_scores, policies
 
 DATA = ("cifar10", "cifar100")
@@ -59,17 +60,16 @@ def pruned_by_features(data: Data, name: str, end: str, pruned: float) -> Row:
 @functools.lru_cache(maxsize=4)
 def feature_scores(data: Data, name: str) -> dict[int, Tensor]:
     """Return (n,) scores of the features after each of ``EPOCHS`` that a training has."""
-    path = None if data.cache is None else data.cache / "features" / f"{name}-{data.scale.name}.pt"
+    path = data.file("trained", name, "features", 0, data.examples(name).labels)
     found = kept(path, lambda: _scored(data, name))
     return {int(epoch): values for epoch, values in found.items()}
 
 
 def _scored(data: Data, name: str) -> dict[str, Tensor]:
     labels = data.examples(name).labels
-    run, everything, hook = begin(data, name, labels, 0), torch.arange(len(labels)), FeatureScores()
+    hook, run = FeatureScores(), begin(data, name, labels, 0, steps=STEPS)
     steps = min(run.recipe.steps, max(EPOCHS) * run.recipe.epoch_steps(len(labels)))
-    waiting = checkpoint(data, name, everything, labels, 0, "-features")
-    run.run(order(run, everything, 0), waiting, [hook], steps=steps)
+    train(run, data, name, torch.arange(len(labels)), 0, [hook], what="features", steps=steps)
     return hook.found
 
 

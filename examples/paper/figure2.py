@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from paper.data import Data
-from paper.pruned import exact_scores, trained_on
+from paper.pruned import trained_on
 from paper.results import Cell, Row
+from paper.scored import exact_scores
 from paper.shown import COLOURS, linked, mean, pick, picture, table, with_missing
 from paper.trained import baseline
 from torch_cgprune import policies

@@ -17,9 +17,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from paper.data import Data
-from paper.pruned import begin, checkpoint, exact_scores, order
+from paper.pruned import STEPS, train
 from paper.results import Cell, Row, spearman
+from paper.scored import exact_scores
 from paper.shown import SEE_PAPER, linked, pick, picture, table, with_missing
+from paper.training import begin
 from paper.velocity import cosine_distance, tangent_gram
 
 DATA = ("cifar10",)
@@ -44,11 +46,9 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 def followed(data: Data, name: str) -> Row:
     """Train on all examples, and return what the groups came to."""
     examples = data.examples(name)
-    groups = by_score(exact_scores(data, name).values)
-    run, everything = begin(data, name, examples.labels, seed=0), torch.arange(len(examples))
-    hook = Groups(groups)
-    kept = checkpoint(data, name, everything, examples.labels, 0, "-groups")
-    run.run(order(run, everything, 0), kept, [hook])
+    hook = Groups(by_score(exact_scores(data, name).values))
+    run = begin(data, name, examples.labels, seed=0, steps=STEPS)
+    train(run, data, name, torch.arange(len(examples)), 0, [hook], what="groups")
     return {"n": len(examples), **hook.found}
 
 

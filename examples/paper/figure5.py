@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from paper.data import Data
 from paper.results import Cell, Row, by_ratio, spearman
+from paper.scored import exact_scores, options
 from paper.shown import COLOURS, SEE_PAPER, linked, mean, pick, picture, table, with_missing
 from torch_cgprune import cg_scores
 
@@ -24,11 +24,9 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 def correlations(data: Data, name: str, ratio: int) -> Row:
     """Return Spearman correlations after 1, 2, .. draws, as many again for a second mean."""
     examples = data.examples(name)
-    options: dict[str, Any] = {"ridge": 0, "progress": False}
-    exact = cg_scores(examples.pixels, examples.labels, method="exact", **options).values
-    options |= {"method": "stochastic", "ratio": ratio, "runs": 1}
+    exact = exact_scores(data, name).values
     runs = [
-        cg_scores(examples.pixels, examples.labels, seed=seed, **options).values
+        cg_scores(examples.pixels, examples.labels, **options(ratio, seed=seed)).values
         for seed in range(2 * data.scale.runs)
     ]
     half = len(runs) // 2

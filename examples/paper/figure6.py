@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from example_data import corrupted
-
 from paper.data import Data
-from paper.pruned import exact_scores, trained_on
+from paper.pruned import trained_on
 from paper.results import Cell, Row
+from paper.scored import exact_scores, mislabelled
 from paper.shown import COLOURS, linked, pick, picture, table, with_missing
 from torch_cgprune import policies
 
@@ -33,15 +32,14 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 
 def inside(data: Data, name: str, noise: float, start: float | None) -> Row:
     """Train on a window, and return the accuracy and the share of wrong labels in it."""
-    true = data.examples(name).labels
-    given = corrupted(true, noise)
+    given, wrong = mislabelled(data, name, noise)
     if start is None:
         kept = policies.random(given, WIDTH)
     else:
         scores = exact_scores(data, name, noise)
         kept = policies.window(scores.values, given, start, WIDTH)
-    wrong = float((given != true)[kept].double().mean())
-    return {**trained_on(data, name, kept, given), "wrong": wrong}
+    share = float(wrong[kept].double().mean())
+    return {**trained_on(data, name, kept, given), "wrong": share}
 
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from example_data import corrupted
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from paper.data import Data
 from paper.results import Cell, Row
+from paper.scored import exact_scores, mislabelled
 from paper.shown import COLOURS, linked, mean, pick, picture, table, with_missing
 from torch_cgprune import CGScores, cg_scores
 
@@ -33,14 +33,13 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 
 def measure(data: Data, name: str, share: float, seed: int) -> Row:
     """Return densities of the scores and how many wrong labels are among the most suspicious."""
-    examples = data.examples(name)
-    given = corrupted(examples.labels, share, seed=seed)
-    wrong = given != examples.labels
-    scores = cg_scores(examples.pixels, given, method="exact", ridge=0, progress=False)
-    found: Row = {"n": len(examples), "densities": densities(scores, wrong)}
+    given, wrong = mislabelled(data, name, share, seed)
+    scores = exact_scores(data, name, share, seed)
+    found: Row = {"n": len(given), "densities": densities(scores, wrong)}
     if not share:
         return found
-    ours = cg_scores(examples.pixels, given, method="exact", progress=False).wrong_probability
+    pixels = data.examples(name).pixels
+    ours = cg_scores(pixels, given, method="exact", progress=False).wrong_probability
     assert ours is not None
     by = {"cg": scores.values, "partial": scores.partial, "posterior": ours}
     return found | {

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from paper.data import Data
 from paper.results import Cell, Row, spearman
+from paper.scored import options
 from paper.shown import SEE_PAPER, mean, pick, table, with_missing
 from paper.trained import baseline
 from torch_cgprune import CGScores, cg_scores
@@ -67,11 +68,8 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 def scored(data: Data, name: str, prepared: str, ratio: int | None, runs: int, seed: int) -> Any:
     """Return the scores of a variant; exact ones where there is no ratio."""
     examples = data.examples(name)
-    options: dict[str, Any] = {"method": "exact"}
-    if ratio is not None:
-        options = {"method": "stochastic", "ratio": ratio, "runs": runs, "seed": seed}
     rows = PREPARED[prepared](examples.pixels)
-    return cg_scores(rows, examples.labels, ridge=0, progress=False, **options)
+    return cg_scores(rows, examples.labels, **options(ratio, runs, seed))
 
 
 def correlation(

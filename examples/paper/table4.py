@@ -10,7 +10,8 @@ import torch
 from paper.data import Data
 from paper.results import Cell, Row, device
 from paper.shown import SEE_PAPER, pick, table, with_missing
-from paper.trained import begin, start_norms, validation, watched
+from paper.trained import start_norms, validation, watched
+from paper.training import begin
 from torch_cgprune import cg_scores
 
 DATA = ("cifar10",)

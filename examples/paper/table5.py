@@ -6,6 +6,7 @@ from pathlib import Path
 
 from paper.data import Data
 from paper.results import Cell, Row, by_ratio, spearman
+from paper.scored import options
 from paper.shown import mean, pick, table, with_missing
 from torch_cgprune import cg_scores
 
@@ -21,8 +22,7 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 def terms(data: Data, name: str, ratio: int) -> Row:
     """Return the mean of each term, and its rank correlation with the score."""
     examples = data.examples(name)
-    options = {"method": "stochastic", "ratio": ratio, "runs": data.scale.runs, "ridge": 0}
-    scores = cg_scores(examples.pixels, examples.labels, progress=False, **options)  # type: ignore[arg-type]
+    scores = cg_scores(examples.pixels, examples.labels, **options(ratio, data.scale.runs))
     correlations = [spearman(term, scores.values) for term in scores.terms.T]
     return {
         "n": len(examples),

@@ -9,8 +9,10 @@ from image_training import Hook
 from paper import figure2, figure6, figure10, figure16
 from paper.data import Data, MissingError
 from paper.figure2 import HIGH, LOW, OTHERS, SCORES, cells
-from paper.pruned import begin, checkpoint, exact_scores, order, trained_on
+from paper.pruned import checkpoint, order, trained_on
 from paper.scale import SCALES
+from paper.scored import exact_scores
+from paper.training import begin
 
 from torch_cgprune import SelectionSampler, cg_scores
 
@@ -116,16 +118,16 @@ def test_another_part_waits_in_another_file(tmp_path):
     data = Data(SCALES["smoke"], cache=tmp_path)
     labels, some = torch.arange(4), torch.tensor([0, 1])
     made = [
-        checkpoint(data, "digits", some, labels, 0),
-        checkpoint(data, "digits", some, labels, 1),
-        checkpoint(data, "digits", some + 1, labels, 0),
-        checkpoint(data, "digits", some, labels.flip(0), 0),
-        checkpoint(data, "digits", lambda epoch: some + epoch, labels, 0),
-        checkpoint(data, "digits", some, labels, 0, "-hooks"),
+        checkpoint(data, "digits", "", some, labels, 0),
+        checkpoint(data, "digits", "", some, labels, 1),
+        checkpoint(data, "digits", "", some + 1, labels, 0),
+        checkpoint(data, "digits", "", some, labels.flip(0), 0),
+        checkpoint(data, "digits", "", lambda epoch: some + epoch, labels, 0),
+        checkpoint(data, "digits", "hooks", some, labels, 0),
     ]
     assert len({*made}) == len(made)
-    assert checkpoint(data, "digits", some, labels, 0) == made[0]
-    assert checkpoint(Data(SCALES["smoke"]), "digits", some, labels, 0) is None
+    assert checkpoint(data, "digits", "", some, labels, 0) == made[0]
+    assert checkpoint(Data(SCALES["smoke"]), "digits", "", some, labels, 0) is None
 
 
 def test_cells_are_each_measured_once():
