@@ -11,7 +11,7 @@ from typing import Any
 from paper.data import Data
 from paper.results import Cell, Row
 from paper.scored import mislabelled, options
-from paper.shown import mean, pick, table, with_missing
+from paper.shown import mean, measured, no_figure, pick, sized, table, with_missing
 from torch_cgprune import cg_scores
 from torch_cgprune.noise import evidence
 
@@ -58,18 +58,17 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
         what = f"partial score > 0, {way}" if rule == SIGN else f"{rule}, {way}"
         line = [what]
         for name in names:
-            these = pick(rows, data=name, scored=way)
-            line += [mean([row["shares"][rule][part] for row in these], ".1%") for part in (0, 1)]
+            these, absent = pick(rows, data=name, scored=way), no_figure(data, name)
+            shares = [row["shares"][rule] for row in these]
+            line += [mean([share[part] for share in shares], ".1%", absent) for part in (0, 1)]
         lines.append(line)
     header = ["flagged", *(f"{name}: of {kind}" for name in names for kind in ("wrong", "right"))]
-    sizes = ", ".join(
-        f"{name} {pick(rows, data=name)[0]['n']:,}" for name in names if pick(rows, data=name)
-    )
-    absent = [name for name in names if not pick(rows, data=name)]
-    said = with_missing([table(header, lines)], absent, data)
+    found, missing = measured(rows, data, *DATA)
+    sizes = "; ".join(sized(pick(rows, data=name)[0]) for name in found)
+    said = with_missing([table(header, lines)], missing, data)
     return (
         "## Table 2\n\nShare of the wrong and of the right labels that are flagged, 20 % symmetric "
-        f"noise; examples: {sizes or 'none'}.\n\n{said}\n\n{NOTE}"
+        f"noise ({sizes or 'of no data yet'}).\n\n{said}\n\n{NOTE}"
     )
 
 
