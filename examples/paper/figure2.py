@@ -54,8 +54,9 @@ STYLES = {
     "stratified": (COLOURS[3], "D--"),
 }
 NOTE = (
-    "Soft draws anew with every pass over what it keeps; all others keep one selection. Random is "
-    "the mean over several seeds, with their range in the picture: differences below that are none."
+    "Soft draws anew with every pass over what it keeps, and so sees more than that in a training; "
+    "all others keep one selection. Random is the mean over several seeds, with their range in the "
+    "picture: differences below that are none."
 )
 
 

@@ -172,7 +172,7 @@ def _table(row: Row) -> str:
     for what, epochs in measures(row).items():
         if epochs:
             means = over_epochs(epochs)
-            shown = [f"{means[i]:.3g}" for i in (0, 4, -1)]
+            shown = [f"{means[i]:#.3g}" for i in (0, 4, -1)]
             lines.append(
                 [f"{what}, mean over the epochs", SEE_PAPER, *shown, f"{rank(epochs):.2f}"]
             )

@@ -1,4 +1,4 @@
-"""The baselines' scores of a data set, each (n,) and high for what is irregular or valuable.
+"""The baselines' scores of a data set (App. D.3, F): (n,) each, high for irregular or valuable.
 
 One training gives forgetting, EL2N, AUM and TracIn; what it gave is kept in the folder of the cache
 for every module that asks. EL2N is of that one network: Paul et al. take the mean over ten.
@@ -83,18 +83,18 @@ class Watched(NamedTuple):
         run: the training.
         sampler: gives all examples.
         dynamics: forgetting, EL2N and AUM.
-        kept: TracIn's checkpoints.
+        checkpoints: TracIn's.
 
     """
 
     run: Training
     sampler: SelectionSampler
     dynamics: Dynamics
-    kept: Checkpoints
+    checkpoints: Checkpoints
 
     def train(self, checkpoint: Path | None = None, steps: int | None = None) -> None:
         """Train, or go on, for all of the steps or until there were so many."""
-        self.run.run(self.sampler, checkpoint, [self.dynamics, self.kept], steps=steps)
+        self.run.run(self.sampler, checkpoint, [self.dynamics, self.checkpoints], steps=steps)
 
     @property
     def early_steps(self) -> int:
@@ -103,10 +103,10 @@ class Watched(NamedTuple):
 
     def influence(self, validation: Images | None) -> Tensor:
         """Return TracIn's scores (n,), of influence on some images, or of that on itself."""
-        checkpoints = self.kept.networks(self.run.network)
+        networks = self.checkpoints.networks(self.run.network)
         if validation is None:
-            return self_influence(checkpoints, self.run.images)
-        return mean_influence(checkpoints, self.run.images, validation)
+            return self_influence(networks, self.run.images)
+        return mean_influence(networks, self.run.images, validation)
 
 
 def watched(data: Data, name: str, labels: Tensor, seed: int) -> Watched:

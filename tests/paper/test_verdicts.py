@@ -111,6 +111,10 @@ def test_windows_are_judged_by_their_ends():
     down = window_rows(0.0, [(0.0, 70.0), (0.5, 60.0)]) + window_rows(0.2, [(0.0, 5.0), (0.5, 9.0)])
     assert windows(rows_of(figure6=down))[1] == FAILS
     assert noisy_windows(rows_of(figure6=down))[1] == FAILS
+    ours = window_rows(0.0, [(0.0, 73.7), (0.25, 75.8), (0.4, 77.3), (0.5, 75.0)])
+    assert windows(rows_of(figure6=ours))[1] == FAILS  # the highest falls back
+    flat = window_rows(0.0, [(0.0, 70.0), (0.5, 70.5)])
+    assert windows(rows_of(figure6=flat))[1] == FAILS
     near = window_rows(0.2, [(0.0, 58.5), (0.5, 58.0)])  # half a point apart
     assert noisy_windows(rows_of(figure6=near))[1] == FAILS
     assert windows(rows_of(figure6=window_rows(0.0, [(0.0, 70.0)]))) is None
