@@ -65,6 +65,10 @@ class Recipe:
         size = min(self.batch_size, n)
         return n // size if self.drop_last else -(-n // size)
 
+    def epochs(self, n: int) -> int:
+        """Return the epochs of n images that the steps come to, the last of them perhaps a part."""
+        return -(-self.steps // self.epoch_steps(n))
+
 
 class Hook:
     """What is measured in a training; a subclass overrides what it needs."""

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torchvision.datasets import MNIST, ImageFolder
 from torchvision.transforms import Compose, Resize, ToTensor
 
 from paper.baselines.c_score import published
+from paper.cache import digest, kept
 from paper.scale import Scale
 
 # Whose images may be shown to everybody; others stay on the machine that has them.
@@ -143,20 +145,28 @@ class Data:
         indices = others.nonzero().flatten()[order]
         return Examples(name, pixels[indices], labels[indices], indices, classes)
 
+    def file(self, folder: str, name: str, what: str, seed: int, *tensors: Tensor) -> Path | None:
+        """Return where something that was computed is kept; None without a cache.
+
+        Args:
+            folder: in that of the cache.
+            name: of the data set.
+            what: it is, in words.
+            seed: it was computed with.
+            tensors: it was computed from.
+
+        """
+        if self.cache is None:
+            return None
+        known = f"{name}-{self.scale.name}-{what}-{seed}-{digest(*tensors)}"
+        return self.cache / folder / f"{known}.pt"
+
     @functools.cache  # noqa: B019
     def _whole(self, name: str, part: str = "train") -> tuple[Tensor, Tensor, tuple[str, ...]]:
         dataset = self._open(name, part)
         classes = tuple(map(str, getattr(dataset, "classes", range(10))))
-        kept = None if self.cache is None else self.cache / f"{name}.{part}.pt"
-        if kept is not None and kept.is_file():
-            pixels, labels = torch.load(kept, weights_only=True)
-            return pixels, labels, classes
-        pixels, labels = in_memory(dataset)
-        pixels = (255 * pixels).round().byte()
-        if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            torch.save((pixels, labels), kept)
-        return pixels, labels, classes
+        path = None if self.cache is None else self.cache / f"{name}.{part}.pt"
+        return *kept(path, partial(_bytes, dataset)), classes
 
     def _open(self, name: str, part: str) -> Dataset[Any]:
         place = PARTS.index(part)
@@ -177,6 +187,11 @@ class Data:
         except (RuntimeError, FileNotFoundError, SystemExit) as error:  # each has its own way
             raise missing from error
         return opened
+
+
+def _bytes(dataset: Dataset[Any]) -> tuple[Tensor, Tensor]:
+    pixels, labels = in_memory(dataset)
+    return (255 * pixels).round().byte(), labels
 
 
 def folders_of(pairs: Iterable[str]) -> dict[str, Path]:

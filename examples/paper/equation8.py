@@ -8,8 +8,19 @@ import torch
 
 from paper.data import Data
 from paper.results import Cell, Row, spearman
-from paper.shown import COLOURS, SEE_PAPER, linked, pick, picture, table, with_missing
-from torch_cgprune import cg_scores
+from paper.scored import exact_scores
+from paper.shown import (
+    COLOURS,
+    SEE_PAPER,
+    linked,
+    measured,
+    pick,
+    picture,
+    picture_file,
+    sized,
+    table,
+    with_missing,
+)
 
 DATA = ("mnist", "fashion-mnist", "cifar10", "cifar100")
 POINTS = 400
@@ -22,32 +33,30 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 
 def compare(data: Data, name: str) -> Row:
     """Return rank correlations with the exact score, and some of both scores."""
-    examples = data.examples(name)
-    scores = cg_scores(examples.pixels, examples.labels, method="exact", ridge=0, progress=False)
+    scores = exact_scores(data, name)
     others = {"cg'": -scores.cg_prime, "residual": scores.residual, "d": scores.terms[:, 2]}
     rng = torch.Generator().manual_seed(0)
-    some = torch.randperm(len(examples), generator=rng)[:POINTS]
+    some = torch.randperm(len(scores), generator=rng)[:POINTS]
     shown = torch.stack([scores.cg_prime[some], scores.values[some]], 1).tolist()
     return {
-        "n": len(examples),
+        "n": len(scores),
         "points": [[round(value, 4) for value in point] for point in shown],
         **{how: spearman(other, scores.values) for how, other in others.items()},
     }
 
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:
-    names = [name for name in data.names(*DATA) if pick(rows, data=name)]
+    names, absent = measured(rows, data, *DATA)
     lines = []
     for row in (pick(rows, data=name)[0] for name in names):
         found = [f"{row[how]:.3f}" for how in ("cg'", "residual", "d")]
-        lines.append([f"{row['data']}, {row['n']:,} examples", SEE_PAPER, *found])
+        lines.append([sized(row), SEE_PAPER, *found])
     header = ["Spearman with the score of", "the paper", "-CG'", "residual alone", "d alone"]
     parts = []
     if names:
-        path = folder / "pictures" / f"equation8-{data.scale.name}.png"
+        path = picture_file(folder, data, "equation8")
         _draw(rows, names, path)
         parts = [linked(path, "CG and CG-prime"), table(header, lines)]
-    absent = [name for name in data.names(*DATA) if name not in names]
     return (
         "## Equation 8\n\nWhat is left without the inverse: CG' is a sum of similarities, high for "
         "regular examples; of the exact score, d (y - μ)², the leave-one-out residual |y - μ| and "

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from paper.data import Data
 from paper.results import Cell, Row, spearman
-from paper.shown import COLOURS, NOT_RUN, linked, mean, pick, picture, table
+from paper.shown import COLOURS, NOT_YET, linked, mean, pick, picture, picture_file, table
 from torch_cgprune import cg_scores
 
 FLIPPED = 0.1
@@ -47,8 +47,8 @@ def two_gaussians(data: Data, seed: int) -> Row:
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:
     if not rows:
-        return f"## Figure 1\n\n{NOT_RUN.capitalize()}."
-    path = folder / "pictures" / f"figure1-{data.scale.name}.png"
+        return f"## Figure 1\n\n{NOT_YET.capitalize()}."
+    path = picture_file(folder, data, "figure1")
     _draw(pick(rows, seed=0)[0]["points"], path)
     about = {
         "Spearman correlation of score and distance to the boundary": "near",
@@ -61,7 +61,7 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     return (
         f"## Figure 1\n\nTwo Gaussians of {rows[0]['dimensions']:,} dimensions, "
         f"{rows[0]['n']:,} samples, means ±1 in the first, covariance 0.25 I; "
-        f"{FLIPPED:.0%} of the labels flipped at the right.\n\n"
+        f"{FLIPPED:.0%} of the labels are flipped in the last panel.\n\n"
         f"{linked(path, 'scores of two Gaussians')}\n\n{table(['', 'the paper', 'ours'], lines)}"
     )
 

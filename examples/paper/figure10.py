@@ -11,7 +11,7 @@ from pathlib import Path
 from paper.data import Data, MissingError
 from paper.figure2 import HIGH, LOW, Method, curves, left, shares, table_of
 from paper.results import Cell, Row
-from paper.shown import linked, pick, picture, with_missing
+from paper.shown import linked, measured, pick, picture, picture_file, with_missing
 
 DATA = ("cifar10", "cifar100")
 NETWORKS = {"densenet": "DenseNet-BC-100", "vit": "ViT-B/16"}
@@ -58,18 +58,16 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     drawn = [*dict.fromkeys((row["data"], row["network"]) for row in rows)]
     if not drawn:
         return f"{said}\n\nNot run here: `--scale paper figure10`, for a GPU."
-    path = folder / "pictures" / f"figure10-{data.scale.name}.png"
+    path = picture_file(folder, data, "figure10")
     parts = [linked(path, "pruning curves of other networks")]
     with picture(path, rows=2, columns=len(drawn)) as axes:
         for column, (name, network) in zip(axes.T, drawn, strict=True):
-            these, about = (
-                pick(rows, data=name, network=network),
-                f"{name}, {NETWORKS.get(network, network)}",
-            )
-            parts.append(table_of(these, METHODS, about))
+            these = pick(rows, data=name, network=network)
+            about = f"{name}, {NETWORKS.get(network, network)}"
+            parts.append(table_of(these, METHODS, about, data))
             for ax, order in zip(column, (LOW, HIGH), strict=True):
                 curves(ax, these, [("CG-score", order), ("random", "")])
                 ax.set(title=about, xlabel="share pruned", ylabel="test accuracy, %")
                 ax.legend(frameon=False, fontsize=7, loc="lower left")
-    absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
+    _, absent = measured(rows, data, *DATA)
     return f"{said}\n\n{with_missing(parts, absent, data)}"

@@ -6,36 +6,31 @@ The scores that need no training are those of ``noise.py``, of the same labels.
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from example_data import corrupted
-from matplotlib.lines import Line2D
 from sklearn.metrics import roc_auc_score
 
 from paper.data import Data
-from paper.noise import EXAMINED, SHARES, found_by
+from paper.noise import EXAMINED, RANKINGS, SHARES, Shown, found_by, found_curves, line_of
 from paper.results import Cell, Row, rows_of
-from paper.shown import COLOURS, linked, mean, pick, picture, table, with_missing
+from paper.scored import mislabelled
+from paper.shown import (
+    COLOURS,
+    legend_beside,
+    linked,
+    mean,
+    measured,
+    pick,
+    picture,
+    picture_file,
+    sized,
+    table,
+    with_missing,
+)
 from paper.trained import baseline
 
 DATA = ("fashion-mnist", "cifar10", "cifar100")
 NOISES = SHARES[1:]
-
-
-class Shown(NamedTuple):
-    """How a ranking is named and drawn."""
-
-    label: str
-    colour: str
-    line: Literal["-", "--"] = "-"
-
-
-OURS = {
-    "cg": Shown("CG-score", COLOURS[0]),
-    "partial": Shown("partial score", COLOURS[2]),
-    "posterior": Shown("posterior (ours)", COLOURS[1]),
-}
 TRAINED = {
     "aum": Shown("AUM", "#1f1f1f", "--"),
     "forgetting": Shown("forgetting", COLOURS[3], "--"),
@@ -43,7 +38,7 @@ TRAINED = {
     "tracin-self": Shown("TracIn, self", "#c2456b", "--"),
     "grand-last": Shown("GraNd, last layer", "#5fb7c4", "--"),
 }
-RANKINGS = OURS | TRAINED
+STYLES = RANKINGS | TRAINED
 
 
 def cells(data: Data, _: Path) -> Iterator[Cell]:
@@ -57,12 +52,10 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 
 def measure(data: Data, name: str, share: float, seed: int, method: str) -> Row:
     """Return how many wrong labels are among those that a method finds most suspicious."""
-    examples = data.examples(name)
-    given = corrupted(examples.labels, share, seed=seed)
-    wrong = given != examples.labels
+    given, wrong = mislabelled(data, name, share, seed)
     values = baseline(data, name, method, given, seed)
     auroc = float(roc_auc_score(wrong, values))
-    return {"n": len(examples), "found": found_by(values, wrong), "auroc": auroc}
+    return {"n": len(given), "found": found_by(values, wrong), "auroc": auroc}
 
 
 def rankings(rows: list[Row], others: list[Row], name: str, share: float) -> dict[str, list[Row]]:
@@ -78,7 +71,7 @@ def rankings(rows: list[Row], others: list[Row], name: str, share: float) -> dic
     ours = pick(others, data=name, noise=share)
     found = {
         how: [{"found": row["found"][how], "auroc": row["auroc"][how]} for row in ours]
-        for how in OURS
+        for how in RANKINGS
     }
     found |= {how: pick(rows, data=name, noise=share, method=how) for how in TRAINED}
     return {how: these for how, these in found.items() if these}
@@ -86,9 +79,10 @@ def rankings(rows: list[Row], others: list[Row], name: str, share: float) -> dic
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:
     others = rows_of(folder / "results" / "noise.jsonl", data.scale.name)
-    names = [name for name in data.names(*DATA) if pick(rows, data=name)]
-    parts = [_part(name, rows, others, data.scale.name, folder) for name in names]
-    absent = [name for name in data.names(*DATA) if name not in names]
+    names, absent = measured(rows, data, *DATA)
+    parts = [
+        _part(name, rows, others, picture_file(folder, data, "figure15", name)) for name in names
+    ]
     return (
         "## Figures 15, 17\n\nSymmetric noise, the most suspicious first: by scores without a "
         "training (lines) and by methods that train on the wrong labels (dashes); grey is from "
@@ -98,12 +92,11 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     )
 
 
-def _part(name: str, rows: list[Row], others: list[Row], scale: str, folder: Path) -> str:
+def _part(name: str, rows: list[Row], others: list[Row], path: Path) -> str:
     by_share = {share: rankings(rows, others, name, share) for share in NOISES}
-    path = folder / "pictures" / f"figure15-{name}-{scale}.png"
     _draw(by_share, path)
     lines = []
-    for how, style in RANKINGS.items():
+    for how, style in STYLES.items():
         line = [style.label]
         for share, found in by_share.items():
             these, at = found.get(how, []), EXAMINED.index(share)
@@ -111,39 +104,19 @@ def _part(name: str, rows: list[Row], others: list[Row], scale: str, folder: Pat
             line.append(mean([row["found"][at] for row in these], ".2f"))
         lines.append(line)
     columns = [f"{share:.0%} wrong: {what}" for share in NOISES for what in ("AUROC", "found")]
-    header = [f"{name}, {pick(rows, data=name)[0]['n']:,} examples", *columns]
+    header = [sized(pick(rows, data=name)[0]), *columns]
     said = f"{name}: wrong labels found, by share examined"
     return f"{linked(path, said)}\n\n{table(header, lines)}"
 
 
 def _draw(by_share: dict[float, dict[str, list[Row]]], path: Path) -> None:
-    with picture(path, columns=len(by_share)) as axes:
+    with picture(path, columns=len(by_share), beside=1.2) as axes:
         for ax, (share, found) in zip(axes[0], by_share.items(), strict=True):
-            _found(ax, share, found)
-        axes[0, 0].set_ylabel("wrong labels found")
+            middle = {how: np.mean([row["found"] for row in found[how]], 0) for how in found}
+            found_curves(ax, share, middle, STYLES)
+            ax.set_title(f"{share:.0%} of the labels wrong", fontsize=10)
         for ax in axes[0, 1:]:
             ax.set_yticklabels([])
-        drawn = [how for how in RANKINGS if any(how in found for found in by_share.values())]
-        axes[0, -1].legend(
-            handles=[_line(RANKINGS[how]) for how in drawn],
-            frameon=False,
-            loc="center left",
-            bbox_to_anchor=(1, 0.5),
-        )
-
-
-def _line(style: Shown, x: Any = (), y: Any = ()) -> Line2D:
-    return Line2D(x, y, linestyle=style.line, color=style.colour, lw=1.6, label=style.label)
-
-
-def _found(ax: Any, share: float, found: dict[str, list[Row]]) -> None:
-    """Draw what is found by what is examined; in grey, from what is met at random to the best."""
-    ax.fill_between([0, share, 1], [0, 1, 1], [0, share, 1], color="#f1f1f1", lw=0, zorder=0)
-    for how, style in RANKINGS.items():
-        if how in found:
-            middle = np.mean([row["found"] for row in found[how]], 0)
-            ax.add_line(_line(style, EXAMINED, middle))
-    ax.set_xticks(NOISES, [f"{tick:.0%}" for tick in NOISES])
-    ax.set_yticks([0, 0.5, 1], ["none", "half", "all"])
-    ax.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="examined")
-    ax.set_title(f"{share:.0%} of the labels wrong", fontsize=10)
+            ax.set_ylabel("")
+        drawn = [how for how in STYLES if any(how in found for found in by_share.values())]
+        legend_beside(axes[0, -1], handles=[line_of(STYLES[how]) for how in drawn])

@@ -16,17 +16,30 @@ from image_training import Hook, Training
 from torch import Tensor
 
 from paper.baselines.last_layer import last_layer
+from paper.cache import kept
 from paper.data import Data
-from paper.figure2 import HIGH, LOW, SCORES, STYLES, UNPUBLISHED, shares
-from paper.pruned import begin, checkpoint, order, trained_on
+from paper.figure2 import HIGH, LOW, SCORES, STYLES, UNPUBLISHED, curves, shares
+from paper.pruned import STEPS, train, trained_on
 from paper.results import Cell, Row, rows_of, spearman
-from paper.shown import COLOURS, linked, pick, picture, table, with_missing
-from paper.trained import kept
+from paper.shown import (
+    NOT_YET,
+    legend_beside,
+    linked,
+    measured,
+    pick,
+    picture,
+    picture_file,
+    sized,
+    table,
+    with_missing,
+)
+from paper.training import begin
 from torch_cgprune import cg_scores, policies
 
 DATA = ("cifar10", "cifar100")
 EPOCHS = (1, 2, 5, 10, 20)  # after which the features are scored
 PRUNED_AFTER = 10  # epochs, or the last before
+FEATURES = "CG-score of features"
 
 
 def cells(data: Data, _: Path) -> Iterator[Cell]:
@@ -59,17 +72,16 @@ def pruned_by_features(data: Data, name: str, end: str, pruned: float) -> Row:
 @functools.lru_cache(maxsize=4)
 def feature_scores(data: Data, name: str) -> dict[int, Tensor]:
     """Return (n,) scores of the features after each of ``EPOCHS`` that a training has."""
-    path = None if data.cache is None else data.cache / "features" / f"{name}-{data.scale.name}.pt"
+    path = data.file("trained", name, "features", 0, data.examples(name).labels)
     found = kept(path, lambda: _scored(data, name))
     return {int(epoch): values for epoch, values in found.items()}
 
 
 def _scored(data: Data, name: str) -> dict[str, Tensor]:
     labels = data.examples(name).labels
-    run, everything, hook = begin(data, name, labels, 0), torch.arange(len(labels)), FeatureScores()
+    hook, run = FeatureScores(), begin(data, name, labels, 0, steps=STEPS)
     steps = min(run.recipe.steps, max(EPOCHS) * run.recipe.epoch_steps(len(labels)))
-    waiting = checkpoint(data, name, everything, labels, 0, "-features")
-    run.run(order(run, everything, 0), waiting, [hook], steps=steps)
+    train(run, data, name, torch.arange(len(labels)), 0, [hook], what="features", steps=steps)
     return hook.found
 
 
@@ -102,15 +114,14 @@ class FeatureScores(Hook):
 
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:
-    names = [name for name in data.names(*DATA) if pick(rows, data=name)]
+    names, absent = measured(rows, data, *DATA)
     parts = []
     if names:
-        path = folder / "pictures" / f"figure16-{data.scale.name}.png"
+        path = picture_file(folder, data, "figure16")
         pixels = rows_of(folder / "results" / "figure2.jsonl", data.scale.name)
-        _draw(rows, pick(pixels, seed=0), names, path)
+        _draw(rows, pixels, names, path)
         tables = [part for name in names for part in _tables(pick(rows, data=name))]
         parts = [linked(path, "scores in a feature space"), *tables]
-    absent = [name for name in data.names(*DATA) if name not in names]
     said = with_missing(parts, absent, data)
     return (
         "## Figures 16, 18\n\nScores in the feature space of a network after some epochs: rank "
@@ -121,7 +132,7 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
 
 
 def _tables(rows: list[Row]) -> Iterator[str]:
-    about = f"{rows[0]['data']}, {rows[0]['n']:,} examples"
+    about = sized(rows[0])
     if related := [row for row in rows if "other" in row]:
         lines = [[row["other"], *(f"{each:.3f}" for each in row["spearman"])] for row in related]
         header = [f"epoch {epoch}" for epoch in related[0]["epochs"]]
@@ -131,38 +142,35 @@ def _tables(rows: list[Row]) -> Iterator[str]:
         lines = []
         for end in (LOW, HIGH):
             found = [pick(trained, order=end, pruned=share) for share in at]
-            lines.append([end, *(f"{each[0]['accuracy']:.1f}" if each else "" for each in found)])
+            lines.append(
+                [end, *(f"{each[0]['accuracy']:.1f}" if each else NOT_YET for each in found)]
+            )
         header = [f"{share:.0%}" for share in at]
         yield table([f"{about}: pruned after {trained[0]['after']} epochs", *header], lines)
 
 
 def _draw(rows: list[Row], pixels: list[Row], names: list[str], path: Path) -> None:
-    with picture(path, rows=len(names), columns=3) as axes:
+    trained = [*pixels, *({**row, "method": FEATURES} for row in rows if "pruned" in row)]
+    with picture(path, rows=len(names), columns=3, beside=1.4) as axes:
         for line, name in zip(axes, names, strict=True):
-            for row in pick(rows, data=name):
-                if "other" in row:
-                    colour, style = STYLES[row["other"]]
-                    label = "CG-score of pixels" if row["other"] == "CG-score" else row["other"]
-                    ends = row["epochs"], row["spearman"]
-                    line[0].plot(*ends, style, ms=4, color=colour, label=label)
-            line[0].set(xlabel="epochs", ylabel="Spearman", title=name, xscale="log")
-            line[0].set_xticks(EPOCHS, [*map(str, EPOCHS)])
-            line[0].minorticks_off()
-            line[2].sharey(line[1])
-            for ax, end in zip(line[1:], (LOW, HIGH), strict=True):
-                _curves(ax, pick(rows, data=name), pick(pixels, data=name), end)
-        axes[0, 0].legend(frameon=False, fontsize=7, loc="lower left", bbox_to_anchor=(0, 0.12))
-        axes[0, 1].legend(frameon=False, fontsize=7, loc="lower left")
+            line[1].sharey(line[0])
+            for ax, end in zip(line, (LOW, HIGH), strict=False):
+                methods = [(FEATURES, end), ("CG-score", end), ("random", "")]
+                curves(ax, pick(trained, data=name), methods)
+                ax.set(xlabel="share pruned", title=f"{name}: {end}")
+            line[0].set_ylabel("test accuracy, %")
+            _correlations(line[2], [row for row in pick(rows, data=name) if "other" in row])
+            line[2].set_title(f"{name}: correlations")
+        axes[0, 0].legend(frameon=False, fontsize=7, loc="lower left")
+        legend_beside(axes[0, 2], title="with scores of")
 
 
-def _curves(ax: Any, rows: list[Row], pixels: list[Row], end: str) -> None:
-    drawn = {
-        "in the feature space": (pick(rows, order=end), COLOURS[1], "s-"),
-        "of pixels": (pick(pixels, order=end, method="CG-score"), *STYLES["CG-score"]),
-        "random": (pick(pixels, method="random"), *STYLES["random"]),
-    }
-    for label, (these, colour, style) in drawn.items():
-        points = sorted((row["pruned"], row["accuracy"]) for row in these)
-        at, found = ([point[i] for point in points] for i in (0, 1))
-        ax.plot(at, found, style, ms=4, color=colour, label=label)
-    ax.set(xlabel="share pruned", ylabel="test accuracy, %", title=end, xlim=(0, 1))
+def _correlations(ax: Any, rows: list[Row]) -> None:
+    for row in rows:
+        colour, style = STYLES[row["other"]]
+        label = "pixels" if row["other"] == "CG-score" else row["other"]
+        ax.plot(row["epochs"], row["spearman"], style, ms=4, color=colour, label=label)
+    at = sorted({epoch for row in rows for epoch in row["epochs"]})
+    ax.set(xlabel="epochs", ylabel="Spearman", xscale="log")
+    ax.set_xticks(at, [*map(str, at)])
+    ax.minorticks_off()

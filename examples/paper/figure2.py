@@ -16,9 +16,22 @@ import torch
 from torch import Tensor
 
 from paper.data import Data
-from paper.pruned import exact_scores, trained_on
+from paper.pruned import trained_on
 from paper.results import Cell, Row
-from paper.shown import COLOURS, linked, mean, pick, picture, table, with_missing
+from paper.scored import exact_scores
+from paper.shown import (
+    COLOURS,
+    NOT_YET,
+    linked,
+    mean,
+    measured,
+    no_figure,
+    pick,
+    picture,
+    picture_file,
+    table,
+    with_missing,
+)
 from paper.trained import baseline
 from torch_cgprune import policies
 from torch_cgprune.samplers.selection import Selection
@@ -31,6 +44,7 @@ Method: TypeAlias = tuple[str, str]  # and the end that is pruned first, "" wher
 UNPUBLISHED = (("C-score", "fashion-mnist"),)
 STYLES = {
     "CG-score": (COLOURS[0], "o-"),
+    "CG-score of features": (COLOURS[1], "s-"),
     "forgetting": (COLOURS[1], "s-"),
     "EL2N": (COLOURS[2], "^-"),
     "C-score": (COLOURS[3], "D-"),
@@ -40,8 +54,9 @@ STYLES = {
     "stratified": (COLOURS[3], "D--"),
 }
 NOTE = (
-    "Soft draws anew with every pass over what it keeps; all others keep one selection. Random is "
-    "the mean over several seeds, with their range in the picture: differences below that are none."
+    "Soft draws anew with every pass over what it keeps, and so sees more than that in a training; "
+    "all others keep one selection. Random is the mean over several seeds, with their range in the "
+    "picture: differences below that are none."
 )
 
 
@@ -137,14 +152,13 @@ def left(
 
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:
-    names = [name for name in data.names(*DATA) if pick(rows, data=name)]
+    names, absent = measured(rows, data, *DATA)
     parts = []
     if names:
-        path = folder / "pictures" / f"figure2-{data.scale.name}.png"
+        path = picture_file(folder, data, "figure2")
         _draw(rows, names, path)
-        tables = [table_of(pick(rows, data=name), _methods(name), name) for name in names]
+        tables = [table_of(pick(rows, data=name), _methods(name), name, data) for name in names]
         parts = [linked(path, "pruning curves"), *tables]
-    absent = [name for name in data.names(*DATA) if name not in names]
     published = [name for name in names if ("C-score", name) not in UNPUBLISHED]
     absent += [f"{n}-c-scores" for n in published if not pick(rows, data=n, method="C-score")]
     said = with_missing(parts, absent, data)
@@ -156,21 +170,22 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     )
 
 
-def table_of(rows: list[Row], methods: Iterable[Method], about: str) -> str:
+def table_of(rows: list[Row], methods: Iterable[Method], about: str, data: Data) -> str:
     """Return the accuracies of some methods, a column a share that is pruned."""
     pruned = sorted({row["pruned"] for row in rows} - {0})
     lines = [["nothing pruned", accuracy(pick(rows, method="all")), *[""] * len(pruned)]]
     for how, order in methods:
         these = pick(rows, method=how, order=order)
-        found = [accuracy(pick(these, pruned=share)) for share in pruned]
+        absent = no_figure(data, *([f"{rows[0]['data']}-c-scores"] if how == "C-score" else []))
+        found = [accuracy(pick(these, pruned=share), absent) for share in pruned]
         lines.append([f"{how}, {order}" if order else how, "", *found])
     about = f"{about}, {rows[0]['n']:,} examples, {rows[0]['steps']:,} steps"
     return table([about, "0%", *(f"{share:.0%}" for share in pruned)], lines)
 
 
-def accuracy(rows: list[Row]) -> str:
-    """Return the mean accuracy in words."""
-    return mean([row["accuracy"] for row in rows], ".1f")
+def accuracy(rows: list[Row], absent: str = NOT_YET) -> str:
+    """Return the mean accuracy in words; see :func:`paper.shown.mean`."""
+    return mean([row["accuracy"] for row in rows], ".1f", absent)
 
 
 def _draw(rows: list[Row], names: list[str], path: Path) -> None:

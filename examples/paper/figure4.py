@@ -13,13 +13,26 @@ import numpy as np
 import torch
 from image_training import Hook, Training
 from matplotlib import colormaps
+from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 from torch.nn import functional
 
 from paper.data import Data
-from paper.pruned import begin, checkpoint, exact_scores, order
+from paper.pruned import STEPS, train
 from paper.results import Cell, Row, spearman
-from paper.shown import SEE_PAPER, linked, pick, picture, table, with_missing
+from paper.scored import exact_scores
+from paper.shown import (
+    SEE_PAPER,
+    legend_beside,
+    linked,
+    measured,
+    picture,
+    picture_file,
+    sized,
+    table,
+    with_missing,
+)
+from paper.training import begin
 from paper.velocity import cosine_distance, tangent_gram
 
 DATA = ("cifar10",)
@@ -44,11 +57,9 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 def followed(data: Data, name: str) -> Row:
     """Train on all examples, and return what the groups came to."""
     examples = data.examples(name)
-    groups = by_score(exact_scores(data, name).values)
-    run, everything = begin(data, name, examples.labels, seed=0), torch.arange(len(examples))
-    hook = Groups(groups)
-    kept = checkpoint(data, name, everything, examples.labels, 0, "-groups")
-    run.run(order(run, everything, 0), kept, [hook])
+    hook = Groups(by_score(exact_scores(data, name).values))
+    run = begin(data, name, examples.labels, seed=0, steps=STEPS)
+    train(run, data, name, torch.arange(len(examples)), 0, [hook], what="groups")
     return {"n": len(examples), **hook.found}
 
 
@@ -122,10 +133,10 @@ class Groups(Hook):
 def render(rows: list[Row], data: Data, folder: Path) -> str:
     parts = []
     for row in rows:
-        path = folder / "pictures" / f"figure4-{row['data']}-{data.scale.name}.png"
+        path = picture_file(folder, data, "figure4", row["data"])
         _draw(row, path)
         parts += [linked(path, f"{row['data']}: ten groups in training"), _table(row)]
-    absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
+    _, absent = measured(rows, data, *DATA)
     return (
         "## Figure 4\n\nTen groups of equal size by the exact score of the pixels, while a network "
         "is trained on all of them: mean loss, accuracy, and velocity of the tangent kernel of "
@@ -161,17 +172,17 @@ def _table(row: Row) -> str:
     for what, epochs in measures(row).items():
         if epochs:
             means = over_epochs(epochs)
-            shown = [f"{means[i]:.3g}" for i in (0, 4, -1)]
+            shown = [f"{means[i]:#.3g}" for i in (0, 4, -1)]
             lines.append(
                 [f"{what}, mean over the epochs", SEE_PAPER, *shown, f"{rank(epochs):.2f}"]
             )
     header = ["the paper", "lowest tenth", "fifth", "highest", "Spearman over the ten"]
-    return table([f"{row['data']}, {row['n']:,} examples", *header], lines)
+    return table([sized(row), *header], lines)
 
 
 def _draw(row: Row, path: Path) -> None:
     colours = colormaps["viridis"](np.linspace(0, 0.92, GROUPS))
-    with picture(path, columns=len(LABELS)) as axes:
+    with picture(path, columns=len(LABELS), beside=1.4) as axes:
         for ax, (what, epochs) in zip(axes[0], measures(row).items(), strict=True):
             sparse = len(epochs) == len(row["until"])
             at = row["until"] if sparse else range(1, len(epochs) + 1)
@@ -181,9 +192,9 @@ def _draw(row: Row, path: Path) -> None:
                 ax.plot(at, line, ".-" if sparse else "-", color=colour, label=label)
             ax.set(xlabel="epoch", ylabel=LABELS[what])
         if row["velocity"]:
-            for ax in axes[0, 2:]:
-                ax.set_yscale("log")
+            axes[0, 2].set_yscale("log")
+            axes[0, 2].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes[0, 2].yaxis.set_major_formatter("{x:g}")
+            axes[0, 2].yaxis.set_minor_formatter(NullFormatter())
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        axes[0, -1].legend(
-            handles[::-1], labels[::-1], frameon=False, loc="center left", bbox_to_anchor=(1, 0.5)
-        )
+        legend_beside(axes[0, -1], handles=handles[::-1], labels=labels[::-1])

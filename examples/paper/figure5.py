@@ -3,14 +3,27 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from paper.data import Data
 from paper.results import Cell, Row, by_ratio, spearman
-from paper.shown import COLOURS, SEE_PAPER, linked, mean, pick, picture, table, with_missing
+from paper.scored import exact_scores, options
+from paper.shown import (
+    COLOURS,
+    SEE_PAPER,
+    legend_beside,
+    linked,
+    mean,
+    measured,
+    pick,
+    picture,
+    picture_file,
+    sized,
+    table,
+    with_missing,
+)
 from torch_cgprune import cg_scores
 
 DATA = ("cifar10",)
@@ -24,11 +37,9 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 def correlations(data: Data, name: str, ratio: int) -> Row:
     """Return Spearman correlations after 1, 2, .. draws, as many again for a second mean."""
     examples = data.examples(name)
-    options: dict[str, Any] = {"ridge": 0, "progress": False}
-    exact = cg_scores(examples.pixels, examples.labels, method="exact", **options).values
-    options |= {"method": "stochastic", "ratio": ratio, "runs": 1}
+    exact = exact_scores(data, name).values
     runs = [
-        cg_scores(examples.pixels, examples.labels, seed=seed, **options).values
+        cg_scores(examples.pixels, examples.labels, **options(ratio, seed=seed)).values
         for seed in range(2 * data.scale.runs)
     ]
     half = len(runs) // 2
@@ -54,13 +65,11 @@ def _rounded(one: Tensor, other: Tensor) -> float:
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:
     parts = []
-    for name in data.names(*DATA):
-        if not (these := pick(rows, data=name)):
-            continue
-        path = folder / "pictures" / f"figure5-{name}-{data.scale.name}.png"
+    names, absent = measured(rows, data, *DATA)
+    for name in names:
+        these, path = pick(rows, data=name), picture_file(folder, data, "figure5", name)
         _draw(these, path)
         parts += [linked(path, f"{name}: correlations by draws"), _table(name, these)]
-    absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
     return (
         "## Figure 5\n\nSpearman correlation of the mean of several draws with the exact scores, "
         f"and with the mean of as many other draws.\n\n{with_missing(parts, absent, data)}"
@@ -71,7 +80,7 @@ def _table(name: str, rows: list[Row]) -> str:
     draws = len(rows[0]["exact"])
     header = [
         *(
-            f"{name}, {rows[0]['n']:,} examples",
+            sized(rows[0]),
             f"with exact, {draws} draws",
             "the paper, 20 draws",
         ),
@@ -88,11 +97,11 @@ def _table(name: str, rows: list[Row]) -> str:
 
 def _draw(rows: list[Row], path: Path) -> None:
     said = {"exact": "Spearman with exact scores", "pairs": "Spearman of two such means"}
-    with picture(path, columns=2) as axes:
+    with picture(path, columns=2, beside=0.7) as axes:
         for ax, how in zip(axes[0], said, strict=True):
             for row, colour in zip(rows, COLOURS, strict=False):
                 draws = range(1, len(row[how]) + 1)
                 ax.plot(draws, row[how], ".-", color=colour, label=f"1:{row['ratio']}")
             ax.xaxis.get_major_locator().set_params(integer=True)
             ax.set(xlabel="draws in a mean", ylabel=said[how])
-        axes[0, 1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        legend_beside(axes[0, 1])

@@ -8,12 +8,23 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from example_data import corrupted
-
 from paper.data import Data
-from paper.pruned import exact_scores, trained_on
+from paper.pruned import trained_on
 from paper.results import Cell, Row
-from paper.shown import COLOURS, linked, pick, picture, table, with_missing
+from paper.scored import exact_scores, mislabelled
+from paper.shown import (
+    COLOURS,
+    NOT_YET,
+    legend_beside,
+    linked,
+    measured,
+    pick,
+    picture,
+    picture_file,
+    sized,
+    table,
+    with_missing,
+)
 from torch_cgprune import policies
 
 DATA = ("cifar10", "cifar100")
@@ -33,25 +44,23 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 
 def inside(data: Data, name: str, noise: float, start: float | None) -> Row:
     """Train on a window, and return the accuracy and the share of wrong labels in it."""
-    true = data.examples(name).labels
-    given = corrupted(true, noise)
+    given, wrong = mislabelled(data, name, noise)
     if start is None:
         kept = policies.random(given, WIDTH)
     else:
         scores = exact_scores(data, name, noise)
         kept = policies.window(scores.values, given, start, WIDTH)
-    wrong = float((given != true)[kept].double().mean())
-    return {**trained_on(data, name, kept, given), "wrong": wrong}
+    share = float(wrong[kept].double().mean())
+    return {**trained_on(data, name, kept, given), "wrong": share}
 
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:
-    names = [name for name in data.names(*DATA) if pick(rows, data=name)]
+    names, absent = measured(rows, data, *DATA)
     parts = []
     if names:
-        path = folder / "pictures" / f"figure6-{data.scale.name}.png"
+        path = picture_file(folder, data, "figure6")
         _draw(rows, names, path)
         parts = [linked(path, "windows of the scores"), _table(rows, names)]
-    absent = [name for name in data.names(*DATA) if name not in names]
     said = with_missing(parts, absent, data)
     return (
         f"## Figure 6\n\nTest accuracy in percent of networks trained on {WIDTH:.0%} of each "
@@ -68,19 +77,20 @@ def _table(rows: list[Row], names: list[str]) -> str:
         for noise in NOISE:
             if these := pick(rows, data=name, noise=noise):
                 found = [_cell(pick(these, start=start)) for start in (*starts, None)]
-                lines.append([f"{name}, {these[0]['n']:,} examples, {noise:.0%} wrong", *found])
+                lines.append([f"{sized(these[0])}, {noise:.0%} wrong", *found])
     return table(["window from", *(f"{start:.0%}" for start in starts), "at random"], lines)
 
 
 def _cell(rows: list[Row]) -> str:
     if not rows:
-        return ""
+        return NOT_YET
     wrong = f" ({rows[0]['wrong']:.0%} wrong)" if rows[0]["noise"] else ""
     return f"{rows[0]['accuracy']:.1f}{wrong}"
 
 
 def _draw(rows: list[Row], names: list[str], path: Path) -> None:
-    with picture(path, columns=len(names)) as axes:
+    starts = [start for start in STARTS if start is not None]
+    with picture(path, columns=len(names), beside=1.7) as axes:
         for ax, name in zip(axes[0], names, strict=True):
             for noise, colour in zip(NOISE, COLOURS, strict=False):
                 these = pick(rows, data=name, noise=noise)
@@ -92,6 +102,7 @@ def _draw(rows: list[Row], names: list[str], path: Path) -> None:
                 for row in pick(these, start=None):
                     label = f"{noise:.0%} wrong, at random"
                     ax.axhline(row["accuracy"], ls="--", lw=1, color=colour, label=label)
-            ax.set(xlabel=f"share below the window of {WIDTH:.0%}", title=name)
+            ax.set_xticks(starts, [f"{start:.0%}" for start in starts])
+            ax.set(xlabel=f"below the window of {WIDTH:.0%}", title=name)
         axes[0, 0].set_ylabel("test accuracy, %")
-        axes[0, -1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        legend_beside(axes[0, -1], fontsize=8)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from paper.data import SHOWN, Data, Examples
 from paper.results import Cell, Row
-from paper.shown import COLOURS, linked, pick, picture, with_missing
+from paper.shown import COLOURS, linked, measured, picture, picture_file, sized, with_missing
 from torch_cgprune import CGScores, cg_scores
 
 DATA = ("fashion-mnist", "cifar10", "imagenet")
@@ -31,7 +31,7 @@ def by_class(data: Data, name: str, folder: Path) -> Row:
     scores = cg_scores(examples.pixels, examples.labels, ridge=0, progress=False)
     inside = [scores.values[examples.labels == code] for code in range(len(examples.classes))]
     high = float(scores.values.quantile(0.995))
-    path = folder / "pictures" / f"figure7-{name}-{data.scale.name}.png"
+    path = picture_file(folder, data, "figure7", name)
     shown = may_be_shown(name, folder)
     if shown:
         _images(examples, scores, path)
@@ -54,8 +54,8 @@ def may_be_shown(name: str, folder: Path) -> bool:
 
 
 def render(rows: list[Row], data: Data, folder: Path) -> str:
-    parts = [_part(row, folder, data.scale.name) for row in rows]
-    absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
+    parts = [_part(row, folder, data) for row in rows]
+    _, absent = measured(rows, data, *DATA)
     return (
         "## Figures 7, 8, 9\n\nThe lowest and the highest scores of each class, means and "
         f"deviations of the classes, and all scores. The paper has plots only."
@@ -63,17 +63,17 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     )
 
 
-def _part(row: Row, folder: Path, scale: str) -> str:
-    name, path = row["data"], folder / "pictures" / f"figure8-{row['data']}-{scale}.png"
+def _part(row: Row, folder: Path, data: Data) -> str:
+    name, path = row["data"], picture_file(folder, data, "figure8", row["data"])
     _classes(row, path)
     order = sorted(zip(row["means"], row["classes"], strict=True))
     (low, regular), (high, irregular) = order[0], order[-1]
     means = f"means of {low:.2f} ({regular}) to {high:.2f} ({irregular})"
     said = [
-        f"{name}, {row['n']:,} examples: {means}.",
+        f"{sized(row)}: {means}.",
         linked(path, f"{name}: means of the classes, and all scores"),
     ]
-    images = folder / "pictures" / f"figure7-{name}-{scale}.png"
+    images = picture_file(folder, data, "figure7", name)
     if row["picture"] and may_be_shown(name, folder):
         said.append(linked(images, f"{name}: the lowest (left) and the highest of each class"))
     else:

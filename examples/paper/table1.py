@@ -15,7 +15,8 @@ from torch import Tensor
 
 from paper.data import Data
 from paper.results import Cell, Row, spearman
-from paper.shown import SEE_PAPER, mean, pick, table, with_missing
+from paper.scored import options
+from paper.shown import SEE_PAPER, mean, no_figure, pick, sized, table, with_missing
 from paper.trained import baseline
 from torch_cgprune import CGScores, cg_scores
 
@@ -67,11 +68,8 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 def scored(data: Data, name: str, prepared: str, ratio: int | None, runs: int, seed: int) -> Any:
     """Return the scores of a variant; exact ones where there is no ratio."""
     examples = data.examples(name)
-    options: dict[str, Any] = {"method": "exact"}
-    if ratio is not None:
-        options = {"method": "stochastic", "ratio": ratio, "runs": runs, "seed": seed}
     rows = PREPARED[prepared](examples.pixels)
-    return cg_scores(rows, examples.labels, ridge=0, progress=False, **options)
+    return cg_scores(rows, examples.labels, **options(ratio, runs, seed))
 
 
 def correlation(
@@ -89,7 +87,7 @@ def correlation(
 
 def render(rows: list[Row], data: Data, _: Path) -> str:
     names = data.names(*DATA)
-    parts = [_part(name, rows) for name in names if pick(rows, data=name)]
+    parts = [_part(name, rows, data) for name in names if pick(rows, data=name)]
     absent = [part for name in names for part in _absent(name, rows)]
     return (
         "## Table 1\n\nSpearman correlation of CG and CG' with the scores of methods that train, "
@@ -105,15 +103,18 @@ def _absent(name: str, rows: list[Row]) -> list[str]:
     return [part for part, these in found.items() if not these]
 
 
-def _part(name: str, rows: list[Row]) -> str:
+def _part(name: str, rows: list[Row], data: Data) -> str:
     columns = [(score, other) for other in OTHERS for score in ("cg", "cg'")]
     printed = [PAPER.get((name, other, score), SEE_PAPER) for score, other in columns]
     lines = [["the paper, 50,000 examples", *map(str, printed)]]
     for prepared, ratio, runs in VARIANTS:
         these = pick(rows, data=name, prepared=prepared, ratio=ratio, runs=runs)
         how = "exact" if ratio is None else f"1:{ratio}, {runs} draws"
-        found = [mean([row[score] for row in pick(these, other=o)]) for score, o in columns]
+        found = []
+        for score, other in columns:
+            absent = no_figure(data, *([f"{name}-c-scores"] if other == "c-score" else []))
+            found.append(mean([row[score] for row in pick(these, other=other)], absent=absent))
         lines.append([f"{prepared}, {how}", *found])
-    n = pick(rows, data=name)[0]["n"]
-    header = [f"{name}, {n:,} examples", *(f"{score.upper()}, {o}" for score, o in columns)]
+    about = sized(pick(rows, data=name)[0])
+    header = [about, *(f"{score.upper()}, {o}" for score, o in columns)]
     return table(header, lines)

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from example_data import corrupted
-
 from paper.data import Data
 from paper.results import Cell, Row
-from paper.shown import mean, pick, table, with_missing
+from paper.scored import mislabelled, options
+from paper.shown import mean, measured, no_figure, pick, sized, table, with_missing
 from torch_cgprune import cg_scores
 from torch_cgprune.noise import evidence
 
@@ -29,32 +28,26 @@ NOTE = (
 
 
 def cells(data: Data, _: Path) -> Iterator[Cell]:
-    ways: dict[str, dict[str, Any]] = {
-        f"1:{ratio}": {"method": "stochastic", "ratio": ratio, "runs": data.scale.runs, "ridge": 0}
-        for ratio in RATIOS
-    }
-    ways["one against all others"] = {"method": "exact", "ridge": 0}
-    ways["ridge='auto'"] = {"method": "exact", "ridge": "auto"}
+    ways = {f"1:{ratio}": options(ratio, data.scale.runs) for ratio in RATIOS}
+    ways["one against all others"] = options(None)
+    ways["ridge='auto'"] = {**options(None), "ridge": "auto"}
     for seed in range(data.scale.seeds):
         for name in data.names(*DATA):
-            for way, options in ways.items():
-                rules = RULES if options["ridge"] == "auto" else (SIGN,)
-                measure = partial(flagged, data, name, seed, rules, options)
+            for way, how in ways.items():
+                rules = RULES if how["ridge"] == "auto" else (SIGN,)
+                measure = partial(flagged, data, name, seed, rules, how)
                 yield Cell({"data": name, "scored": way, "seed": seed}, measure)
 
 
-def flagged(
-    data: Data, name: str, seed: int, rules: tuple[str, ...], options: dict[str, Any]
-) -> Row:
+def flagged(data: Data, name: str, seed: int, rules: tuple[str, ...], how: dict[str, Any]) -> Row:
     """Return which shares of the wrong and of the right labels each rule calls wrong."""
-    examples = data.examples(name)
-    given = corrupted(examples.labels, NOISE, seed=seed)
-    scores = cg_scores(examples.pixels, given, progress=False, **options)
+    given, wrong = mislabelled(data, name, NOISE, seed)
+    scores = cg_scores(data.examples(name).pixels, given, **how)
     shares = {}
     for rule in rules:
-        called, wrong = evidence(scores, rule) > 0, given != examples.labels
+        called = evidence(scores, rule) > 0
         shares[rule] = [float(called[part].double().mean()) for part in (wrong, ~wrong)]
-    return {"n": len(examples), "shares": shares}
+    return {"n": len(given), "shares": shares}
 
 
 def render(rows: list[Row], data: Data, _: Path) -> str:
@@ -65,18 +58,17 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
         what = f"partial score > 0, {way}" if rule == SIGN else f"{rule}, {way}"
         line = [what]
         for name in names:
-            these = pick(rows, data=name, scored=way)
-            line += [mean([row["shares"][rule][part] for row in these], ".1%") for part in (0, 1)]
+            these, absent = pick(rows, data=name, scored=way), no_figure(data, name)
+            shares = [row["shares"][rule] for row in these]
+            line += [mean([share[part] for share in shares], ".1%", absent) for part in (0, 1)]
         lines.append(line)
     header = ["flagged", *(f"{name}: of {kind}" for name in names for kind in ("wrong", "right"))]
-    sizes = ", ".join(
-        f"{name} {pick(rows, data=name)[0]['n']:,}" for name in names if pick(rows, data=name)
-    )
-    absent = [name for name in names if not pick(rows, data=name)]
-    said = with_missing([table(header, lines)], absent, data)
+    found, missing = measured(rows, data, *DATA)
+    sizes = "; ".join(sized(pick(rows, data=name)[0]) for name in found)
+    said = with_missing([table(header, lines)], missing, data)
     return (
         "## Table 2\n\nShare of the wrong and of the right labels that are flagged, 20 % symmetric "
-        f"noise; examples: {sizes or 'none'}.\n\n{said}\n\n{NOTE}"
+        f"noise ({sizes or 'of no data yet'}).\n\n{said}\n\n{NOTE}"
     )
 
 

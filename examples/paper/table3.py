@@ -7,8 +7,7 @@ from pathlib import Path
 from paper.data import Data
 from paper.results import Cell, Row
 from paper.shown import pick, table
-from paper.trained import NETWORKS
-from paper.training import recipe
+from paper.training import NETWORKS, recipe
 
 # Of CIFAR; Fashion-MNIST has 60,000.
 EXAMPLES = 50_000

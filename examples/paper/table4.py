@@ -9,8 +9,9 @@ import torch
 
 from paper.data import Data
 from paper.results import Cell, Row, device
-from paper.shown import SEE_PAPER, pick, table, with_missing
-from paper.trained import begin, start_norms, validation, watched
+from paper.shown import SEE_PAPER, measured, sized, table, with_missing
+from paper.trained import start_norms, validation, watched
+from paper.training import begin
 from torch_cgprune import cg_scores
 
 DATA = ("cifar10",)
@@ -94,8 +95,8 @@ def render(rows: list[Row], data: Data, _: Path) -> str:
             [method, SEE_PAPER, f"{taken:.2f} s", f"{taken / exact:.2f}"]
             for method, taken in row["seconds"].items()
         ]
-        header = [f"{row['data']}, {row['n']:,} examples", "the paper", "ours", "of exact"]
+        header = [sized(row), "the paper", "ours", "of exact"]
         parts.append(f"{row['machine']}:\n\n{table(header, lines)}")
-    absent = [name for name in data.names(*DATA) if not pick(rows, data=name)]
+    absent = measured(rows, data, *DATA)[1]
     said = with_missing(parts, absent, data)
     return f"## Table 4\n\nTime of the scores of all classes.\n\n{said}\n\n{NOTE}"

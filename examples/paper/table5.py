@@ -6,7 +6,8 @@ from pathlib import Path
 
 from paper.data import Data
 from paper.results import Cell, Row, by_ratio, spearman
-from paper.shown import mean, pick, table, with_missing
+from paper.scored import options
+from paper.shown import measured, pick, sized, table, with_missing
 from torch_cgprune import cg_scores
 
 DATA = ("fashion-mnist", "cifar10")
@@ -21,8 +22,7 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
 def terms(data: Data, name: str, ratio: int) -> Row:
     """Return the mean of each term, and its rank correlation with the score."""
     examples = data.examples(name)
-    options = {"method": "stochastic", "ratio": ratio, "runs": data.scale.runs, "ridge": 0}
-    scores = cg_scores(examples.pixels, examples.labels, progress=False, **options)  # type: ignore[arg-type]
+    scores = cg_scores(examples.pixels, examples.labels, **options(ratio, data.scale.runs))
     correlations = [spearman(term, scores.values) for term in scores.terms.T]
     return {
         "n": len(examples),
@@ -33,20 +33,22 @@ def terms(data: Data, name: str, ratio: int) -> Row:
 
 
 def render(rows: list[Row], data: Data, _: Path) -> str:
-    names = data.names(*DATA)
-    lines = []
-    for name in names:
-        for ratio in RATIOS:
-            if not (these := pick(rows, data=name, ratio=ratio)):
-                continue
-            columns = [mean([row["means"][i] for row in these]) for i in range(3)]
-            columns.append(mean([row["score"] for row in these]))
-            columns += [mean([row["spearman"][i] for row in these], ".2f") for i in range(3)]
-            lines.append([f"{name}, 1:{ratio}", *columns])
+    names, absent = measured(rows, data, *DATA)
+    lines = [
+        _line(these[0])
+        for name in names
+        for ratio in RATIOS
+        if (these := pick(rows, data=name, ratio=ratio))
+    ]
     header = ["scored", *TERMS, "score", *(f"Spearman of term {i}" for i in (1, 2, 3))]
-    absent = [name for name in names if not pick(rows, data=name)]
+    parts = [table(header, lines)] if lines else []
     return (
         "## Table 5\n\nMeans of the three terms of eq. 6 and of their sum, and the Spearman "
         f"correlation of each with the score. The paper's figures: see there."
-        f"\n\n{with_missing([table(header, lines)], absent, data)}"
+        f"\n\n{with_missing(parts, absent, data)}"
     )
+
+
+def _line(row: Row) -> list[str]:
+    means = [f"{value:.3f}" for value in (*row["means"], row["score"])]
+    return [f"{sized(row)}, 1:{row['ratio']}", *means, *(f"{r:.2f}" for r in row["spearman"])]

@@ -1,11 +1,9 @@
-"""The baselines' scores of a data set, each (n,) and high for what is irregular or valuable.
+"""The baselines' scores of a data set (App. D.3, F): (n,) each, high for irregular or valuable.
 
 One training gives forgetting, EL2N, AUM and TracIn; what it gave is kept in the folder of the cache
 for every module that asks. EL2N is of that one network: Paul et al. take the mean over ten.
 """
 
-import hashlib
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,25 +13,23 @@ from image_network import Images
 from image_training import Training
 from torch import Tensor
 
-from paper.baselines.el2n import PART
+from paper.baselines.el2n import early_epochs, early_steps
 from paper.baselines.grand import gradient_norms, grand, last_layer_norms
 from paper.baselines.tracin import mean_influence, self_influence
+from paper.cache import kept
 from paper.data import Data
-from paper.training import Checkpoints, Dynamics, recipe, training
+from paper.training import Checkpoints, Dynamics, begin, images_of
 from torch_cgprune import SelectionSampler
 
 OF_TRAINING = ("forgetting", "el2n", "aum", "tracin", "tracin-self")
 AT_START = ("grand", "grand-last")
 METHODS = (*OF_TRAINING, *AT_START, "c-score")
-NETWORKS = {"smoke": "fast", "small": "fast", "paper": "resnet18"}
 # Of GraNd: at initialisation, where one costs a pass over the data and no training.
 STARTS = {"smoke": 2, "small": 3, "paper": 10}
 CHECKPOINTS, VALIDATION = 5, 1000  # of TracIn, and images it asks about
 # Floats of the gradients that GraNd holds at a time on a GPU: 1 GiB. A CPU is faster by few.
 _HELD = 2**28
 _CHUNK_ON_CPU = 16
-# Pixels a side below which the small network pools an image away.
-_LEAST_SIDE = 16
 
 
 def baseline(
@@ -71,7 +67,8 @@ def baseline(
             f"The 'labels' of {name} must be {len(data.examples(name))}, one an example. "
             f"Got {len(given)} instead."
         )
-    path = None if data.cache is None else _path(data, name, method, given, seed)
+    what = "training" if method in OF_TRAINING else method
+    path = data.file("trained", name, what, seed, given)
     if method in OF_TRAINING:
         compute = partial(_of_training, data, name, given, seed, path)
     else:
@@ -86,42 +83,30 @@ class Watched(NamedTuple):
         run: the training.
         sampler: gives all examples.
         dynamics: forgetting, EL2N and AUM.
-        kept: TracIn's checkpoints.
+        checkpoints: TracIn's.
 
     """
 
     run: Training
     sampler: SelectionSampler
     dynamics: Dynamics
-    kept: Checkpoints
+    checkpoints: Checkpoints
 
     def train(self, checkpoint: Path | None = None, steps: int | None = None) -> None:
         """Train, or go on, for all of the steps or until there were so many."""
-        self.run.run(self.sampler, checkpoint, [self.dynamics, self.kept], steps=steps)
+        self.run.run(self.sampler, checkpoint, [self.dynamics, self.checkpoints], steps=steps)
 
     @property
     def early_steps(self) -> int:
         """The steps after which EL2N is there."""
-        recipe = self.run.recipe
-        epochs = early_epochs(self.run)
-        return min(recipe.steps, epochs * recipe.epoch_steps(len(self.run.images.labels)))
+        return early_steps(self.run)
 
     def influence(self, validation: Images | None) -> Tensor:
         """Return TracIn's scores (n,), of influence on some images, or of that on itself."""
-        checkpoints = self.kept.networks(self.run.network)
+        networks = self.checkpoints.networks(self.run.network)
         if validation is None:
-            return self_influence(checkpoints, self.run.images)
-        return mean_influence(checkpoints, self.run.images, validation)
-
-
-def begin(data: Data, name: str, labels: Tensor, seed: int) -> Training:
-    """Return the training of the scale's network on these labels, not begun."""
-    examples = data.examples(name)
-    network, scale = NETWORKS[data.scale.name], data.scale.name
-    images = Images(enlarged(examples.pixels), labels)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    how = recipe(network, len(examples), scale)
-    return training(network, images, len(examples.classes), how, seed, device)
+            return self_influence(networks, self.run.images)
+        return mean_influence(networks, self.run.images, validation)
 
 
 def watched(data: Data, name: str, labels: Tensor, seed: int) -> Watched:
@@ -132,14 +117,10 @@ def watched(data: Data, name: str, labels: Tensor, seed: int) -> Watched:
     return Watched(run, sampler, dynamics, Checkpoints(checkpoint_epochs(run)))
 
 
-def early_epochs(run: Training) -> int:
-    """Return the epochs after which EL2N is taken: a tenth of all, 20 of 200."""
-    return -(-_epochs(run) // PART)
-
-
 def checkpoint_epochs(run: Training) -> list[int]:
     """Return the epochs, from 0, in the middle of each fifth of a training: TracIn's."""
-    return sorted({_epochs(run) * (2 * i + 1) // (2 * CHECKPOINTS) for i in range(CHECKPOINTS)})
+    epochs = run.recipe.epochs(len(run.images.labels))
+    return sorted({epochs * (2 * i + 1) // (2 * CHECKPOINTS) for i in range(CHECKPOINTS)})
 
 
 def start_norms(run: Training, method: str) -> Tensor:
@@ -156,14 +137,7 @@ def start_norms(run: Training, method: str) -> Tensor:
 
 def validation(data: Data, name: str) -> Images:
     """Return images that are not trained on."""
-    some = data.rest(name, VALIDATION)
-    return Images(enlarged(some.pixels), some.labels)
-
-
-def enlarged(pixels: Tensor) -> Tensor:
-    """Return (n, c, h, w) pixels, each repeated where the image is too small for the network."""
-    times = -(-_LEAST_SIDE // min(pixels.shape[2:]))
-    return pixels.repeat_interleave(times, 2).repeat_interleave(times, 3)
+    return images_of(data.rest(name, VALIDATION))
 
 
 def _of_training(
@@ -186,27 +160,3 @@ def _at_start(data: Data, name: str, method: str, labels: Tensor, seed: int) -> 
     count = STARTS[data.scale.name]
     runs = (begin(data, name, labels, count * seed + i) for i in range(count))
     return {method: grand(start_norms(run, method) for run in runs)}
-
-
-def _epochs(run: Training) -> int:
-    return -(-run.recipe.steps // run.recipe.epoch_steps(len(run.images.labels)))
-
-
-def _path(data: Data, name: str, method: str, labels: Tensor, seed: int) -> Path:
-    content = hashlib.sha256(labels.numpy().tobytes()).hexdigest()[:16]
-    what = "training" if method in OF_TRAINING else method
-    assert data.cache is not None
-    return data.cache / "trained" / f"{name}-{data.scale.name}-{what}-{seed}-{content}.pt"
-
-
-def kept(path: Path | None, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return what is in a file, or compute it and keep it there."""
-    if path is None:
-        return compute()
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        torch.save(compute(), temporary)
-        temporary.replace(path)
-    found: dict[str, Tensor] = torch.load(path, weights_only=True)
-    return found

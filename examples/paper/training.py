@@ -1,4 +1,4 @@
-"""The one training loop of the paper's tables: recipes by network, and what is measured in it.
+"""How every network here is trained: recipes, a training from a data set, what is measured.
 
 The loop is :class:`image_training.Training`; here is how the paper trains with it (App. D.1,
 Table 3): SGD with momentum 0.9, weight decay 5e-4, batches of 128, 200 epochs, a rate of 0.1 that
@@ -20,10 +20,17 @@ from image_training import Hook, Recipe, Training
 from torch import Tensor, nn
 from training_dynamics import TrainingDynamics
 
+from paper.data import Data, Examples
 from paper.networks import builder
 
+# What trains at each scale, where no other network is asked for.
+NETWORKS = {"smoke": "fast", "small": "fast", "paper": "resnet18"}
 # Two cores train the fast CNN for this many steps of 500 images in some minutes.
-SMALL = Recipe(800, drop_last=False)
+STEPS = 800
+# Pixels a side below which the fast CNN pools an image away.
+_LEAST_SIDE = 16
+
+_FAST = Recipe(STEPS, drop_last=False)
 
 _PAPER = Recipe(
     0,  # as the data need
@@ -43,19 +50,20 @@ _PAPER_VIT = replace(_PAPER, rate=0.003, decay=0.0)
 _EPOCHS_VIT = 10
 
 
-def recipe(name: str, n: int, scale: str) -> Recipe:
+def recipe(name: str, n: int, scale: str, steps: int = STEPS) -> Recipe:
     """Return how a network is trained.
 
     Args:
-        name: of the network, see :mod:`paper.networks`. ``"fast"`` has its own recipe, of 800
-            steps, all others have the paper's.
+        name: of the network, see :mod:`paper.networks`. ``"fast"`` has its own recipe, all others
+            have the paper's.
         n: examples of the whole data set; a part of it is trained for as many steps (sec. 4.1).
         scale: ``"smoke"`` takes 12 steps of 32 images, to see that everything runs; nothing is
             learned. ``"small"`` and ``"paper"`` take all.
+        steps: of ``"fast"``.
 
     """
     if name == "fast":
-        found = SMALL
+        found = replace(_FAST, steps=steps)
     else:
         base, epochs = (_PAPER_VIT, _EPOCHS_VIT) if name == "vit" else (_PAPER, _EPOCHS)
         found = replace(base, steps=epochs * base.epoch_steps(n))
@@ -64,21 +72,45 @@ def recipe(name: str, n: int, scale: str) -> Recipe:
     return found
 
 
-def training(
-    name: str, images: Images, classes: int, how: Recipe, seed: int, device: torch.device
+def begin(
+    data: Data,
+    name: str,
+    labels: Tensor,
+    seed: int,
+    network: str | None = None,
+    steps: int = STEPS,
 ) -> Training:
-    """Return the training of a network, not begun.
+    """Return the training of a network on a data set with these labels, not begun.
 
     Args:
-        name: of the network, see :mod:`paper.networks`.
-        images: what is trained on, n of them, in the order that samplers count in.
-        classes: how many.
-        how: see :func:`recipe`.
+        data: at its scale.
+        name: of the data set.
+        labels: (n,) int64 to train on.
         seed: of the weights and of the augmentation.
-        device: where.
+        network: see :mod:`paper.networks`; None for the scale's.
+        steps: see :func:`recipe`.
+
+    Raises:
+        MissingError: the data are not here.
 
     """
-    return Training(images, classes, how, seed, device, builder(name, how.widths))
+    examples, scale = data.examples(name), data.scale.name
+    network = network or NETWORKS[scale]
+    how = recipe(network, len(examples), scale, steps)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    build = builder(network, how.widths)
+    return Training(images_of(examples, labels), len(examples.classes), how, seed, device, build)
+
+
+def images_of(examples: Examples, labels: Tensor | None = None) -> Images:
+    """Return examples as networks take them, with these labels or their own."""
+    return Images(enlarged(examples.pixels), examples.labels if labels is None else labels)
+
+
+def enlarged(pixels: Tensor) -> Tensor:
+    """Return (n, c, h, w) pixels, each repeated where the image is too small for the network."""
+    times = -(-_LEAST_SIDE // min(pixels.shape[2:]))
+    return pixels.repeat_interleave(times, 2).repeat_interleave(times, 3)
 
 
 class Dynamics(Hook):

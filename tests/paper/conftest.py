@@ -23,10 +23,11 @@ def images():
 
 @pytest.fixture
 def train(images):
-    """A function from fields of the recipe to a training of a network with few parameters."""
+    """A function from labels and fields of the recipe to a training of few parameters."""
 
-    def make(seed=0, **fields):
+    def make(seed=0, labels=images.labels, **fields):
         fields = {"steps": 9, "batch_size": 8, "rate": 0.05, "widths": (4, 4, 4)} | fields
-        return Training(images, 2, Recipe(**fields), seed, torch.device("cpu"))
+        given = Images(images.pixels, labels)
+        return Training(given, 2, Recipe(**fields), seed, torch.device("cpu"))
 
     return make

@@ -73,7 +73,35 @@ def test_tables_and_spread(paper):
     shown = paper("shown")
     assert shown.table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
     assert shown.mean([0.25, 0.75], ".2f") == "0.50 ± 0.35"
-    assert shown.mean([]) == "not run here"
+    assert shown.mean([]) == "not run yet"
+    assert shown.mean([], absent="none") == "none"
+
+
+def test_prose_is_wrapped_and_nothing_else(paper):
+    wrapped = paper("page").wrapped
+    words = ["word"] * 30
+    lines = wrapped(" ".join(words)).splitlines()
+    assert [len(line) for line in lines] == [99, 49]
+    assert " ".join(lines).split() == words
+    command = "`" + " ".join(words[:10]) + "`"
+    assert command in wrapped(" ".join([*words[:15], command, *words])).splitlines()[1]
+    for block in ("| a | " + "b " * 80, "![" + "c " * 80, "# " + "d " * 80):
+        assert wrapped(block) == block
+
+
+def test_the_page_is_in_the_papers_order(paper, tmp_path):
+    """Of ours, the equation stands behind the figures, and the claims at the end."""
+    page = paper("page")
+    assert sorted(page.SHOWN) == sorted(page.MODULES)
+    paper("command").main(["--tables", "--results", str(tmp_path)])
+    lines = (tmp_path / "RESULTS.md").read_text().splitlines()
+    headings = [line.removeprefix("## ") for line in lines if line.startswith("## ")]
+    tables = [f"Table {number}" for number in range(1, 6)]
+    assert headings[:5] == tables
+    firsts = [int(heading.split()[1].strip(",")) for heading in headings[5:-2]]
+    assert firsts == sorted(firsts) == [1, 2, 3, 4, 5, 6, 7, 10, 15, 16]
+    assert headings[-2:] == ["Equation 8", "Claims"]
+    assert not [line for line in lines if len(line) > 100 and line[0] not in "|!"]
 
 
 @pytest.fixture
@@ -142,9 +170,13 @@ def test_without_data_every_section_says_so(paper, tmp_path):
     page = (tmp_path / "RESULTS.md").read_text()
     for heading in ("Table 1", "Table 2", "Figure 1", "Figure 5"):
         section = page.split(f"## {heading}\n")[1].split("\n## ")[0]
-        assert "ot run here" in section, heading
+        said = "ot run yet" if heading == "Figure 1" else "ot run here"
+        assert said in section, heading
     assert "`--data cifar10=FOLDER cifar10-c-scores=FILE" in page
-    assert page.count("not tested at this scale") == len(paper("claims").CLAIMS)
+    claims = paper("claims").CLAIMS
+    waiting = [claim for claim in claims if not claim.needs]  # of Gaussians
+    assert page.count("| not run yet | not tested yet |") == len(waiting) == 2
+    assert page.count("| not run here | not tested at this scale |") == len(claims) - 2
 
 
 def test_photographs_are_not_drawn_into_the_repository(paper, tmp_path):

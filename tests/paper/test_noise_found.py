@@ -5,12 +5,13 @@ import pytest
 import torch
 from example_data import corrupted
 from paper import figure15
-from paper.claims import CLAIMS, FAILS, HOLDS
+from paper.claims import CLAIMS
 from paper.data import Data
 from paper.results import complete, rows_of
 from paper.scale import SCALES
-from paper.shown import with_missing
+from paper.shown import no_figure, with_missing
 from paper.trained import baseline
+from paper.verdicts import FAILS, HOLDS
 from sklearn.metrics import roc_auc_score
 
 
@@ -63,8 +64,8 @@ def test_the_section_shows_them_beside_the_scores(data, tmp_path):
     (picture,) = (tmp_path / "pictures").iterdir()
     assert f"(pictures/{picture.name})" in said
     lines = {line.split(" | ")[0].strip("| "): line for line in said.splitlines()}
-    assert lines["CG-score"].count("not run here") == 6
-    assert lines["AUM"].count("not run here") == 4  # of two shares
+    assert lines["CG-score"].count("not run yet") == 6
+    assert lines["AUM"].count("not run yet") == 4  # of two shares
 
 
 def verdict(said, **rows):
@@ -113,6 +114,8 @@ def test_what_waits_is_told_from_what_is_not_here(tmp_path):
     )
     assert with_missing(["part"], [], here) == "part"
     assert with_missing([], [], here) == "Not run here."
+    assert no_figure(here) == no_figure(here, "cifar10", "digits") == "not run yet"
+    assert no_figure(here, "cifar10", "mnist") == "not run here"
 
 
 def test_tensors_of_labels_are_not_changed(data):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from image_training import Training
-from paper import trained
+from paper import trained, training
 from paper.baselines.grand import last_layer_norms
 from paper.data import Data
 from paper.scale import SCALES
@@ -70,7 +70,7 @@ def test_without_a_cache_the_same_comes_out(data):
 def test_grand_is_of_other_networks_for_every_seed(data):
     labels = data.examples("digits").labels
     for seed, networks in ((0, (0, 1)), (1, (2, 3))):
-        runs = [trained.begin(data, "digits", labels, number) for number in networks]
+        runs = [training.begin(data, "digits", labels, number) for number in networks]
         norms = [last_layer_norms(r.network, r.images.pixels, labels) for r in runs]
         found = baseline(data, "digits", "grand-last", seed=seed)
         torch.testing.assert_close(found, (norms[0] + norms[1]) / 2)
@@ -79,7 +79,7 @@ def test_grand_is_of_other_networks_for_every_seed(data):
 def test_wrong_labels_score_high(data, monkeypatch):
     """Of a training that is long enough to learn something; what TracIn values, they score low."""
     longer = {"steps": 120, "rate": 0.3, "decay": 0.0, "shift": 0, "widths": (16, 16, 16)}
-    monkeypatch.setattr(trained, "recipe", lambda *about: replace(recipe(*about), **longer))
+    monkeypatch.setattr(training, "recipe", lambda *about: replace(recipe(*about), **longer))
     labels = data.examples("digits").labels.clone()
     labels[:20] = (labels[:20] + 5) % 10
     for method, sign in (("aum", 1), ("tracin", -1)):
@@ -142,10 +142,10 @@ def test_validation_is_of_other_images(data):
 
 def test_small_images_are_repeated():
     small = torch.arange(64).reshape(1, 1, 8, 8).byte()
-    large = trained.enlarged(small)
+    large = training.enlarged(small)
     assert large.shape == (1, 1, 16, 16)
     assert torch.equal(large[:, :, ::2, 1::2], small)
-    assert trained.enlarged(torch.zeros(1, 3, 28, 32)).shape == (1, 3, 28, 32)
+    assert training.enlarged(torch.zeros(1, 3, 28, 32)).shape == (1, 3, 28, 32)
 
 
 def test_what_cannot_be_had_is_refused(data):

@@ -3,9 +3,10 @@
 import image_training
 import pytest
 import torch
-from image_network import Images
-from image_training import Hook, Recipe
-from paper.training import Checkpoints, Dynamics, recipe, training
+from image_training import Hook
+from paper.data import Data
+from paper.scale import SCALES
+from paper.training import Checkpoints, Dynamics, begin, recipe
 
 from torch_cgprune import SelectionSampler
 
@@ -103,9 +104,8 @@ def test_weights_stand_in_the_loss(train):
 
 def test_weights_are_those_of_the_indices(train, images):
     """Whatever the labels of those without weight are."""
-    runs = [train(), train(), train()]
-    runs[1].images = Images(images.pixels, torch.ones_like(images.labels))
-    runs[2].images = Images(images.pixels, 1 - images.labels)
+    given = (images.labels, torch.ones_like(images.labels), 1 - images.labels)
+    runs = [train(labels=labels) for labels in given]
     for run in runs:
         run.run(sampler(), weights=lambda: 2.0 * (images.labels == 1))
     assert same(runs[0], runs[1])
@@ -198,16 +198,19 @@ def test_the_recipe_is_the_papers():
     assert not found.nesterov
     assert (found.shift, found.padding, found.smoothing) == (4, "constant", 0)
     assert recipe("fast", 50_000, "small").steps == 800
+    assert recipe("fast", 50_000, "small", steps=200).steps == 200
+    assert recipe("resnet18", 50_000, "small", steps=200) == found
     assert recipe("vit", 50_000, "paper").rate < found.rate
     for name in ("fast", "densenet"):
         assert recipe(name, 50_000, "smoke").steps == 12
 
 
 @pytest.mark.parametrize("name", ["fast", "resnet18"])
-def test_a_network_is_trained_by_its_name(name, images):
-    how = recipe(name, len(images.labels), "smoke")
-    how = Recipe(**(vars(how) | {"steps": 2, "batch_size": 4}))
-    run = training(name, images, 2, how, 0, torch.device("cpu"))
-    run.run(sampler())
+def test_a_network_is_trained_by_its_name(name):
+    data = Data(SCALES["smoke"])
+    run = begin(data, "digits", data.examples("digits").labels.flip(0), 0, name)
+    run.run(SelectionSampler(torch.arange(200)), steps=2)
     assert run.step == 2
-    assert 0 <= run.accuracy(images) <= 100
+    assert run.images.labels.tolist() == data.examples("digits").labels.tolist()[::-1]
+    assert type(run.network.network).__name__ == {"fast": "Network", "resnet18": "ResNet"}[name]
+    assert 0 <= run.accuracy(run.images) <= 100

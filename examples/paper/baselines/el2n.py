@@ -43,9 +43,18 @@ def early_logits(make: Callable[[int], Training], networks: int = NETWORKS) -> I
     """
     for seed in range(networks):
         training = make(seed)
-        n, recipe = len(training.images.labels), training.recipe
-        epoch_steps = recipe.epoch_steps(n)
-        epochs = -(-recipe.steps // (PART * epoch_steps))
-        steps = min(recipe.steps, epochs * epoch_steps)
-        training.run(SelectionSampler(torch.arange(n), seed=seed), steps=steps)
+        everything = torch.arange(len(training.images.labels))
+        training.run(SelectionSampler(everything, seed=seed), steps=early_steps(training))
         yield training.logits(training.images)
+
+
+def early_epochs(training: Training) -> int:
+    """Return the epochs after which EL2N is taken: a tenth of all, 20 of 200."""
+    return -(-training.recipe.epochs(len(training.images.labels)) // PART)
+
+
+def early_steps(training: Training) -> int:
+    """Return the steps after which EL2N is there."""
+    recipe = training.recipe
+    steps = early_epochs(training) * recipe.epoch_steps(len(training.images.labels))
+    return min(recipe.steps, steps)
