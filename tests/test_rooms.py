@@ -104,7 +104,7 @@ PUBLIC = {
         "numbers",
         "sweep",
     ],
-    "streams": ["KeepList", "PrunedStream", "Shards"],
+    "streams": ["KeepList", "PrunedStream", "Shards", "encode_stream"],
 }
 
 
