@@ -63,3 +63,21 @@ def test_reading_is_compared_with_a_plain_loader():
     said = run("reading.py", 20)
     assert "| png of 32 x 32 |" in said
     assert "threads |" in said.splitlines()[-1]  # of photographs
+
+
+def test_features_in_shards_are_scored_beside_those_in_memory():
+    said = run("shards.py", 300, "--features", 8, "--all").splitlines()
+    mapped, plain = ([cell.strip() for cell in line.split("|")] for line in said[-2:])
+    assert [mapped[2], plain[2]] == ["MappedRows", "Tensor"]
+    assert mapped[-2] == plain[-2]  # the mean score
+
+
+def test_a_filtered_stream_is_compared_with_the_bare_one():
+    pytest.importorskip("webdataset")
+    said = run("stream.py", 20)
+    assert [line.split("|")[1:3] for line in said.splitlines()[-4:]] == [
+        [" bytes ", " 90% "],
+        [" decoded ", " 90% "],
+        [" bytes ", " 50% "],
+        [" decoded ", " 50% "],
+    ]

@@ -105,7 +105,7 @@ PUBLIC = {
         "numbers",
         "sweep",
     ],
-    "streams": ["KeepList", "PrunedStream", "Shards"],
+    "streams": ["KeepList", "PrunedStream", "Shards", "encode_stream"],
 }
 
 

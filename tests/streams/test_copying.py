@@ -106,7 +106,9 @@ def test_an_interrupted_writing_goes_on(tmp_path, source, monkeypatch):
     assert write_shards(shards, out, {}) == 2
     for name in shards:
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    times = [(out / name).stat().st_mtime_ns for name in shards]
     assert write_shards(shards, out, {}) == 3
+    assert [(out / name).stat().st_mtime_ns for name in shards] == times
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path, source):

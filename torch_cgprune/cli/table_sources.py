@@ -138,10 +138,12 @@ def coded(labels: list[Any], order: list[str] | None) -> tuple[list[int | None],
 
 def numbered(labels: list[Any]) -> list[Any]:
     """Return labels as integers where all are such, written as Python writes them: not as 01."""
-    if not all(isinstance(label, str) and is_whole_number(label) for label in labels):
+    if not all(isinstance(label, str) for label in labels):
         return labels
-    numbers = [int(label) for label in labels]
-    return numbers if [str(number) for number in numbers] == labels else labels
+    known = {label: int(label) for label in {*labels} if is_whole_number(label)}
+    if len(known) < len({*labels}) or any(str(number) != text for text, number in known.items()):
+        return labels
+    return [known[label] for label in labels]
 
 
 def _texts(table: Table, columns: Columns) -> list[str]:

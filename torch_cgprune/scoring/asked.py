@@ -37,10 +37,11 @@ def asked_blocks(
 
     """
     kept = problem.codes[problem.copies.kept]
-    (run,) = plans.local(points, kept, block_size=size, runs=1, seed=0).runs
-    blocks = [*run]
-    m = min(most, len(blocks))
-    return [blocks[i * len(blocks) // m] for i in range(m)]
+    plan = plans.local(points, kept, block_size=size, runs=1, seed=0)
+    (run,), count = plan.runs, len(plan.sizes[0])
+    m = min(most, count)
+    wanted = {i * count // m for i in range(m)}
+    return [block for i, block in enumerate(run) if i in wanted]  # the others are not kept
 
 
 def shown(blocks: Iterable[Block], says: str, *, show: bool) -> Iterator[Block]:

@@ -212,12 +212,14 @@ def _halve(
         yield np.sort(rows)
         return
     first, second = rng.choice(rows, size=2, replace=False)
-    projection = _projected(points, rows, points[first] - points[second])
     lower = count // 2
     cut = len(rows) * lower // count if size is None else lower * size
-    order = np.argpartition(projection, cut)
-    yield from _halve(points, rows[order[:cut]], lower, rng, size)
-    yield from _halve(points, rows[order[cut:]], count - lower, rng, size)
+    # Nothing else is kept while the halves are halved in turn: there are many millions of rows.
+    projection = _projected(points, rows, points[first] - points[second])
+    rows = rows[np.argpartition(projection, cut)]
+    del projection
+    yield from _halve(points, rows[:cut], lower, rng, size)
+    yield from _halve(points, rows[cut:], count - lower, rng, size)
 
 
 def _projected(

@@ -208,7 +208,8 @@ def finish(
             parameter="ridge",
             cure=Message("Pass %s or more, or %s.", Argument("ridge", "1e-3"), _WIDER),
         )
-    columns = means[of]
+    first_partial = means[of, 2]
+    columns = means if len(means) == len(of) else means[of]  # those of all: no second copy
     columns[copies.later, :4] = 0
     predictions = _predictions(t, of, codes)
     twins = int(((t["twins"] > 0) & ~copies.conflicts[copies.kept]).sum())
@@ -224,7 +225,7 @@ def finish(
         digests=digests,
         conflicts=copies.conflicts,
         metadata={**metadata, **sums.notes, "twins": twins},
-        first_partial=means[of, 2],
+        first_partial=first_partial,
         judgement=_judgement(sums, of),
         **_near_copies(sums.closest, copies),
         **predictions,

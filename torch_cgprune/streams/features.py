@@ -132,7 +132,8 @@ class FeatureFolder:
             )
         parts = [_mapped(file) for file in self.files]
         self.rows = MappedRows(parts, names=lambda: self.names)
-        self.labels, positions = _labels_and_positions(self.files)
+        self.labels = _labels_of(self.files)
+        positions = np.concatenate([_tensor(file, "positions").numpy() for file in self.files])
         sizes = {head["shard"]: int(head["examples"]) for head in heads}
         codes = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         self.places = Places(sizes, codes, positions)
@@ -146,15 +147,16 @@ class FeatureFolder:
         return tuple(found)
 
 
-def _labels_and_positions(files: Sequence[Path]) -> tuple[list[str] | None, np.ndarray[Any, Any]]:
-    labels: list[str] | None = []
-    positions = []
+def _labels_of(files: Sequence[Path]) -> Sequence[str] | None:
+    """Return the labels in files; those of a class are one text, of which there are millions."""
+    known: dict[str, str] = {}
+    labels: list[str] = []
     for file in files:
         here = _tensor(file, "labels")
-        if labels is not None:
-            labels = None if here is None else [*labels, *tensor_text(here)]
-        positions.append(_tensor(file, "positions").numpy())
-    return labels, np.concatenate(positions)
+        if here is None:
+            return None
+        labels += [known.setdefault(label, label) for label in tensor_text(here)]
+    return labels
 
 
 def _tensor(path: Path, name: str) -> Any:
