@@ -29,7 +29,7 @@ EXAMPLES = """policies:
   window        keeps --keep of them above the --start that scores lower
   soft          draws, irregular ones more likely (the first epoch's draw)
   herding       follows the mean of each class; reads again what was scored
-  random        the control
+  random        drawn once: the control (only a sampler can draw anew every epoch)
   auto          the one that torch-cgprune advise has found best at this share
   noise-filter  drops what looks wrong, by a rule:
     posterior     it is probably wrong, and another class likelier (the default)
