@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torch_cgprune.advice.compare import by_pixels, saved_advice
+from torch_cgprune.advice.compare import by_pixels, is_predictable, saved_advice
 from torch_cgprune.cli.listing import add_listing, form_of
 from torch_cgprune.cli.option_types import add_scores, integer, real
 from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, write
@@ -126,7 +126,8 @@ def _takes_advice(source: ScoredSource, args: argparse.Namespace) -> bool:
     """Return whether advice that is kept with the scores decides: it is on all of them."""
     if args.policy != AUTO or args.keep == 1 or by_pixels(source.scores):
         return False
-    return args.exclude is None and args.balanced is not False
+    of_all = args.exclude is None and args.balanced is not False
+    return of_all and is_predictable(source.scores)
 
 
 def _check_advised(source: ScoredSource, args: argparse.Namespace) -> None:
