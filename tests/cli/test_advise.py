@@ -11,7 +11,7 @@ from PIL import Image
 from shell import run
 from torch import nn
 
-from torch_cgprune import CGScores, PrunedSampler, WindowSampler, advise, cg_scores
+from torch_cgprune import CGScores, PrunedSampler, WindowSampler, advise, cg_scores, policies
 from torch_cgprune.advice import Advice, Candidate, Grade
 from torch_cgprune.advice.compare import saved_advice
 from torch_cgprune.cli import main
@@ -206,6 +206,24 @@ def test_select_auto_takes_the_advice(scored, capsys):
     assert json.loads(out)["taken"] == "window from 30%"
     code, _, err = run(capsys, "select", scored, "--policy", "auto")
     assert (code, "The policy auto needs --keep" in err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["one class", "copies"])
+def test_select_auto_asks_for_no_advice_that_advise_refuses(kind, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    codes = np.arange(40) % 2
+    rows, labels = {
+        "one class": (np.random.default_rng(0).normal(size=(40, 3)), np.zeros(40, int)),
+        "copies": (np.eye(4)[codes], codes),
+    }[kind]
+    np.savez("few.npz", features=rows.astype(np.float32), labels=labels)
+    assert main(["score", "few.npz", "-o", "s.safetensors", "-q"]) == 0
+    capsys.readouterr()
+    assert run(capsys, "advise", "s.safetensors", "--keep", 0.4)[0] == 1
+    options = ["--policy", "auto", "--keep", 0.4, "--seed", 3]
+    code, out, err = run(capsys, "select", "s.safetensors", *options)
+    assert (code, err) == (0, "")
+    assert [*map(int, out.split())] == policies.random(labels, 0.4, seed=3).tolist()
 
 
 def test_select_herding_reads_what_was_scored(scored, capsys):

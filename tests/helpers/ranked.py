@@ -5,9 +5,16 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from torch.utils.data import TensorDataset
 from workers import small_dataset
 
-from torch_cgprune import CGScoredDataset, CGScores, cg_scores
+from torch_cgprune import (
+    CGScoredDataset,
+    CGScores,
+    DistributedPrunedSampler,
+    advise,
+    cg_scores,
+)
 from torch_cgprune.scoring import blocks, problem
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.score import score_within
@@ -64,6 +71,35 @@ def encode(images):
     return images.flatten(1)[:, ::2]
 
 
+# What auto comes to on ranks: advice, or a random choice where copies leave nothing to predict.
+ADVISED = {
+    "all": {},
+    "some": {"exclude": [*range(0, 120, 3)], "balanced": False},
+}
+
+
+def advised_datasets():
+    x = torch.randn(120, 4, generator=torch.Generator().manual_seed(1))
+    y = torch.arange(120) % 2
+    told, copies = x + 2 * y[:, None], torch.eye(4)[y]
+    return {
+        name: CGScoredDataset(TensorDataset(rows, y), progress=False)
+        for name, rows in (("told", told), ("copies", copies))
+    }
+
+
+def advice(folder):
+    """Ask for advice, also by policy="auto": the first rank alone compares, for all."""
+    found = {}
+    for name, train in advised_datasets().items():
+        for which, options in ADVISED.items():
+            sampler = DistributedPrunedSampler(train, 0.5, "auto", **options)
+            found[name, which] = sampler.selection, [*sampler]
+        if name == "told":
+            found["verdict"] = str(advise(train, 0.3, progress=False))
+    torch.save(found, folder / f"advice.{dist.get_rank()}")
+
+
 def fail(folder):
     """Fail on the last rank in one place after the other; all ranks raise, and go on together."""
     last = dist.get_rank() == dist.get_world_size() - 1
@@ -107,5 +143,6 @@ def crash(_):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
-    {"score": score, "wrap": wrap, "fail": fail, "crash": crash}[sys.argv[2]](Path(sys.argv[1]))
+    tasks = {"score": score, "wrap": wrap, "advice": advice, "fail": fail, "crash": crash}
+    tasks[sys.argv[2]](Path(sys.argv[1]))
     dist.destroy_process_group()

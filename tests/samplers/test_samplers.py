@@ -107,6 +107,31 @@ def test_ranks_go_on_by_set_epoch_alone():
     assert list(resumed) == list(sampler)  # the whole epoch again, until set_epoch says more
 
 
+@pytest.mark.parametrize("options", [{}, {"policy": "soft"}, {"keep": contract.GROWING}])
+def test_ranks_that_never_go_on_are_told_where_epochs_should_differ(options):
+    def make():
+        return DistributedPrunedSampler(
+            contract.PAIR, **{"keep": 0.6, "num_replicas": 2, "rank": 1, **options}
+        )
+
+    sampler = make()
+    next(iter(sampler))  # a look at the first batch is no epoch
+    first = list(sampler)
+    with pytest.warns(UserWarning, match=r"through epoch 0 again.*Call set_epoch\(epoch\)"):
+        assert list(sampler) == first
+    for epoch in (0, 1, 2, 2):  # asked for, an epoch may be repeated; filterwarnings is error
+        sampler.set_epoch(epoch)
+        list(sampler)
+    resumed = make()
+    resumed.load_state_dict({**sampler.state_dict(), "position": 20})
+    assert len([*resumed]) == len(sampler) - 20
+
+
+def test_an_order_that_is_repeated_is_as_torchs_own():
+    sampler = DistributedWindowSampler(contract.PAIR, 0.2, 0.6, num_replicas=2, rank=0)
+    assert list(sampler) == list(sampler)
+
+
 def test_unshuffled_is_ascending(any_make):
     sampler = any_make(shuffle=False)
     for epoch in range(3):
@@ -537,6 +562,7 @@ def test_a_schedule_that_leaves_nothing_to_a_rank():
         with pytest.raises(ValueError, match="nothing would be left"):
             sampler.set_epoch(1)
         assert (len(sampler), sampler.epoch, len(list(sampler))) == (2, 0, 2)
+        sampler.set_epoch(0)
 
 
 def test_a_linear_schedule_is_looked_at_to_its_end():

@@ -5,7 +5,7 @@ import torch.distributed as dist
 import workers
 from processes import run_script
 
-from torch_cgprune import CGScoredDataset, CGScores
+from torch_cgprune import CGScoredDataset, CGScores, PrunedSampler, advise
 from torch_cgprune.utils.ranks import ALONE, Ranks, current_ranks
 
 pytestmark = [
@@ -54,6 +54,21 @@ def test_a_dataset_is_scored_together_and_written_once(tmp_path):
         assert torch.equal(got.digests, expected.digests)
     names = {"cache", "loaded.0", "loaded.1", "encoded.0", "encoded.1"}
     assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_ranks_get_the_advice_that_one_process_gets(tmp_path):
+    done = run_script("ranked.py", 2, tmp_path, "advice")
+    assert done.returncode == 0, done.stderr
+    first, second = (torch.load(tmp_path / f"advice.{rank}") for rank in range(2))
+    for name, train in ranked.advised_datasets().items():
+        for which, options in ranked.ADVISED.items():
+            alone = PrunedSampler(train, 0.5, "auto", **options).selection
+            shares = [found[name, which] for found in (first, second)]
+            assert all(torch.equal(selection, alone) for selection, _ in shares)
+            assert sorted(shares[0][1] + shares[1][1]) == alone.tolist()
+        if name == "told":
+            verdict = str(advise(train, 0.3, progress=False))
+            assert first["verdict"] == second["verdict"] == verdict
 
 
 def test_the_error_of_one_rank_is_raised_on_all(tmp_path):

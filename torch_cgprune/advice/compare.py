@@ -10,11 +10,12 @@ from torch import Tensor
 
 from torch_cgprune.advice.advice import Advice
 from torch_cgprune.advice.rounds import grades, rounds_of
-from torch_cgprune.advice.sample import sample
+from torch_cgprune.advice.sample import folds, sample
 from torch_cgprune.advice.source import Scored, scored_rows
 from torch_cgprune.errors import ArgumentValueError, NothingToPredictError, Parameter
 from torch_cgprune.inputs.labels import encode_labels
 from torch_cgprune.scores import CGScores
+from torch_cgprune.scores.groups import first_alike
 from torch_cgprune.utils.checks import check_real
 from torch_cgprune.utils.devices import own_settings, pick_device
 from torch_cgprune.utils.progress import progress_bar
@@ -101,6 +102,17 @@ def saved_advice(scores: CGScores, shares: Iterable[float] = ()) -> Advice | Non
         return None
     advice = Advice.from_json(values)
     return advice if all(map(advice.covers, shares)) else None
+
+
+def is_predictable(scores: CGScores) -> bool:
+    """Return whether :func:`advise` has labels to predict, or keeps nothing but a random choice."""
+    codes, _ = encode_labels(scores.labels)
+    counts = codes.bincount()
+    if len(counts) == 1 or int(counts.max()) == 1:
+        return False
+    some, count = sample(codes, seed=_SEED)
+    copies = first_alike(scores.digests[some])
+    return any(True for _ in folds(codes[some], copies, count, seed=_SEED))
 
 
 def by_pixels(scores: CGScores) -> bool:

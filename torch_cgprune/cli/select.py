@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torch_cgprune.advice.compare import by_pixels, saved_advice
+from torch_cgprune.advice.compare import by_pixels, is_predictable, saved_advice
 from torch_cgprune.cli.listing import add_listing, form_of
 from torch_cgprune.cli.option_types import add_scores, integer, real
 from torch_cgprune.cli.output import UsageError, check_output, is_stream, say, write
@@ -29,7 +29,7 @@ EXAMPLES = """policies:
   window        keeps --keep of them above the --start that scores lower
   soft          draws, irregular ones more likely (the first epoch's draw)
   herding       follows the mean of each class; reads again what was scored
-  random        the control
+  random        drawn once: the control (only a sampler can draw anew every epoch)
   auto          the one that torch-cgprune advise has found best at this share
   noise-filter  drops what looks wrong, by a rule:
     posterior     it is probably wrong, and another class likelier (the default)
@@ -126,7 +126,8 @@ def _takes_advice(source: ScoredSource, args: argparse.Namespace) -> bool:
     """Return whether advice that is kept with the scores decides: it is on all of them."""
     if args.policy != AUTO or args.keep == 1 or by_pixels(source.scores):
         return False
-    return args.exclude is None and args.balanced is not False
+    of_all = args.exclude is None and args.balanced is not False
+    return of_all and is_predictable(source.scores)
 
 
 def _check_advised(source: ScoredSource, args: argparse.Namespace) -> None:

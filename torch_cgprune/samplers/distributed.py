@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DistributedSampler, TensorDataset
 
+from torch_cgprune.samplers.iteration import Position
 from torch_cgprune.samplers.selection import Selection, SelectionSampler
 from torch_cgprune.utils.ranks import accelerate_is_up, group_is_up
 from torch_cgprune.utils.warn import warn_caller
@@ -19,8 +20,9 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
     """Hand every rank its share of a selection: for plain DDP and Lightning.
 
     All ranks go through one order, rank r taking every ``num_replicas``-th index from the r-th on,
-    as torch's ``DistributedSampler``; as there, call :meth:`SelectionSampler.set_epoch` for another
-    order, also after a resume.
+    as torch's ``DistributedSampler``; as there, call :meth:`SelectionSampler.set_epoch` before each
+    epoch, also after a resume: else every one has the order, and the selection, of the first. Where
+    that would be another one, a warning says so.
 
     Args:
         selection: see :class:`SelectionSampler`, as are ``num_samples`` (those of all ranks
@@ -123,6 +125,15 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
         order = super()._order()
         places = torch.arange(self.rank, self.total_size, self.num_replicas, device="cpu")
         return order[places.remainder_(len(order))]  # what pads is taken from the front
+
+    def _indices(self, start: Position) -> Tensor:
+        if self._select is not None and self._progress.repeats(start, self.num_samples):
+            warn_caller(
+                f"{type(self).__name__} goes through epoch {start.epoch} again, with the same "
+                "selection, and is to have another one in every epoch. Call set_epoch(epoch) "
+                "before each, on all ranks."
+            )
+        return super()._indices(start)
 
     def _warn_of_ranks(self) -> None:
         if self.num_replicas > 1 and accelerate_is_up():

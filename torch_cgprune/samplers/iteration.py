@@ -86,6 +86,18 @@ class Progress:
         """The place of the sampler, which its state names."""
         return self.next if self.latest is None else self.latest.position
 
+    def repeats(self, start: Position, length: int) -> bool:
+        """Return whether an iteration is of an epoch that the latest went through, unasked for.
+
+        Args:
+            start: where it begins.
+            length: of the epoch.
+
+        """
+        if self.latest is None or self._asked is not None or start.index:
+            return False
+        return self.latest.position == Position(start.epoch, length)
+
     def ask(self, epoch: int) -> None:
         """Let the next iteration be of an epoch."""
         if epoch != self.position.epoch:

@@ -155,10 +155,11 @@ class SelectionSampler(Sampler[int]):
     def subset(self, dataset: Any) -> Any:
         """Return the part of a dataset that is kept: for trainers that take no sampler.
 
-        ``Trainer(model, train_dataset=PrunedSampler(train, keep=0.6).subset(train))``
+        ``Trainer(model, train_dataset=PrunedSampler(train, 0.6, "stratified").subset(train))``
 
         It has each selected example once, in ascending order. It does not change with the epoch:
-        of a selection that does, it is that of the present one.
+        of a selection that does, as the default policy's, it is that of the present one: a random
+        choice, for good.
 
         Args:
             dataset: map-style, of the examples that were scored, in their order. A

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import dataclasses
 import itertools
 import pickle
@@ -16,6 +17,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 Item = TypeVar("Item")
+
+# Whether this rank computes something that the others only wait for.
+_by_itself = contextvars.ContextVar("_by_itself", default=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +70,18 @@ class Ranks:
         return told[0]
 
     def once(self, compute: Callable[[], Item]) -> Item:
-        """Return what rank 0 computes; an error there is raised on all ranks."""
+        """Return what rank 0 computes; an error there is raised on all ranks.
+
+        Whatever it calls finds itself alone: an exchange would wait for ranks that wait for this.
+        """
         made = None
         with self.together():
             if self.rank == 0:
-                made = compute()
+                token = _by_itself.set(True)
+                try:
+                    made = compute()
+                finally:
+                    _by_itself.reset(token)
         told: Item = self.tell(made)
         return told
 
@@ -143,8 +154,11 @@ def accelerate_is_up() -> bool:
 
 
 def current_ranks() -> Ranks:
-    """Return the ranks of the default process group, or this process alone where none is up."""
-    if group_is_up():
+    """Return the ranks of the default process group, or this process alone where none is up.
+
+    Alone too is what :meth:`Ranks.once` lets one of them compute.
+    """
+    if group_is_up() and not _by_itself.get():
         ranks = Ranks(dist.get_rank(), dist.get_world_size())
         hosts = ranks._gather(socket.gethostname())  # noqa: SLF001 (our own)
         return dataclasses.replace(ranks, beside=hosts.count(socket.gethostname()))
