@@ -298,6 +298,17 @@ def test_one_key_a_decision_from_the_first_on(seen, train, downloads):
     assert status(seen) == f"Reviewed 1 of {len(first)} · 1 wrong, 0 fine"
 
 
+def test_classes_are_offered_by_how_likely_they_are(seen, train):
+    index, given, suggested, _ = wanted(train)[0]
+    press(seen, "c")
+    names = train.scores.class_names
+    by_chance = train.scores.pred_probs()[index].argsort(descending=True).tolist()
+    rest = [names[c] for c in by_chance if names[c] not in (given, suggested)]
+    assert texts(seen, "#class-list li") == [suggested, *rest, "No class: leave it out"]
+    press(seen, Keys.ARROW_DOWN, Keys.ENTER)
+    assert at(seen, ".item .badge").text == f"wrong → {rest[0]}"
+
+
 def test_buttons_decide_and_take_back(seen, train):
     (index, *_), (second, *_) = wanted(train)[:2]
     verdict(seen, index, "wrong").click()
