@@ -20,7 +20,9 @@ from selenium.webdriver.support.ui import Select
 from torchvision.datasets import ImageFolder
 
 from torch_cgprune import CGScoredDataset, PrunedSampler, WindowSampler, advise, cg_scores
+from torch_cgprune.advice import Advice, Candidate, Grade
 from torch_cgprune.advice.compare import saved_advice
+from torch_cgprune.noise import evidence
 from torch_cgprune.report import write_report
 
 pytestmark = [pytest.mark.slow, browser.needs_chromium]
@@ -491,6 +493,37 @@ def test_the_advice_is_a_verdict_a_plot_and_columns(seen, train):
         assert cells[policy] == f"{float(f'{100 * grade.accuracy:.3g}'):g}%"
 
 
+def test_a_window_starts_where_it_was_measured_best(driver, tmp_path):
+    """At 20 % a window is best, which is what auto takes; at 60 % it is not."""
+    x = torch.randn(80, 25, generator=torch.Generator().manual_seed(0))
+    scores = cg_scores(x, torch.arange(80) % 2, progress=False)
+    found = []
+    for keep, start, gain in ((0.2, 0.1, 0.1), (0.6, 0.3, 0.0)):
+        window = Candidate("window", start=start)
+        found += [
+            Grade(keep, Candidate("random"), 0.7, 0.0, 0.01, 0.2, 0.01),
+            Grade(keep, window, 0.7 + gain, gain, 0.01, 0.2 - gain, 0.01),
+        ]
+    advice = Advice(tuple(found), 0.9, 80, 80, 5, pixels=False)
+    scores.metadata["advice"] = advice.as_json()
+    page = tmp_path / "advised.html"
+    write_report(scores, page, rule="margin", progress=False)
+    browser.show(driver, page)
+    suspects = evidence(scores, "margin") > 0
+    at(driver, "#policies [value=window]").click()
+    for percent, start in ((60, 0.3), (20, 0.1), (50, 0.25)):
+        driver.execute_script(
+            "at('keep').value = arguments[0]; at('keep').dispatchEvent(new Event('input'))", percent
+        )
+        kept = WindowSampler(scores, start, percent / 100).selection
+        numbers = [*map(int, policies_shown(driver)["window"])]
+        assert numbers == [len(kept), int(suspects[kept].sum())], percent
+        said = at(driver, "#python").text
+        taken = f"WindowSampler(train, start={start:g}, width={percent / 100:g})"
+        assert said == ('PrunedSampler(train, keep=0.2, policy="auto")' if percent == 20 else taken)
+    assert driver.get_log("browser") == []
+
+
 def test_text_of_plots_does_not_overlap(seen):
     for figure in ("#prune-figure", "#histogram"):
         labels = seen.execute_script(
@@ -536,33 +569,33 @@ def chosen_on_map(driver):
 
 
 def test_a_lasso_on_the_map_selects_into_the_list(seen, train):
-    """Around the left half of the map: what is drawn there, no more and no less."""
+    """Around the right half of the map: what is drawn there, no more and no less."""
     canvas = at(seen, "#canvas")
     seen.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     width, height = canvas.size["width"], canvas.size["height"]
-    corners = [(-0.49, -0.49), (-0.49, 0.49), (0, 0.49), (0, -0.49)]
+    corners = [(0, -0.49), (0, 0.49), (0.49, 0.49), (0.49, -0.49)]
     draw = ActionChains(seen, duration=20)
     draw.move_to_element_with_offset(canvas, *place(corners[0], width, height)).click_and_hold()
     for corner in corners[1:]:
         draw.move_to_element_with_offset(canvas, *place(corner, width, height))
     draw.release().perform()
-    left = seen.execute_script(
+    right = seen.execute_script(
         "const at = projection();"
-        "return [...plane.index.keys()].filter((i) => at(i)[0] < arguments[0])"
+        "return [...plane.index.keys()].filter((i) => at(i)[0] > arguments[0])"
         ".map((i) => plane.index[i])",
         width / 2,
     )
     found = chosen_on_map(seen)
     assert 20 < len(found) < len(train) - 20
-    assert len({*found} ^ {*left}) <= 2  # on the line
+    assert len({*found} ^ {*right}) <= 2  # on the line
     assert f"{len(found)} examples chosen" in at(seen, "#chosen-count").get_attribute("textContent")
     at(seen, "#to-list").click()
     listed = shown(seen)
     assert len(listed) == min(24, len(found))
     assert {card[0] for card in listed} <= {*found}
     # What is no suspect can be decided, too.
-    right = next(card[0] for card in listed if not train.scores.suspects[card[0]])
-    verdict(seen, right, "fine").click()
+    sound = next(card[0] for card in listed if not train.scores.suspects[card[0]])
+    verdict(seen, sound, "fine").click()
     assert "and 1 other" in status(seen)
     at(seen, "#unchoose").click()
     assert shown(seen) == wanted(train)[:24]
