@@ -9,6 +9,7 @@ import webbrowser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from shell import run
@@ -135,3 +136,25 @@ def test_a_decision_without_a_label_is_left_out_of_the_copy(images, scored, tmp_
     there = {str(path.relative_to(clean)) for path in clean.glob("*/*.png")}
     moved = names[0].replace(own, other[own], 1)
     assert there == {*names[2:]} | {moved}
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_chosen_columns_of_a_table_are_shown(tmp_path, capsys, form):
+    rng = np.random.default_rng(0)
+    kinds = ["ant", "bee"] * 20
+    frame = pd.DataFrame({"name": [f"no. {i}" for i in range(40)], "size": rng.normal(size=40)})
+    frame["legs"], frame["label"] = 6, kinds
+    table, out, page = tmp_path / f"t.{form}", tmp_path / "s.safetensors", tmp_path / "p.html"
+    getattr(frame, f"to_{form}")(table, index=False)
+    scoring = ["score", table, "-o", out, "-q", "--feature-columns", "size", "legs"]
+    assert run(capsys, *scoring)[0] == 0
+    shown = ["report", out, table, "-o", page]
+    assert run(capsys, *shown, "--rule", "margin", "--show-columns", "name", "legs")[0] == 0
+    text = page.read_text()
+    assert "name: no. 7; legs: 6" in text
+    assert "size:" not in text.partition('id="data"')[2].partition("</script>")[0]
+    code, _, err = run(capsys, *shown, "--show-columns", "weight")
+    assert code == 1
+    assert "has no column 'weight'" in err
+    assert "--show-columns" in err
+    assert run(capsys, "report", out, "-o", page, "--show-columns", "name")[0] == 2

@@ -87,7 +87,7 @@ def test_nothing_in_it_points_outside(images, tmp_path):
             value = attributes.get(name)
             assert value is None or value.startswith(("#", "data:")), (tag, value)
     styles = re.findall(r"url\(([^)]*)\)|@import", page.content)
-    assert styles == []
+    assert all(url.startswith("#") for url in styles)
     policy = dict(tag for tag in page.tags if tag[0] == "meta" and "http-equiv" in tag[1])["meta"]
     assert "default-src 'none'" in policy["content"]
 
@@ -109,6 +109,10 @@ def test_the_suspects_are_those_of_the_rule_in_order(tmp_path):
         chances = scores.pred_probs()[wanted, scores.alternatives("the test")[wanted]]
         assert [row[4] for row in rows] == pytest.approx(chances.tolist(), rel=1e-3)
         assert [row[5] for row in rows] == pytest.approx(scores.values[wanted].tolist(), rel=1e-3)
+        probabilities = scores.pred_probs().tolist()
+        for index, given, suggested, *_, likely in rows:
+            by_chance = sorted(range(3), key=lambda c: -probabilities[index][c])
+            assert likely == [c for c in by_chance if c not in (given, suggested)]
         assert (rule or "posterior") in page.text
         assert "artial score" not in page.text.partition("Labels that look wrong")[2]
 
@@ -122,7 +126,7 @@ def test_pictures_are_of_the_examples_they_stand_beside(tmp_path):
     page = written(tmp_path, scores, pixels, rule="centred-sign")
     rows = page.data["suspects"]
     assert len(rows) > 10
-    for index, *_, picture, _, _ in rows:
+    for index, *_, picture, _, _, _ in rows:
         image = Image.open(io.BytesIO(base64.b64decode(picture)))
         assert image.size == (16, 16)
         assert abs(float(np.asarray(image.convert("L")).mean()) - float(greys[index])) < 3

@@ -11,6 +11,7 @@ from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.option_types import add_scores, integer, real
 from torch_cgprune.cli.output import check_output, say, shows_progress
 from torch_cgprune.cli.reading import noted_reading
+from torch_cgprune.cli.shown_columns import add_shown, to_see
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.dataset.source import Source
 from torch_cgprune.errors import CacheMismatchError
@@ -53,6 +54,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a .csv of such a page: what is fine there is no suspect any more",
     )
+    add_shown(command)
     command.add_argument(
         "--num-workers", type=integer(0), metavar="N", help="threads that read pictures (4)"
     )
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     write_report(
         scores,
         args.output,
-        None if opened is None else opened.dataset,
+        to_see(args, opened),
         keep=args.keep,
         rule=args.rule,
         reviewed=args.reviewed,

@@ -10,6 +10,7 @@ import webbrowser
 from torch_cgprune.cli.option_types import add_scores, integer
 from torch_cgprune.cli.output import check_output, say, shows_progress
 from torch_cgprune.cli.report import opened_source
+from torch_cgprune.cli.shown_columns import add_shown, to_see
 from torch_cgprune.noise import RULES
 from torch_cgprune.report.contents import Drawing
 from torch_cgprune.report.pictures import THREADS
@@ -47,6 +48,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--rule", choices=RULES, help="which labels look wrong (posterior, or partial-sign)"
     )
+    add_shown(command)
     command.add_argument(
         "--num-workers", type=integer(0), metavar="N", help="threads that read pictures (4)"
     )
@@ -58,9 +60,7 @@ def run(args: argparse.Namespace) -> None:
     scores = CGScores.load(args.scores)
     opened = None if args.source is None else opened_source(args, scores)
     threads = THREADS if args.num_workers is None else args.num_workers
-    drawing = Drawing(
-        None if opened is None else opened.dataset, threads, progress=shows_progress(args)
-    )
+    drawing = Drawing(to_see(args, opened), threads, progress=shows_progress(args))
     title = f"What is in {args.source}" if args.source else "What is in the data"
     review = Review(scores, args.output, drawing, title=title, rule=args.rule, called=args.scores)
     with ReviewServer(review, args.port) as server:

@@ -71,10 +71,11 @@ class CGScoredDataset(Dataset[Any]):
         storage: a folder for what finds no room there; see :func:`cg_scores`.
         relabel: True gives suspects whose label is rather wrong than right
             (``scores.wrong_probability`` above 1/2) the suggested one; a CSV file as the report's
-            page makes it, with what a person has decided, gives those it lists their
-            ``new_label``. Items carry it in the field that labels come from, in the type of their
-            own, and the ``targets`` are these; the wrapped dataset keeps its labels. True warns
-            where many more are changed than are estimated to be wrong, of all or of a class.
+            page makes it, with what a person has decided, gives those it lists their ``new_label``,
+            if they have one and are not ``fine``. Items carry it in the field that labels come
+            from, in the type of their own, and the ``targets`` are these; the wrapped dataset keeps
+            its labels. True warns where many more are changed than are estimated to be wrong, of
+            all or of a class.
         options: ``method``, ``ratio``, ``runs``, ``block_size``, ``ridge``, ``standardise``,
             ``near``, ``dtype``, ``seed`` of :func:`cg_scores`.
 

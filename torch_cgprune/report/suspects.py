@@ -14,8 +14,8 @@ from torch_cgprune.scores import CGScores
 
 # Lines that the page's list has at most: a person looks at the worst first, and not at more.
 SUSPECTS_UP_TO = 20_000
-# Typical examples that are shown of a class.
-TYPICAL = 2
+# Typical examples that are shown of a class, and classes that are offered before the others.
+TYPICAL, LIKELY = 2, 3
 
 
 class SuspectRow(NamedTuple):
@@ -32,6 +32,7 @@ class SuspectRow(NamedTuple):
         picture: base64-coded WebP, or 0.
         name: of its file, or 0.
         text: the beginning of one that was scored, or 0.
+        likely: codes of the next likeliest classes.
 
     """
 
@@ -44,6 +45,7 @@ class SuspectRow(NamedTuple):
     picture: str | int
     name: str | int
     text: str | int
+    likely: list[int]
 
 
 def suspects_of(scores: CGScores, rule: str | None) -> tuple[Tensor, Tensor]:
@@ -72,20 +74,38 @@ def rivals(scores: CGScores) -> Tensor:
     return scores.alternatives("the page")
 
 
-def chances(scores: CGScores, others: Tensor) -> Tensor:
-    """Return (n,) float64 how likely classes are that the page suggests; -1 where nobody knows."""
-    if scores.loo is None or len(scores.classes) == 1:
-        return torch.full((len(scores),), -1.0, dtype=torch.float64)
-    return scores.pred_probs().gather(1, others[:, None]).squeeze(1)
+class Guesses(NamedTuple):
+    """What the other examples say of the labels of m examples.
+
+    Attributes:
+        chances: m probabilities of the classes that are suggested; -1 where nobody knows.
+        likely: m lists of the next likeliest classes, without the given and the suggested one.
+
+    """
+
+    chances: list[float]
+    likely: list[list[int]]
+
+
+def guesses(scores: CGScores, chosen: Tensor) -> Guesses:
+    """Return what the other examples say of the labels of (m,) examples."""
+    m, k = len(chosen), len(scores.classes)
+    if scores.loo is None or k == 1:
+        return Guesses([-1.0] * m, [[]] * m)
+    probabilities = scores.pred_probs()[chosen]
+    told = torch.stack([rivals(scores)[chosen], scores.labels[chosen]], dim=1)
+    chances = probabilities.gather(1, told)[:, 0]
+    rest = probabilities.scatter(1, told, -1.0).topk(min(LIKELY, k - 2), dim=1).indices
+    return Guesses(chances.tolist(), rest.tolist())
 
 
 def suspect_rows(scores: CGScores, suspects: Tensor, pictures: Pictures) -> list[SuspectRow]:
     """Return a row of every suspect, as many as the page lists."""
     chosen = suspects[:SUSPECTS_UP_TO]
-    others = rivals(scores)
     drawn = pictures.draw(chosen.tolist())
-    of_all = (scores.labels, others, doubts(scores), chances(scores, others), scores.values)
+    of_all = (scores.labels, rivals(scores), doubts(scores), scores.values)
     columns = (chosen, *(column[chosen] for column in of_all))
+    lists = (*(column.tolist() for column in columns), *guesses(scores, chosen))
     return [
         SuspectRow(
             example=index,
@@ -97,10 +117,9 @@ def suspect_rows(scores: CGScores, suspects: Tensor, pictures: Pictures) -> list
             picture=picture(drawn[index]) or 0,
             text=text(drawn[index]) or 0,
             name=0 if scores.names is None else scores.names[index],
+            likely=likely,
         )
-        for index, given, rival, doubt, chance, value in zip(
-            *(column.tolist() for column in columns), strict=True
-        )
+        for index, given, rival, doubt, value, chance, likely in zip(*lists, strict=True)
     ]
 
 

@@ -22,9 +22,9 @@ const chooser = {
     const fitting = codes
       .filter((code) => className(code).toLowerCase().includes(wanted))
       .sort((a, b) => start(a) - start(b) || byName(a, b));
-    const guess = fitting.indexOf(this.item.suggested);
-    if (!wanted && guess > 0) fitting.unshift(...fitting.splice(guess, 1));
-    this.found = fitting.slice(0, CHOICES_UP_TO);
+    const likely = [this.item.suggested, ...this.item.likely].filter((code) => code >= 0);
+    const others = fitting.filter((code) => !likely.includes(code));
+    this.found = (wanted ? fitting : [...likely, ...others]).slice(0, CHOICES_UP_TO);
     if (!wanted || !fitting.length) this.found.push(-1);
     at("class-more").textContent =
       fitting.length > CHOICES_UP_TO ? `${counted(fitting.length - CHOICES_UP_TO)} more: type on` : "";

@@ -34,6 +34,7 @@ function itemOnMap(index) {
     suggested: plane.suggested[place] === NONE ? -1 : plane.suggested[place],
     doubt: Number(plane.doubt[place].toPrecision(4)),
     chance: -1,
+    likely: [],
     score: plane.score[place],
     picture: 0,
     text: 0,
