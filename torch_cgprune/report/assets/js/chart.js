@@ -1,7 +1,7 @@
 // Plots as SVG, drawn at the size they have on the screen, so that their text is of the page's.
 
 const SVG = "http://www.w3.org/2000/svg";
-const ROOM = { left: 48, right: 12, top: 28, bottom: 40 };
+const ROOM = { left: 48, right: 20, top: 28, bottom: 40 };
 
 function svg(tag, properties = {}, ...children) {
   const made = document.createElementNS(SVG, tag);
