@@ -26,6 +26,12 @@ def keys(batch):
     return [sample["__key__"] for sample in batch]
 
 
+def keep_state(file, state):
+    new = file.with_suffix(".new")
+    new.write_bytes(pickle.dumps(state))
+    new.replace(file)
+
+
 def main(folder, pattern, kept, slowly):
     dist.init_process_group("gloo")
     file = Path(folder) / f"{dist.get_rank()}.pickle"
@@ -39,12 +45,9 @@ def main(folder, pattern, kept, slowly):
         seen += [[]] * (epoch + 1 - len(seen))
         for batch in loader:
             seen[epoch] = [*seen[epoch], *batch]
-            new = file.with_suffix(".new")
-            new.write_bytes(pickle.dumps((seen, epoch, loader.state_dict())))
-            new.replace(file)
+            keep_state(file, (seen, epoch, loader.state_dict()))
             time.sleep(slowly)
-        state = (seen, epoch + 1, None)
-        file.write_bytes(pickle.dumps(state))
+        keep_state(file, (seen, epoch + 1, None))
     dist.barrier()
     (Path(folder) / f"{dist.get_rank()}.json").write_text(json.dumps(seen))
     dist.destroy_process_group()

@@ -49,14 +49,20 @@ def nodes(*command, log):
 
 def finish(started, log):
     codes = [node.wait(timeout=300) for node in started]
-    assert codes == [0, 0], log.read_text()[-3000:]
+    assert codes == [0, 0], log.read_text()[-9000:]
 
 
 def kill(started):
-    """Kill the second node as a lost machine is, and then what is left of the first."""
+    """Kill the second node as a lost machine is, and then what is left of the first.
+
+    What torchrun starts is in sessions of its own, and would go on beside the next try.
+    """
     for node in reversed(started):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(node.pid, signal.SIGKILL)
+        tasks = Path(f"/proc/{node.pid}/task").glob("*/children")
+        children = [int(child) for file in tasks for child in file.read_text().split()]
+        for leader in (node.pid, *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(leader, signal.SIGKILL)
         node.wait()
 
 
