@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -178,10 +179,8 @@ class PrunedStream(IterableDataset[Any]):
         if isinstance(self.dataset, Shards):
             places = self.share.together(len(keep), worker, workers)[start.index :]
             return self.dataset.kept(keep, start.epoch, places)
-        if hasattr(self.dataset, "set_epoch"):
-            self.dataset.set_epoch(start.epoch)
         places = self.share.in_turn(len(keep), worker, workers)[start.index :]
-        return _passed_over(self.dataset, keep, places)
+        return _passed_over(_of_epoch(self.dataset, start.epoch), keep, places)
 
     def _fingerprint(self, epoch: int) -> str:
         shards = self.dataset
@@ -211,15 +210,32 @@ def _passed_over(dataset: Iterable[Any], keep: KeepList, places: range) -> Itera
         check_met(met, m, "stream")
 
 
+def _of_epoch(dataset: Any, epoch: int) -> Any:
+    """Return a dataset as it is in an epoch.
+
+    A stream of ``datasets`` holds its epoch in memory that all workers share, and adds the
+    difference to it: of two that do so at once both add it, and their orders are of no epoch.
+    """
+    if _is_of_datasets(dataset):
+        dataset = copy.copy(dataset)
+        dataset._epoch = epoch  # noqa: SLF001 (where nobody else sees it)
+    elif hasattr(dataset, "set_epoch"):
+        dataset.set_epoch(epoch)
+    return dataset
+
+
+def _is_of_datasets(dataset: Any) -> bool:
+    datasets = sys.modules.get("datasets")  # imported by nobody, it has made no stream
+    return datasets is not None and isinstance(dataset, datasets.IterableDataset)
+
+
 def _whole(dataset: Any) -> Iterable[Any]:
     """Return all samples of a dataset, in a worker process too.
 
     Streams of ``datasets`` hand every worker a part of their own, but by ``iter(batch_size)``.
     """
-    datasets = sys.modules.get("datasets")  # imported by nobody, it has made no stream
-    streams = () if datasets is None else datasets.IterableDataset
     samples: Iterable[Any] = dataset
-    if get_worker_info() is not None and isinstance(dataset, streams):
+    if get_worker_info() is not None and _is_of_datasets(dataset):
         batches = dataset.iter(batch_size=1)
         samples = ({name: values[0] for name, values in batch.items()} for batch in batches)
     return samples
