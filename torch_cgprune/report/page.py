@@ -87,7 +87,7 @@ def write_report(
         Ki, Choi, Chung (ICLR 2023), Fig. 3b, 6c, 7, 8, 9 and 14.
 
     Example:
-        >>> import tempfile
+        >>> import tempfile, torch
         >>> from torch_cgprune import cg_scores
         >>> images = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         >>> scores = cg_scores(images, torch.arange(20) % 2, progress=False)
