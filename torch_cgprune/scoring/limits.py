@@ -21,8 +21,8 @@ class Limits:
         predictions: those of all classes are kept up to this many (512 MB in float32), else what is
             concluded of them.
         sketch: the sketches of rows, of 64 numbers in float32, are kept up to this many (256 MB),
-            else sketches of 32 in float16, a quarter of that: blocks are as good to 0.01 in the
-            rank correlation of their scores with the exact ones.
+            else sketches of 32 in float16, a quarter of that, by which neighbours are found a
+            little less well.
         batch: blocks of equal size are solved together up to this many; None for what keeps the
             device busy.
         asked_rows: rows of a block that is asked for the ridge. Larger ones choose the same, but

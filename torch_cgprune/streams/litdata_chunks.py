@@ -16,20 +16,25 @@ _INDEX = "index.json"
 
 def is_litdata(folder: Path) -> bool:
     """Return whether a folder holds chunks of litdata and their index."""
-    index = folder / _INDEX
-    return index.is_file() and "chunks" in json.loads(index.read_bytes())
+    return bool(_listed(folder))
 
 
 def chunks_in(folder: Path) -> list[str]:
     """Return the paths of the chunks that the index of a folder lists, in its order."""
-    chunks = json.loads((folder / _INDEX).read_bytes())["chunks"]
-    return [str(folder / chunk["filename"]) for chunk in chunks]
+    return [str(folder / chunk["filename"]) for chunk in _listed(folder)]
+
+
+def _listed(folder: Path) -> list[dict[str, Any]]:
+    """Return what the index of a folder says of its chunks; nothing where it has none."""
+    index = folder / _INDEX
+    found: dict[str, Any] = json.loads(index.read_bytes()) if index.is_file() else {}
+    chunks: list[dict[str, Any]] = found.get("chunks", [])
+    return chunks
 
 
 def is_chunk(path: str) -> bool:
     """Return whether a file is a chunk that the index beside it lists."""
-    folder = Path(path).parent
-    return path.endswith(".bin") and is_litdata(folder) and path in chunks_in(folder)
+    return path.endswith(".bin") and path in chunks_in(Path(path).parent)
 
 
 class LitChunk:
@@ -52,7 +57,7 @@ class LitChunk:
         folder = Path(path).parent
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no chunk {path!r}.")
-        chunks = json.loads((folder / _INDEX).read_bytes())["chunks"]
+        chunks = _listed(folder)
         number = [chunk["filename"] for chunk in chunks].index(Path(path).name)
         self.path, self._size = path, int(chunks[number]["chunk_size"])
         self._first = sum(int(chunk["chunk_size"]) for chunk in chunks[:number])

@@ -21,17 +21,19 @@ def _library(module: str) -> Any:
 
 def is_mds(folder: Path) -> bool:
     """Return whether a folder holds MDS shards and their index."""
-    index = folder / _INDEX
-    if not index.is_file():
-        return False
-    shards = json.loads(index.read_bytes()).get("shards", [])
+    shards = _listed(folder) if (folder / _INDEX).is_file() else []
     return bool(shards) and all(shard.get("format") == "mds" for shard in shards)
 
 
 def shards_in(folder: Path) -> list[str]:
     """Return the paths of the shards that the index of a folder lists, in its order."""
-    shards = json.loads((folder / _INDEX).read_bytes())["shards"]
-    return [str(folder / shard["raw_data"]["basename"]) for shard in shards]
+    return [str(folder / shard["raw_data"]["basename"]) for shard in _listed(folder)]
+
+
+def _listed(folder: Path) -> list[dict[str, Any]]:
+    """Return what the index of a folder says of its shards."""
+    shards: list[dict[str, Any]] = json.loads((folder / _INDEX).read_bytes()).get("shards", [])
+    return shards
 
 
 class MdsShard:
@@ -54,8 +56,7 @@ class MdsShard:
         folder, name = Path(path).parent, Path(path).name
         found = {}
         if (folder / _INDEX).is_file():
-            listed = json.loads((folder / _INDEX).read_bytes())["shards"]
-            found = {shard["raw_data"]["basename"]: shard for shard in listed}
+            found = {shard["raw_data"]["basename"]: shard for shard in _listed(folder)}
         if name not in found or not Path(path).is_file():
             raise FileNotFoundError(
                 f"There is no shard {path!r} with an {_INDEX} that describes it. A compressed one "
@@ -122,4 +123,4 @@ def write_mds(out: Path, first: MdsShard, examples: Iterable[bytes], size_limit:
 
 def size_limit_of(folder: Path) -> Any:
     """Return the size of shards that the index of a folder notes."""
-    return json.loads((folder / _INDEX).read_bytes())["shards"][0]["size_limit"]
+    return _listed(folder)[0]["size_limit"]
