@@ -66,10 +66,13 @@ def test_reading_is_compared_with_a_plain_loader():
 
 
 def test_features_in_shards_are_scored_beside_those_in_memory():
-    said = run("shards.py", 300, "--features", 8, "--all").splitlines()
-    mapped, plain = ([cell.strip() for cell in line.split("|")] for line in said[-2:])
-    assert [mapped[2], plain[2]] == ["MappedRows", "Tensor"]
-    assert mapped[-2] == plain[-2]  # the mean score
+    said = run("shards.py", 300, 400, 500, "--features", 8, "--in-memory", 300).splitlines()
+    first, plain, *others = ([cell.strip() for cell in line.split("|")] for line in said[4:8])
+    assert [first[1:3], plain[1:3]] == [["300", "from files"], ["300", "from memory"]]
+    assert [other[1:3] for other in others] == [["400", "from files"], ["500", "from files"]]
+    assert first[-2] == plain[-2]  # the mean score
+    assert "300, 400 rows: 500 rows in" in said[-2]
+    assert "300, 400, 500 rows: 100,000,000 rows in" in said[-1]
 
 
 def test_a_filtered_stream_is_compared_with_the_bare_one():

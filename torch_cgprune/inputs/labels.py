@@ -116,7 +116,7 @@ def check_classes(labels: Labels) -> None:
         )
 
 
-def find_labels(dataset: Any) -> list[Any] | None:
+def find_labels(dataset: Any) -> Sequence[Any] | None:
     """Return the labels a dataset carries as an attribute, in the order of its items.
 
     Looks at ``.targets``, ``.labels`` and the second of ``.tensors``, through ``Subset`` (whose

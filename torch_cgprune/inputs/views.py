@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,7 @@ def field_view(dataset: Any, field: int) -> Any:
     return _inside(dataset, lambda part: _Fields(part, field))
 
 
-def per_item(dataset: Any, listed: Callable[[Any], list[Any] | None]) -> list[Any] | None:
+def per_item(dataset: Any, listed: Callable[[Any], Sequence[Any] | None]) -> Sequence[Any] | None:
     """Return what datasets list of each item, in order, through ``Subset`` and ``ConcatDataset``.
 
     Args:

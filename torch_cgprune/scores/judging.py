@@ -109,7 +109,8 @@ def _threshold(wrong: Tensor) -> float:
 
     """
     falling = wrong.sort(descending=True).values
-    examined = torch.arange(1, len(wrong) + 1)
-    promised = 2 * falling.cumsum(0) / (examined + falling.sum())
+    examined, expected = torch.arange(1, len(wrong) + 1, dtype=torch.float64), falling.sum()
+    found = falling.cumsum_(0)  # in place, as what follows: wrong labels of so many examined
+    promised = found.div_(examined.add_(expected))  # half of F1
     low, high = _THRESHOLDS
-    return min(max(float(promised.max()) / 2, low), high)
+    return min(max(float(promised.max()), low), high)

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from torch_cgprune.utils.files import check_writable, read_safetensors, write_sa
 
 _log = logging.getLogger(__name__)
 
+# Of what a file holds. Where that changes, an older file is passed over.
+_FORMAT = 2
 # Seconds between two states of an iteration: to write one takes a fraction of one.
 _EVERY = 20
 
@@ -37,21 +40,25 @@ class Checkpoint:
         if path is not None:
             check_writable(path)
         self.path = None if path is None else Path(path)
-        self.job = json.dumps(job, sort_keys=True)
+        self.job = json.dumps({**job, "format": _FORMAT}, sort_keys=True)
 
     def save(self, sums: Sums, runs: int) -> None:
         """Replace the file, as a whole, by the sums over the first ``runs`` runs."""
         self.write(sums.state, runs=str(runs))
 
-    def load_into(self, sums: Sums) -> int:
-        """Fill ``sums`` with those of the file and return how many runs they cover: 0 without."""
+    def sums(self, empty: Callable[[], Sums]) -> tuple[Sums | None, int]:
+        """Return the sums in the file, restored into empty ones, and how many runs they cover.
+
+        None and 0 where there are none.
+        """
         tensors, metadata = self.found()
         if "runs" not in metadata:
-            return 0
+            return None, 0
+        sums = empty()
         sums.restore(tensors)
         runs = int(metadata["runs"])
         _log.info("taking up after %d finished runs in %s", runs, self.path)
-        return runs
+        return sums, runs
 
     @property
     def iteration(self) -> Iteration:

@@ -23,11 +23,12 @@ def on_a_plane(sketch: Tensor) -> Tensor:
                 [ 1.5000,  0.5000]])
 
     """
-    mean = sketch.mean(0, dtype=torch.float64)
-    # Of s x s numbers, whatever n is: the rows themselves stay as they are.
-    second = mean.new_zeros(len(mean), len(mean))
+    width = sketch.shape[1]
+    mean, second = torch.zeros(width, dtype=torch.float64), torch.zeros(width, width).double()
+    # Part by part: a mean in float64 would first make a copy of all, four times as large.
     for part in sketch.split(_ROWS):
         rows = part.float()
+        mean += rows.sum(0, dtype=torch.float64) / len(sketch)
         second += (rows.T @ rows).double() / len(sketch)
     _, vectors = torch.linalg.eigh(second - mean[:, None] * mean)
     axes = vectors.flip(1)[:, :2]

@@ -15,7 +15,7 @@ from torch_cgprune.scoring.sums import Sums
 from torch_cgprune.solver import flops
 
 
-def sum_runs(problem: Problem, finished: Checkpoint, *, show: str | None) -> Sums:
+def sum_runs(problem: Problem, finished: Checkpoint, *, show: str | None) -> Sums | None:
     """Solve all runs of the plan that a checkpoint has not finished.
 
     Args:
@@ -24,22 +24,20 @@ def sum_runs(problem: Problem, finished: Checkpoint, *, show: str | None) -> Sum
         show: what a progress bar says, on rank 0; None for no bar.
 
     Returns:
-        The sums, whole on rank 0 only.
+        The sums, on rank 0; None on the others.
 
     """
     ranks, plan = problem.ranks, problem.plan
     with ranks.together():
-        total = problem.sums()
-        done = finished.load_into(total) if ranks.rank == 0 else 0
-    done = begun = ranks.tell(done)
+        total, done = finished.sums(problem.sums) if ranks.rank == 0 else (None, 0)
+    done = ranks.tell(done)
     with _progress_bar(plan, done, show if ranks.rank == 0 else None) as advance:
         for number, blocks in enumerate(itertools.islice(plan.runs, done, None), done + 1):
             run = problem.run(blocks, advance, finished.iteration)
             with ranks.together():
                 if ranks.rank == 0:
                     # The first run is the total: of many millions that spares a gigabyte.
-                    total = total.plus(run) if begun else run
-                    begun = number
+                    total = run if total is None else total.plus(run)
                     if number < len(plan.sizes):
                         finished.save(total, number)
     return total

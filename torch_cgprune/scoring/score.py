@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import Any
 
@@ -11,12 +10,11 @@ import torch
 from torch_cgprune.inputs.labels import Labels
 from torch_cgprune.scores import CGScores
 from torch_cgprune.scoring.checkpoint import Checkpoint
+from torch_cgprune.scoring.finish import finish, warn_of_twins
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import log_choices
-from torch_cgprune.scoring.position import on_a_plane
 from torch_cgprune.scoring.prepare import prepared, settled
 from torch_cgprune.scoring.runs import sum_runs
-from torch_cgprune.scoring.sums import finish, warn_of_twins
 from torch_cgprune.scoring.survey import survey
 from torch_cgprune.utils.devices import own_settings
 from torch_cgprune.utils.ranks import current_ranks
@@ -172,20 +170,19 @@ def score_within(
             problem, points = prepared(
                 data, device=device, storage=storage, ranks=ranks, limits=limits
             )
-            metadata = data.metadata(problem.copies)
-        problem, chosen = settled(problem, points, data.options["ridge"], progress=progress)
-        metadata |= chosen
+            examples = data.examples(problem.copies)
+        ridge, method = data.options["ridge"], data.options["method"]
+        del data  # the sketch among it; of many millions, what is done with makes room
+        problem, chosen = settled(problem, points, ridge, progress=progress)
+        examples.metadata.update(chosen)
         with ranks.together():
-            finished = Checkpoint(checkpoint if ranks.rank == 0 else None, metadata)
-        bar = f"CG-scores ({data.options['method']})" if progress else None
-        total = sum_runs(problem, finished, show=bar)
+            finished = Checkpoint(checkpoint if ranks.rank == 0 else None, examples.metadata)
+        total = sum_runs(problem, finished, show=f"CG-scores ({method})" if progress else None)
+        del problem, points
         scores = None
         with ranks.together():
-            if ranks.rank == 0:
-                scores = finish(
-                    total, problem.copies, data.codes, data.classes, data.digests, metadata
-                )
-                scores = dataclasses.replace(scores, position=on_a_plane(data.sketch))
+            if total is not None:
+                scores = finish(total, examples)
                 if remarks:
                     warn_of_twins(scores.metadata["twins"], of=len(scores))
                 finished.remove()

@@ -1,30 +1,22 @@
-"""From solved blocks to sums over them, and from these to the scores of all examples."""
+"""From solved blocks to sums over them."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from torch_cgprune.errors import Argument, Message, NotPositiveDefiniteError
-from torch_cgprune.inputs.labels import ClassName
-from torch_cgprune.kernel.near import Closest, with_exact
-from torch_cgprune.scores import CGScores
-from torch_cgprune.scores.judging import Judgement, Verdicts, concluded, verdicts
+from torch_cgprune.kernel.near import Closest
+from torch_cgprune.scores.judging import verdicts
 from torch_cgprune.scores.posterior import Outputs, Posterior
 from torch_cgprune.scoring.blocks import Solved
-from torch_cgprune.scoring.copies import Copies
 from torch_cgprune.scoring.plans import Block
 
-_log = logging.getLogger(__name__)
-
-_WIDER = Argument("dtype", "torch.float64")
-
 # What is kept of each example where the predictions of all classes are too many: codes, taken from
-# the run with the highest prediction, and what is averaged over runs.
-_CODES, _JUDGED = ("rival", "suggested"), ("wrong", "doubted")
+# the run with the highest prediction, and what is averaged over runs. Of many millions of examples
+# a number more is some ten megabytes a million: counts and codes are int32.
+_CODES, _PREDICTED = ("rival", "suggested"), ("own", "best", "margin")
 # Near copies and their cosines, in a file.
 _PAIRS = ("pairs", "cosines")
 
@@ -58,18 +50,21 @@ class Sums:
         self.priors, self.predictions, self.posterior = priors, predictions, posterior
         self.notes: dict[str, Any] = {}
         self.tensors = {
-            "columns": torch.zeros(m, 5, dtype=torch.float64),  # score, its three terms, CG'
-            "times": torch.zeros(m, dtype=torch.int64),
+            "values": torch.zeros(m, dtype=torch.float64),
+            "terms": torch.zeros(m, 3, dtype=torch.float64),
+            "cg_prime": torch.zeros(m, dtype=torch.float64),
+            "times": torch.zeros(m, dtype=torch.int32),
             "class_columns": torch.zeros(k, 2, dtype=torch.float64),  # complexity, bound
             "class_times": torch.zeros(k, dtype=torch.int64),
-            "twins": torch.zeros(m, dtype=torch.int64),
+            "twins": torch.zeros(m, dtype=torch.int32),
         }
         if predictions and posterior is None:
             self.tensors["loo"] = priors.new_zeros(m, k)
         elif predictions:
-            self.tensors |= {name: priors.new_zeros(m) for name in ("own", "best", "margin")}
-            self.tensors |= {name: torch.zeros(m, dtype=torch.int64) for name in _CODES}
-            self.tensors |= {name: torch.zeros(m, dtype=torch.float64) for name in _JUDGED}
+            self.tensors |= {name: priors.new_zeros(m) for name in _PREDICTED}
+            self.tensors |= {name: torch.zeros(m, dtype=torch.int32) for name in _CODES}
+            self.tensors["wrong"] = torch.zeros(m, dtype=torch.float64)
+            self.tensors["doubted"] = torch.zeros(m, dtype=torch.int32)
 
     @property
     def state(self) -> dict[str, Tensor]:
@@ -88,9 +83,11 @@ class Sums:
         """Take in a block of this run."""
         self.notes |= solved.notes
         t, rows = self.tensors, block.rows[block.scored]
-        t["columns"][rows] = score_columns(block, solved)
+        columns = score_columns(block, solved)
+        t["values"][rows], t["terms"][rows] = columns[:, 0], columns[:, 1:4]
+        t["cg_prime"][rows] = columns[:, 4]
         t["times"][rows] = 1
-        t["twins"][block.rows] += solved.twins.cpu()
+        t["twins"][block.rows] += solved.twins.cpu().int()
         real = block.classes >= 0
         complexity = complexities(block, solved)[real]
         bound = (2 * complexity.clamp(min=0) / len(block.rows)).sqrt()
@@ -106,12 +103,12 @@ class Sums:
             t["loo"][rows] = loo
             return
         own, best, rival = own_and_rival(loo, codes)
-        t["own"][rows], t["best"][rows], t["rival"][rows] = own, best, rival
+        t["own"][rows], t["best"][rows], t["rival"][rows] = own, best, rival.int()
         t["margin"][rows] = own - best
         outputs = Outputs(loo, codes, self.priors, self.posterior.examples)
         found = verdicts(self.posterior, outputs)
-        t["wrong"][rows], t["suggested"][rows] = found.wrong, found.suggested
-        t["doubted"][rows] = found.doubted.double()
+        t["wrong"][rows], t["suggested"][rows] = found.wrong, found.suggested.int()
+        t["doubted"][rows] = found.doubted.int()
 
     def plus(self, run: Sums) -> Sums:
         """Add another run to this one, and return it."""
@@ -173,101 +170,3 @@ def own_and_rival(loo: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return own[:, 0], own[:, 0], codes.clone()  # files hold no tensor twice
     best, rival = loo.scatter(1, codes[:, None], -torch.inf).max(1)
     return own[:, 0], best, rival
-
-
-def finish(
-    sums: Sums,
-    copies: Copies,
-    codes: Tensor,
-    classes: tuple[ClassName, ...],
-    digests: Tensor,
-    metadata: dict[str, Any],
-) -> CGScores:
-    """Divide, and give every later copy of an example its due.
-
-    A later copy scores 0 in all terms, since removing it changes nothing; what is known of its
-    label (the predictions of all classes, the suspicion) is that of the first copy, as is its CG'.
-
-    Args:
-        sums: of all runs, over the m kept examples.
-        copies: which m of the n examples are kept.
-        codes: (n,) int64 class codes.
-        classes: k class names.
-        digests: (n,) of the features.
-        metadata: of the scores.
-
-    Raises:
-        NotPositiveDefiniteError: the sums are not finite.
-
-    """
-    t, of = sums.tensors, copies.stand_in
-    means = t["columns"] / t["times"][:, None]
-    if not torch.isfinite(means).all():
-        raise NotPositiveDefiniteError(
-            "The scores overflow: the Gram matrix is numerically singular.",
-            parameter="ridge",
-            cure=Message("Pass %s or more, or %s.", Argument("ridge", "1e-3"), _WIDER),
-        )
-    first_partial = means[of, 2]
-    columns = means if len(means) == len(of) else means[of]  # those of all: no second copy
-    columns[copies.later, :4] = 0
-    predictions = _predictions(t, of, codes)
-    twins = int(((t["twins"] > 0) & ~copies.conflicts[copies.kept]).sum())
-    complexity, bound = (t["class_columns"] / t["class_times"][:, None]).unbind(1)
-    return CGScores(
-        values=columns[:, 0].clone(),
-        terms=columns[:, 1:4].clone(),
-        cg_prime=columns[:, 4].clone(),
-        labels=codes,
-        classes=classes,
-        complexity=complexity.clone(),
-        bound=bound.clone(),
-        digests=digests,
-        conflicts=copies.conflicts,
-        metadata={**metadata, **sums.notes, "twins": twins},
-        first_partial=first_partial,
-        judgement=_judgement(sums, of),
-        **_near_copies(sums.closest, copies),
-        **predictions,
-    )
-
-
-def warn_of_twins(twins: int, *, of: int) -> None:
-    """Say in the log how many rows were taken for copies, if any, of how many."""
-    if twins:
-        _log.warning(
-            "%d of %d rows are copies of others but for rounding and were given a small ridge. If "
-            "they should differ, centre the features or pass %s.",
-            twins,
-            of,
-            _WIDER,
-        )
-
-
-def _near_copies(closest: Closest | None, copies: Copies) -> dict[str, Any]:
-    """Return the near copies among all examples, where somebody asks for them."""
-    if closest is None:
-        return {}
-    pairs, cosines = with_exact(copies.first, closest)
-    return {"near_copies": pairs, "near_cosines": cosines}
-
-
-def _judgement(sums: Sums, of: Tensor) -> Judgement | None:
-    """Return what the runs have concluded of each label, where their predictions are not kept."""
-    t = sums.tensors
-    if "wrong" not in t or sums.posterior is None:
-        return None
-    wrong, doubted = (t[name] / t["times"] for name in _JUDGED)
-    found = Verdicts(wrong[of], t["suggested"][of], (doubted > 0.5)[of])
-    return concluded(found, sums.posterior)
-
-
-def _predictions(t: dict[str, Tensor], of: Tensor, codes: Tensor) -> dict[str, Any]:
-    if "loo" in t:
-        loo = (t["loo"] / t["times"][:, None])[of]
-        own, best, rival = own_and_rival(loo, codes)
-        return {"own": own, "rival": rival, "margin": own - best, "loo": loo}
-    if "own" in t:
-        own, margin = (t[name] / t["times"] for name in ("own", "margin"))
-        return {"own": own[of], "rival": t["rival"][of], "margin": margin[of]}
-    return {}

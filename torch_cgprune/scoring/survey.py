@@ -25,8 +25,10 @@ from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.kernel import Scaling, unit_rows
 from torch_cgprune.scoring.columns import scaling_of
 from torch_cgprune.scoring.copies import Copies
+from torch_cgprune.scoring.finish import Examples
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.options import resolve_options
+from torch_cgprune.scoring.position import on_a_plane
 from torch_cgprune.scoring.problem import CONFLICT_RIDGE
 from torch_cgprune.utils.checks import wrong_value
 from torch_cgprune.utils.progress import in_parts
@@ -78,15 +80,17 @@ class Survey:
         for tensor in (self.unit_digests, self.sketch, *(self.scaling or ())):
             ranks.broadcast(tensor, 0)
 
-    def metadata(self, copies: Copies) -> dict[str, Any]:
-        """Return the metadata of the scores, as JSON values."""
+    def examples(self, copies: Copies) -> Examples:
+        """Return what goes into the scores as it is."""
         named = {} if self.class_names is None else {"class_names": self.class_names}
-        return {
+        metadata = {
             **self.job,
             **named,
             "library_version": version("torch-cgprune"),
             "conflict_ridge": CONFLICT_RIDGE if copies.conflicts.any() else 0.0,
         }
+        position = on_a_plane(self.sketch)
+        return Examples(copies, self.codes, self.classes, self.digests, position, metadata)
 
 
 def survey(

@@ -131,20 +131,27 @@ class FeatureFolder:
                 "all shards with one."
             )
         parts = [_mapped(file) for file in self.files]
-        self.rows = MappedRows(parts, names=lambda: self.names)
+        self._names = functools.partial(_names_of, self.files, [head["shard"] for head in heads])
+        self.rows = MappedRows(parts, names=self._names)
         self.labels = _labels_of(self.files)
         positions = np.concatenate([_tensor(file, "positions").numpy() for file in self.files])
         sizes = {head["shard"]: int(head["examples"]) for head in heads}
         codes = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         self.places = Places(sizes, codes, positions)
 
-    @functools.cached_property
+    @property
     def names(self) -> tuple[str, ...]:
         """What the n examples are called: the shard and the key."""
-        found: list[str] = []
-        for shard, file in zip(self.places.sizes, self.files, strict=True):
-            found += [f"{shard}/{key}" for key in tensor_text(_tensor(file, "keys"))]
-        return tuple(found)
+        return self._names()
+
+
+def _names_of(files: Sequence[Path], shards: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the examples in files of features, each of a shard."""
+    return tuple(
+        f"{shard}/{key}"
+        for shard, file in zip(shards, files, strict=True)
+        for key in tensor_text(_tensor(file, "keys"))
+    )
 
 
 def _labels_of(files: Sequence[Path]) -> Sequence[str] | None:

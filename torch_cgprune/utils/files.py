@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import stat
 import uuid
@@ -19,6 +20,9 @@ from torch_cgprune.errors import CacheError
 
 # The cure where a file is no file of scores: it may be anything.
 DELETE = "Name another file. Delete it only if it held scores: they are then computed again."
+
+# Strings made bytes at a time.
+_STRINGS = 2**16
 
 # The end of what is said of an array that would run code where it is read.
 OBJECTS = (
@@ -137,8 +141,11 @@ def read_safetensors(
 
 def text_tensor(strings: Sequence[str]) -> torch.Tensor:
     """Return strings as bytes, each ended by a zero: a safetensors header is no place for many."""
-    content = "".join(f"{string}\0" for string in strings).encode("utf-8", "surrogateescape")
-    return torch.from_numpy(np.frombuffer(bytearray(content), dtype=np.uint8))
+    content, left = bytearray(), iter(strings)
+    # Part by part, as one text of many millions would be there twice.
+    while part := [*itertools.islice(left, _STRINGS)]:
+        content += "".join(f"{string}\0" for string in part).encode("utf-8", "surrogateescape")
+    return torch.from_numpy(np.frombuffer(content, dtype=np.uint8))
 
 
 def tensor_text(content: torch.Tensor) -> tuple[str, ...]:
