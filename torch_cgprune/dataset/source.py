@@ -208,8 +208,10 @@ class Source:
         if self.encoder is None:
             read = self.read()
             matrix, shown = as_matrix(read.features), self.how["progress"]
-            parts = in_parts(len(matrix), _ROWS, "Comparing rows", show=shown)
-            return torch.cat([row_digests(matrix[part]) for part in parts]), read.labels
+            hashed = torch.empty(len(matrix), dtype=torch.int64)
+            for part in in_parts(len(matrix), _ROWS, "Comparing rows", show=shown):
+                hashed[part] = row_digests(matrix[part])
+            return hashed, read.labels
         digests, labels = read_digests(self.source, transform=self.transform, **self.how)
         found = labels if self.labels is None else self.labels
         return digests, [None] * len(self) if found is None else found

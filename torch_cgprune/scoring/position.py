@@ -35,4 +35,7 @@ def on_a_plane(sketch: Tensor) -> Tensor:
     largest = axes.abs().argmax(0, keepdim=True)
     axes = (axes * axes.gather(0, largest).sign()).float()
     middle = mean.float() @ axes
-    return torch.cat([part.float() @ axes - middle for part in sketch.split(_ROWS)])
+    found = torch.empty(len(sketch), 2)
+    for part, place in zip(sketch.split(_ROWS), found.split(_ROWS), strict=True):
+        place.copy_(part.float() @ axes - middle)
+    return found

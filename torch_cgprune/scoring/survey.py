@@ -208,13 +208,14 @@ def _read(
     rng = torch.Generator().manual_seed(seed)
     size = (matrix.shape[1], sketch.shape[1])
     projection = torch.randn(size, generator=rng, dtype=torch.float32)
-    digests, unit_digests = [], []
+    # Written where they stay: small tensors kept between large ones that go would leave holes in
+    # the memory, of which nothing is made again.
+    digests, unit_digests = (torch.empty(len(matrix), dtype=torch.int64) for _ in range(2))
     everyone = torch.arange(len(matrix))
     for part in in_parts(len(matrix), _ROWS, "Looking at rows", show=progress):
         rows = unit_rows(
             matrix, dtype=torch.float32, device="cpu", chosen=everyone[part], scaling=scaling
         )
-        digests.append(row_digests(matrix[part]))
-        unit_digests.append(row_digests(rows))
+        digests[part], unit_digests[part] = row_digests(matrix[part]), row_digests(rows)
         sketch[part] = rows @ projection
-    return torch.cat(digests), torch.cat(unit_digests)
+    return digests, unit_digests
