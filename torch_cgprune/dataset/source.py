@@ -24,6 +24,7 @@ from torch_cgprune.encoders import Encoder, encode_dataset
 from torch_cgprune.inputs.fingerprints import (
     check_digests,
     check_number,
+    matrix_digests,
     row_digests,
     sample,
 )
@@ -46,13 +47,10 @@ from torch_cgprune.inputs.rows import as_matrix
 from torch_cgprune.inputs.views import is_array, without_reading
 from torch_cgprune.scores import CGScores
 from torch_cgprune.utils.checks import check_integer
-from torch_cgprune.utils.progress import in_parts
 from torch_cgprune.utils.ranks import Ranks
 
 # What scores have as the identity of an encoder that nothing tells from another.
 _UNKNOWN = "unknown"
-# Rows hashed at a time.
-_ROWS = 4096
 
 _log = logging.getLogger(__name__)
 
@@ -207,11 +205,8 @@ class Source:
         """Return the content hashes and labels of all examples, without encoding any."""
         if self.encoder is None:
             read = self.read()
-            matrix, shown = as_matrix(read.features), self.how["progress"]
-            hashed = torch.empty(len(matrix), dtype=torch.int64)
-            for part in in_parts(len(matrix), _ROWS, "Comparing rows", show=shown):
-                hashed[part] = row_digests(matrix[part])
-            return hashed, read.labels
+            matrix = as_matrix(read.features)
+            return matrix_digests(matrix, show=self.how["progress"]), read.labels
         digests, labels = read_digests(self.source, transform=self.transform, **self.how)
         found = labels if self.labels is None else self.labels
         return digests, [None] * len(self) if found is None else found

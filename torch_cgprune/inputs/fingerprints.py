@@ -11,10 +11,13 @@ from torch import Tensor
 
 from torch_cgprune.errors import CacheMismatchError, Message
 from torch_cgprune.inputs.labels import ClassName
+from torch_cgprune.utils.progress import in_parts
 
 # The cure where a file is of other data or options.
 RECOMPUTE = Message("Name another file, delete this one, or pass on_mismatch='recompute'.")
 
+# Rows hashed at a time.
+_ROWS = 4096
 # Items read to recognise a dataset when a file is loaded.
 _SAMPLE = 32
 
@@ -33,6 +36,14 @@ def row_digests(features: Tensor) -> Tensor:
     key = str(features.dtype).encode()
     hashes = [hashlib.blake2b(row.data, digest_size=8, key=key).digest() for row in content]
     return torch.from_numpy(np.frombuffer(b"".join(hashes), dtype=np.int64).copy())
+
+
+def matrix_digests(matrix: Tensor, *, show: bool) -> Tensor:
+    """Return the (n,) int64 hashes of all rows, read part by part; show a progress bar, or not."""
+    digests = torch.empty(len(matrix), dtype=torch.int64)
+    for part in in_parts(len(matrix), _ROWS, "Comparing rows", show=show):
+        digests[part] = row_digests(matrix[part])
+    return digests
 
 
 def text_digest(text: str) -> int:
