@@ -74,7 +74,7 @@ def test_features_in_shards_are_scored_beside_those_in_memory():
 
 def test_a_filtered_stream_is_compared_with_the_bare_one():
     pytest.importorskip("webdataset")
-    cells = [line.split(" | ") for line in run("stream.py", 20).splitlines()[-26:]]
+    cells = [line.split(" | ") for line in run("stream.py", 20).splitlines()[-28:]]
     assert [(row[0], row[1]) for row in cells if row[2] == "bare"] == [
         (f"| {stream}", share)
         for share in ("90%", "50%")

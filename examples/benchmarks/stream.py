@@ -7,7 +7,8 @@ the least of all turns: other work on the machine is seldom there in all of them
 that go past the filter a second, "out" those that come out, both beside the bare pipeline; then
 "read" of odd and of even turns, which differ by what the measurement leaves open. "Nothing" keeps
 all, without a look at them: what the library's own filter costs. "Long" is a list of a million
-keys, of which these are some.
+keys, of which these are some. "A set" is one of Python numbers, the hashes of what is kept: what a
+list would cost that takes many times the memory.
 """
 
 import io
@@ -26,6 +27,7 @@ from measuring import machine
 from PIL import Image
 
 from torch_cgprune import KeepList, PrunedStream
+from torch_cgprune.lists.keys import key_hash
 
 EXAMPLES = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 SHARDS, SIDE, TURNS, PIECE = 4, 160, 40, 20
@@ -90,12 +92,16 @@ def long_list(share: float) -> KeepList:
 def kinds(paths: list[str], share: float) -> dict[str, Pipelines]:
     """Return pipelines by their kind, the bare one first."""
     (keep, placed), long = lists(paths, share), long_list(share)
+    numbers = {key_hash(key) for key in KEYS[:EXAMPLES] if keep({"__key__": key})}
     table = datasets.IterableDataset.from_generator(whole, gen_kwargs={"paths": paths})
     return {
         "webdataset": {
             "bare": lambda: whole(paths),
             "select(nothing)": lambda: whole(paths).select(everything),
             "select(keep)": lambda: whole(paths).select(keep),
+            "select(a set)": lambda: whole(paths).select(
+                lambda s: key_hash(s["__key__"]) in numbers
+            ),
             "select(keep), long": lambda: whole(paths).select(long),
             "compose(keep.only)": lambda: whole(paths).compose(keep.only),
             "compose(keep.only), by position": lambda: whole(paths).compose(placed.only),
