@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 Row = dict[str, Any]
 
 
@@ -19,6 +21,11 @@ def append_row(path: Path, row: Row) -> None:
     with path.open("ab") as file:
         file.truncate(whole)
         file.write(json.dumps(row).encode() + b"\n")
+
+
+def device_name() -> str:
+    """Return what networks and kernels are computed on, as rows note it."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
 
 
 def _whole_lines(path: Path) -> list[bytes]:

@@ -20,7 +20,7 @@ import torch
 from example_data import in_memory, load, pretrained
 from image_network import Images
 from image_training import Recipe, Training
-from json_lines import append_row
+from json_lines import append_row, device_name
 from pruning_cells import CUTS, SEEDS, Cell, cell_of, known, plan, print_tables
 from scipy.stats import spearmanr
 from torch import Tensor
@@ -192,7 +192,7 @@ def main() -> None:
                 "cell": asdict(cell),
                 **study.run(cell, recipe, done),
                 "torch": torch.__version__,
-                "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
+                "device": device_name(),
                 "threads": torch.get_num_threads(),
             }
             append_row(args.results, row)

@@ -77,10 +77,10 @@ def test_features_in_shards_are_scored_beside_those_in_memory():
 
 def test_a_filtered_stream_is_compared_with_the_bare_one():
     pytest.importorskip("webdataset")
-    said = run("stream.py", 20)
-    assert [line.split("|")[1:3] for line in said.splitlines()[-4:]] == [
-        [" bytes ", " 90% "],
-        [" decoded ", " 90% "],
-        [" bytes ", " 50% "],
-        [" decoded ", " 50% "],
+    cells = [line.split(" | ") for line in run("stream.py", 20).splitlines()[-28:]]
+    assert [(row[0], row[1]) for row in cells if row[2] == "bare"] == [
+        (f"| {stream}", share)
+        for share in ("90%", "50%")
+        for stream in ("webdataset", "webdataset, decoded", "datasets")
     ]
+    assert {float(row[4]) for row in cells if row[2] == "bare"} == {1.0}

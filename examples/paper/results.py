@@ -6,8 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from json_lines import append_row, read_rows
+from json_lines import append_row, device_name, read_rows
 from scipy.stats import spearmanr
 
 from paper.data import MissingError
@@ -62,13 +61,8 @@ def complete(cells: Iterable[Cell], path: Path, scale: str) -> None:
         except MissingError as missing:
             print(f"{path.stem}: {about}: not run here, without {missing}", flush=True)
             continue
-        append_row(path, {"key": key, "found": found, "device": device()})
+        append_row(path, {"key": key, "found": found, "device": device_name()})
         print(f"{path.stem}: {about}: {time.perf_counter() - start:.1f} s", flush=True)
-
-
-def device() -> str:
-    """Return what networks and kernels are computed on."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
 
 
 def devices_of(path: Path, scale: str) -> set[str]:

@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from json_lines import device_name
 
 from paper.data import Data
-from paper.results import Cell, Row, device
+from paper.results import Cell, Row
 from paper.shown import SEE_PAPER, measured, sized, table, with_missing
 from paper.trained import start_norms, validation, watched
 from paper.training import begin
@@ -65,7 +66,7 @@ def seconds(data: Data, name: str) -> Row:
     _at_start(data, name, "grand-last")
     found = {method: timed(data, name) for method, timed in TIMED.items()}
     found |= dict(zip(TRAINED, _trained(data, name), strict=True))
-    machine = f"torch {torch.__version__}, {torch.get_num_threads()} threads, {device()}"
+    machine = f"torch {torch.__version__}, {torch.get_num_threads()} threads, {device_name()}"
     return {"n": len(data.examples(name)), "seconds": found, "machine": machine}
 
 

@@ -11,6 +11,7 @@ from torch_cgprune import CGScores, PrunedSampler, noise_report
 from torch_cgprune.cli import main
 from torch_cgprune.lists import read_examples
 from torch_cgprune.noise.rules import _RULES
+from torch_cgprune.samplers import arguments
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,28 @@ def test_a_rule_that_drops_too_much_is_told_with_the_cure(scored, capsys, monkey
     assert err.startswith(f"torch-cgprune: warning: --exclude suspects leaves out {share} of all ")
     assert err.endswith("or pass --policy noise-filter with another --rule or a --fraction.\n")
     assert err.count("\n") == 1
+
+
+def test_of_several_lists_all_is_left_out(scored, tmp_path, capsys):
+    out, suspects = {0, 5, 17}, CGScores.load(scored[0.15]).suspects.nonzero().flatten().tolist()
+    assert not out <= {*suspects}
+    (tmp_path / "one.txt").write_text("0\n5\n")
+    (tmp_path / "other.txt").write_text("5\n17\n")
+    lists = [tmp_path / "one.txt", "suspects", tmp_path / "other.txt"]
+    options = [word for one in lists for word in ("--exclude", one)]
+    said, _ = select(capsys, scored[0.15], "--keep", 1, *options)
+    assert {*map(int, said.split())} == {*range(1797)} - out - {*suspects}
+    kept = PrunedSampler(CGScores.load(scored[0.15]), keep=1, exclude=tuple(lists)).selection
+    assert kept.tolist() == sorted(map(int, said.split()))
+
+
+@pytest.mark.parametrize("word", ["suspects", "copies"])
+def test_who_leaves_out_suspects_among_others_is_not_told_to(scored, monkeypatch, word):
+    told = []
+    monkeypatch.setattr(arguments, "warn_of_suspects", lambda *of: told.append(of))
+    scores = CGScores.load(scored[0])
+    PrunedSampler(scores, keep=0.6, policy="low-first", exclude=["copies", word])
+    assert len(told) == (word == "copies")
 
 
 @pytest.mark.parametrize("form", ["txt", "npy"])

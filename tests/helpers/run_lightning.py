@@ -1,7 +1,8 @@
 """Train with Lightning: `run_lightning.py FOLDER KIND WORKERS STOP RESUME`.
 
-KIND is "agnostic", "distributed", "scheduled" (distributed, with a share that grows and as many
-samples in every epoch), or "subset" for a loader without a sampler of ours.
+KIND is "agnostic", "distributed", "told" (distributed, and told the epoch where it is made),
+"scheduled" (distributed, with a share that grows and as many samples in every epoch), or "subset"
+for a loader without a sampler of ours.
 
 Every rank records the examples of every batch, by epoch. The run is killed after STOP batches
 (epoch: at the end of the first; -: never), with a checkpoint; RESUME is the one to go on from (-:
@@ -40,8 +41,10 @@ class Data(LightningDataModule):
             return DataLoader(subset, batch_size=8, shuffle=True, num_workers=self.workers)
         if self.kind == "agnostic":
             sampler = PrunedSampler(PAIR, keep=0.61, policy="low-first")
-        elif self.kind == "distributed":
+        elif self.kind in ("distributed", "told"):
             sampler = DistributedPrunedSampler(PAIR, 0.61, "low-first", **ranks)
+            if self.kind == "told":
+                sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
         else:
             sampler = DistributedPrunedSampler(PAIR, GROWING, "low-first", num_samples=60, **ranks)
         return StatefulDataLoader(

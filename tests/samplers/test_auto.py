@@ -67,6 +67,13 @@ def test_it_keeps_what_the_advice_on_the_share_says(candidate, kept):
     assert torch.equal(found, policies.random(scores.labels, 0.4, seed=5))
 
 
+def test_it_says_in_words_that_it_chooses_at_random(train, caplog):
+    train.scores.metadata["advice"] = advice_for(0.4, Candidate("herding"), gain=0.0).as_json()
+    with caplog.at_level(logging.INFO, logger="torch_cgprune"):
+        PrunedSampler(train, keep=0.4, policy="auto")
+    assert "The policy 'auto' keeps 40 % at random: on" in caplog.text
+
+
 def test_what_was_drawn_has_the_weights_of_its_draw():
     train = CGScoredDataset(TensorDataset(*data(wrong=0.0)), progress=False)
     scores = train.scores

@@ -49,12 +49,12 @@ def test_a_schedule_with_a_constant_number_of_samples(processes, tmp_path):
         assert {*seen} <= {*growing.selection.tolist()}
 
 
-def train_in_two_parts(folder, processes, stop, workers):
+def train_in_two_parts(folder, processes, stop, workers, kind="distributed"):
     """Return the batches of every rank in a whole run, and in one that was killed and resumed."""
-    whole, _ = train(folder / "whole", processes, "distributed", workers)
-    begun, _ = train(folder / "begun", processes, "distributed", workers, stop)
+    whole, _ = train(folder / "whole", processes, kind, workers)
+    begun, _ = train(folder / "begun", processes, kind, workers, stop)
     checkpoint = folder / "begun" / "stopped.ckpt"
-    ended, _ = train(folder / "ended", processes, "distributed", workers, resume=checkpoint)
+    ended, _ = train(folder / "ended", processes, kind, workers, resume=checkpoint)
     one = [[*itertools.chain(*seen.values())] for seen in whole]
     two = [
         [*itertools.chain(*first.values()), *itertools.chain(*second.values())]
@@ -69,6 +69,12 @@ def train_in_two_parts(folder, processes, stop, workers):
 )
 def test_resumes_with_what_was_left(processes, stop, workers, tmp_path):
     whole, parts = train_in_two_parts(tmp_path, processes, stop, workers)
+    assert parts == whole
+
+
+@pytest.mark.parametrize("stop", [3, "epoch"])
+def test_told_the_epoch_where_it_is_made_it_resumes_with_what_was_left(stop, tmp_path):
+    whole, parts = train_in_two_parts(tmp_path, None, stop, 2, "told")
     assert parts == whole
 
 

@@ -1,5 +1,10 @@
 """Lists of what is kept, by key and by position: against plain sets."""
 
+import hashlib
+import pickle
+import tracemalloc
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +12,7 @@ from hypothesis import strategies as st
 
 from torch_cgprune.lists import keys as hashing
 from torch_cgprune.lists.keys import key_hash
-from torch_cgprune.streams import KeepList
+from torch_cgprune.streams import KeepList, members
 
 KEYS = st.lists(st.text(), min_size=1, unique=True)
 
@@ -19,6 +24,18 @@ def test_a_list_by_key_keeps_what_a_set_does(keys, data):
     assert [i for i, key in enumerate(keys) if keep({"__key__": key})] == sorted(kept)
     assert len(keep) == len(kept)
     assert keep.examples == len(keys)
+
+
+# Some of them close to each other and to the ends: hashes need not be spread evenly.
+NUMBERS = st.integers(0, 2**64 - 1) | st.integers(0, 40).map(lambda i: (i - 20) * 2**60 % 2**64)
+
+
+@given(st.sets(NUMBERS, min_size=1, max_size=60), st.sets(NUMBERS))
+def test_hashes_are_found_wherever_they_lie(numbers, others):
+    keys = members.Keys(np.array(sorted(numbers), dtype=np.uint64), "id")
+    with mock.patch.object(members, "key_hash", int):
+        found = {number for number in numbers | others if keys.is_kept({"id": number})}
+    assert found == numbers
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=5), st.data())
@@ -49,6 +66,13 @@ def test_a_hash_is_the_same_everywhere():
     assert key_hash("abc") == int.from_bytes(bytes.fromhex("d8bb14d833d59559"), "little")
     assert key_hash(b"abc") == key_hash("abc")
     assert key_hash(7) == key_hash("7")
+
+
+@given(st.binary())
+def test_a_hash_is_of_the_text_in_bytes(content):
+    key = content.decode("utf-8", "surrogateescape")
+    expected = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
+    assert key_hash(key) == key_hash(content) == expected
 
 
 @pytest.mark.parametrize("key", ["__key__", "id"])
@@ -88,9 +112,15 @@ def test_a_list_of_ones_own_is_read(tmp_path):
 
 
 def test_a_list_takes_8_bytes_an_example_or_a_bit():
-    n = 4096
+    n = 65536
     by_key = KeepList.by_key(range(n), range(0, n, 2))
     assert by_key.members.hashes.nbytes == 8 * n // 2
+    assert len(pickle.dumps(by_key)) < 8 * n // 2 + 500  # as workers get it
+    tracemalloc.start()
+    again = members.Keys(by_key.members.hashes, "id")
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < len(again) + 4000
     by_position = KeepList.by_position({"a.tar": n}, {"a.tar": range(0, n, 2)})
     assert sum(packed.nbytes for packed in by_position.members.packed.values()) == n // 8
 
@@ -143,6 +173,25 @@ def test_a_shard_of_other_data_is_refused():
         list(keep.only([{"__url__": "b.tar"}]))
     with pytest.raises(ValueError, match="more than the 1 examples"):
         list(keep.only([{"__url__": "a.tar"}] * 2))
+
+
+def test_a_shard_of_other_data_is_refused_again_and_again():
+    test = KeepList.by_position({"a.tar": 2}, {"a.tar": [0]}).members.test()
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"'b.tar' is none of the 1"):
+            test({"__url__": "x/b.tar"})
+    # One that goes by the same name, elsewhere, is not another one: its positions go on.
+    assert [test({"__url__": url}) for url in ("x/a.tar", "y/a.tar")] == [True, False]
+    with pytest.raises(ValueError, match=r"'a.tar' has more than the 2 examples"):
+        test({"__url__": "z/a.tar"})
+
+
+@pytest.mark.parametrize("key", ["__key__", "id"])
+def test_a_pickled_list_keeps_the_same(key):
+    keep = KeepList.by_key(range(100), range(0, 100, 3), key=key)
+    again = pickle.loads(pickle.dumps(keep))
+    assert [i for i in range(200) if again({key: i})] == [*range(0, 100, 3)]
+    assert (again.digest, again.examples) == (keep.digest, 100)
 
 
 def test_a_stream_of_other_data_is_told_by_numbers():

@@ -161,21 +161,17 @@ class Advice:
 
     def _kept(self) -> str:
         if self.lossless < 1:
-            how = self._how(self.lossless)
+            how = self.best(self.lossless).candidate.how
             return f"Keep {self.lossless:.0%}, {how}: nothing measurable is lost."
         for keep in self._not_lossy():
             best = self.best(keep)
             if best.is_unclear:
                 return (
                     "There are too few different examples to tell what may be dropped: at "
-                    f"{keep:.0%}, {self._how(keep)}, up to {100 * best.may_lose:.1f} points may be "
-                    "lost."
+                    f"{keep:.0%}, {best.candidate.how}, up to {100 * best.may_lose:.1f} points "
+                    "may be lost."
                 )
         return f"Every share that was tried, {self.shares[-1]:.0%} too, loses something."
-
-    def _how(self, keep: float) -> str:
-        best = self.best(keep)
-        return "at random" if best.candidate.policy == RANDOM else f"by {best.candidate}"
 
     def _below(self) -> list[str]:
         least = self.shares[0]

@@ -38,6 +38,11 @@ class Candidate:
         return self.policy if self.cut is None else f"{self.policy}, cut {self.cut:.0%}"
 
     @property
+    def how(self) -> str:
+        """How it keeps a share, behind "keeps 30%"."""
+        return "at random" if self.policy == RANDOM else f"by {self}"
+
+    @property
     def needs_rows(self) -> bool:
         """Whether scores alone do not do."""
         return POLICIES[self.policy].of_rows is not None

@@ -46,7 +46,7 @@ examples:
   torch-cgprune select animals.safetensors --keep 0.6 --exclude suspects -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.6 --exclude relabel.csv -o kept.txt
   torch-cgprune select animals.safetensors --keep 0.6 --dropped -o dropped.txt
-  torch-cgprune select animals.safetensors --keep 1 --exclude copies -o kept.txt
+  torch-cgprune select animals.safetensors --keep 1 --exclude copies --exclude suspects
   torch-cgprune select animals.safetensors --keep 0.1 --policy window --start 0.3 | head
   torch-cgprune select animals.safetensors --keep 0.2 --policy auto -o kept.txt"""
 
@@ -76,8 +76,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     policy.add_argument(
         "--exclude",
+        action="append",
         metavar="FILE",
-        help="a list of examples to leave out first, or: suspects, copies",
+        help="a list of examples to leave out first, or: suspects, copies; as often as needed",
     )
     policy.add_argument(
         "--reviewed",
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
     """Write or print what a policy keeps, or show it class by class."""
     form = form_of(args)
     if not is_stream(args.output):
-        check_output(args.output, args.scores, args.exclude, args.reviewed)
+        check_output(args.output, args.scores, *(args.exclude or ()), args.reviewed)
     _check(args)
     source = ScoredSource(args)
     if args.reviewed is not None:

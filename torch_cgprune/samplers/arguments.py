@@ -18,7 +18,7 @@ from torch_cgprune.policies.chances import balancing_weights
 from torch_cgprune.policies.schedules import turning_points
 from torch_cgprune.samplers.auto import AUTO, Asked, advised
 from torch_cgprune.samplers.choice import Choice
-from torch_cgprune.samplers.excluded import is_suspects, listed, without
+from torch_cgprune.samplers.excluded import leaves_out_suspects, listed, without
 from torch_cgprune.samplers.guards import warn_of_loss, warn_of_suspects
 from torch_cgprune.samplers.selection import Selection, Weigh
 from torch_cgprune.samplers.source import Examples, Source, examples_of, rows_of, without_reviewed
@@ -106,7 +106,7 @@ def by_share(choice: Choice, source: Source, exclude: Any) -> Kept:
         values = policy.of_rows(rows, codes, balanced=choice.is_balanced, seed=choice.seed)
     kept = functools.partial(_kept, choice, values, codes, left)
     selection = kept if choice.changes else kept(0)
-    if policy.by_scores and choice.keep != 1 and not is_suspects(exclude):
+    if policy.by_scores and choice.keep != 1 and not leaves_out_suspects(exclude):
         warn_of_suspects(choice.policy, examples, left, selection)
     if policy.chances is None:
         return Kept(selection)

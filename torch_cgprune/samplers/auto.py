@@ -70,10 +70,10 @@ def advised(asked: Asked, source: Source, examples: Examples, left: Tensor | Non
         return Candidate(RANDOM)
     best = advice.best(asked.keep)
     _log.info(
-        "The policy 'auto' keeps %.0f %% by %s: on %d of %d examples it predicts %.1f %% of the "
+        "The policy 'auto' keeps %.0f %% %s: on %d of %d examples it predicts %.1f %% of the "
         "labels held out, a random choice %.1f %%, all the data %.1f %%.%s",
         100 * asked.keep,
-        best.candidate,
+        best.candidate.how,
         advice.graded,
         advice.examples,
         100 * best.accuracy,

@@ -24,6 +24,10 @@ class DistributedSelectionSampler(SelectionSampler, DistributedSampler[int]):
     epoch, also after a resume: else every one has the order, and the selection, of the first. Where
     that would be another one, a warning says so.
 
+    Lightning calls it, but where it resumes after an epoch only when the loader's workers have
+    begun, with epoch 0. Tell the sampler in ``train_dataloader``, as Lightning would:
+    ``sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)``.
+
     Args:
         selection: see :class:`SelectionSampler`, as are ``num_samples`` (those of all ranks
             together), ``shuffle`` and ``seed``: the same on all ranks.

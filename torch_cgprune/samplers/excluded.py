@@ -30,15 +30,8 @@ def without(
     """Return what is kept, without the excluded examples."""
     if exclude is None:
         return kept
-    if is_suspects(exclude):
-        out = _suspects(owner, examples, warned=warned)
-    elif isinstance(exclude, str) and exclude == COPIES:
-        out = _copies(owner, examples)
-    elif isinstance(exclude, str | os.PathLike):
-        out = read_excluded(exclude, len(examples), examples.scores, examples.replaced)
-    else:
-        out = _indices(owner, exclude, len(examples))
-    left = kept[~torch.isin(kept, out)]
+    out = [_excluded(owner, examples, one, warned=warned) for one in _several(exclude)]
+    left = kept[~torch.isin(kept, torch.cat(out))]
     if not len(left):
         raise ArgumentValueError(
             "The %s leaves none of %d examples.",
@@ -50,9 +43,28 @@ def without(
     return left
 
 
-def is_suspects(exclude: Any) -> bool:
-    """Return whether ``exclude`` is the word for suspects."""
-    return isinstance(exclude, str) and exclude == SUSPECTS
+def leaves_out_suspects(exclude: Any) -> bool:
+    """Return whether ``exclude`` is, or has among others, the word for suspects."""
+    return any(isinstance(one, str) and one == SUSPECTS for one in _several(exclude))
+
+
+def _several(exclude: Any) -> list[Any]:
+    """Return the words and files that ``exclude`` lists, or else it alone."""
+    is_of_lists = isinstance(exclude, list | tuple) and bool(exclude)
+    if is_of_lists and all(isinstance(one, str | os.PathLike) for one in exclude):
+        return [*exclude]
+    return [exclude]
+
+
+def _excluded(owner: str, examples: Examples, one: Any, *, warned: bool) -> Tensor:
+    """Return the examples that a word, a file or indices leave out."""
+    if isinstance(one, str) and one == SUSPECTS:
+        return _suspects(owner, examples, warned=warned)
+    if isinstance(one, str) and one == COPIES:
+        return _copies(owner, examples)
+    if isinstance(one, str | os.PathLike):
+        return read_excluded(one, len(examples), examples.scores, examples.replaced)
+    return _indices(owner, one, len(examples))
 
 
 def _suspects(owner: str, examples: Examples, *, warned: bool) -> Tensor:

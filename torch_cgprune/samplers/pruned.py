@@ -48,11 +48,11 @@ class PrunedSampler(SelectionSampler):
         fraction: (noise-filter) drop this share, in (0, 1), of the most suspicious by the rule.
         exclude: examples to leave out whatever their scores: ``"suspects"``, those whose label
             looks wrong, or ``"copies"``, ``CGScores.later_copies`` (neither from a pair); indices;
-            or a file that lists them, such as the CSV of the report's page. ``keep`` is then a
-            share of the others; the noise filter judges all, and drops these too. ``"suspects"``
-            warns as the noise filter does, ``"copies"`` where more than half of a class is lost.
-            Of the page's CSV what is decided to be ``fine`` stays, as does what has its new label
-            by now (``CGScoredDataset(relabel=...)`` of the same file).
+            a file that lists them, such as the CSV of the report's page; or a list of such words
+            and files. ``keep`` is then a share of the others; the noise filter judges all, and
+            drops these too. ``"suspects"`` warns as the noise filter does, ``"copies"`` where more
+            than half of a class is lost. Of the page's CSV what is decided to be ``fine`` stays, as
+            does what has its new label by now (``CGScoredDataset(relabel=...)`` of the same file).
         reviewed: the CSV of the report's page: what is ``fine`` there is no suspect (not of a
             pair).
         balanced: apply the policy inside every class, so that class proportions stay. None is True,

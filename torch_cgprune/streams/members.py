@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ URL = "__url__"  # where webdataset notes the shard of a sample
 
 
 class Keys:
-    """Examples by their keys: 8 bytes for each that is kept.
+    """Examples by their keys: 8 bytes for each that is kept, and at most one to find it by.
 
     Args:
         hashes: (m,) uint64 of the keys, sorted, each once.
@@ -25,23 +25,34 @@ class Keys:
 
     def __init__(self, hashes: Hashes, field: str) -> None:
         self.hashes, self.field = hashes, field
+        # What is bisected for one hash are those that begin with the same bits, 8 to 16 of them: in
+        # all of a long list most steps wait for memory. A numpy call for one number costs more.
+        bits = max(len(hashes) // 8, 2).bit_length() - 1
+        self._shift = 64 - bits
+        firsts = np.arange(2**bits, dtype=np.uint64) << np.uint64(self._shift)
+        self._starts = np.append(np.searchsorted(hashes, firsts), len(hashes)).data
+        self._numbers = hashes.data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Keys, (self.hashes, self.field)
 
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def __call__(self, sample: Mapping[str, Any]) -> bool:
+    def is_kept(self, sample: Mapping[str, Any]) -> bool:
         """Return whether a sample is kept."""
         try:
             wanted = key_hash(sample[self.field])
         except (KeyError, TypeError, IndexError) as error:
             raise _without(sample, self.field, "key") from error
-        numbers = self.hashes.data  # bisected as it is: a numpy call for one number costs more
-        place = bisect_left(numbers, wanted)
-        return place < len(numbers) and numbers[place] == wanted
+        bucket = wanted >> self._shift
+        stop = self._starts[bucket + 1]
+        place = bisect_left(self._numbers, wanted, self._starts[bucket], stop)
+        return place < stop and self._numbers[place] == wanted
 
     def test(self) -> Callable[[Mapping[str, Any]], bool]:
         """Return what tells, of one sample of a stream after the other, which are kept."""
-        return self
+        return self.is_kept
 
     @property
     def digest(self) -> str:
@@ -80,7 +91,7 @@ class Positions:
             )
         return np.unpackbits(self.packed[shard], count=self.sizes[shard]).astype(bool)
 
-    def __call__(self, _: Mapping[str, Any]) -> bool:
+    def is_kept(self, _: Mapping[str, Any]) -> bool:
         """Refuse: a sample alone does not say at which position of its shard it is."""
         raise TypeError(
             "The list tells examples by shard and position, and a sample does not say its "
@@ -94,23 +105,28 @@ class Positions:
             ValueError: (where it is called) a shard that is none of the list's, or longer.
 
         """
-        shard, mask, position = "", np.zeros(0, bool), 0
+        url: object = object()  # of no sample
+        shard: str | None = None
+        answers: Iterator[bool] = iter(())
 
         def is_kept(sample: Mapping[str, Any]) -> bool:
-            nonlocal shard, mask, position
+            nonlocal url, shard, answers
             try:
-                here = shard_name(sample[URL])
+                here = sample[URL]
             except (KeyError, TypeError, IndexError) as error:
                 raise _without(sample, URL, "shard") from error
-            if here != shard:
-                shard, mask, position = here, self.mask(here), 0
-            if position >= len(mask):
-                raise ValueError(
-                    f"The shard {shard!r} has more than the {len(mask)} examples that the list "
-                    "has of it: the list is of other data, or of an earlier state of these."
-                )
-            position += 1
-            return bool(mask[position - 1])
+            if here != url:  # mostly it is the same, and its name need not be looked for
+                name = shard_name(here)
+                if name != shard:
+                    shard, answers = name, iter(self.mask(name).tolist())
+                url = here
+            for answer in answers:
+                return answer
+            name = shard_name(here)
+            raise ValueError(
+                f"The shard {name!r} has more than the {self.sizes[name]} examples that the list "
+                "has of it: the list is of other data, or of an earlier state of these."
+            )
 
         return is_kept
 

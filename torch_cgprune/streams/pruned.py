@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -79,7 +78,7 @@ class PrunedStream(IterableDataset[Any]):
         self._made: tuple[int, KeepList] | None = None
         # That set_epoch asked for, or -1: shared, so that workers that persist see it.
         self._asked = torch.full((), -1, dtype=torch.int64, device="cpu").share_memory_()
-        self._place, self._latest = Place(0, 0), object()
+        self._place = self._latest = Place(0, 0)
         self._resumes: int | None = None  # of how many workers the state is that was loaded
         len(self)  # bad arguments are told now
 
@@ -158,20 +157,21 @@ class PrunedStream(IterableDataset[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         """Yield what is left of the epoch, for this rank and, in a worker, for that."""
-        start = Place(self.epoch, 0)
+        place = Place(self.epoch, 0)
         if self._resumes is not None:
             self._check_same("num_workers", self._resumes, _worker()[1])
-            start = self._place
-        self._place, self._resumes = start, None
-        self._latest = object()
-        return self._followed(start, self._latest)
+            place = self._place
+        self._place = self._latest = place
+        self._resumes = None
+        return self._followed(place)
 
-    def _followed(self, start: Place, iteration: object) -> Iterator[Any]:
-        """Yield what follows a place, and note how far that is while no other iteration began."""
-        items = self._items(self._list(start.epoch), start)
-        for index, item in enumerate(items, start.index + 1):
-            if iteration is self._latest:
-                self._place = Place(start.epoch, index)
+    def _followed(self, place: Place) -> Iterator[Any]:
+        """Yield what follows a place, which moves along: ours while no other iteration began."""
+        items = self._items(self._list(place.epoch), place)
+        for item in items:
+            place.index += 1
+            if place is self._latest:
+                self._place = place
             yield item
 
     def _items(self, keep: KeepList, start: Place) -> Iterator[Any]:
@@ -197,17 +197,20 @@ def _worker() -> tuple[int, int]:
 
 def _passed_over(dataset: Iterable[Any], keep: KeepList, places: range) -> Iterator[Any]:
     """Yield what is at some places of all that is kept, which begins again at its end."""
-    m = len(keep)
-    for first in itertools.count(places[0] // m * m, m) if places else ():
-        met = 0
-        for met, item in enumerate(keep.only(_whole(dataset)), 1):
-            if met > m:
-                check_met(met, m, "stream")
-            if first + met - 1 in places:
+    m, places_left = len(keep), iter(places)
+    wanted = next(places_left, None)
+    while wanted is not None:
+        first = wanted // m * m
+        at = first - 1
+        for at, item in enumerate(keep.only(_whole(dataset)), first):
+            if at == first + m:
+                check_met(m + 1, m, "stream")
+            if at == wanted:
                 yield item
-            if first + met > places[-1]:
-                return
-        check_met(met, m, "stream")
+                wanted = next(places_left, None)
+                if wanted is None:
+                    return
+        check_met(at + 1 - first, m, "stream")
 
 
 def _of_epoch(dataset: Any, epoch: int) -> Any:

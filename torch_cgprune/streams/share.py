@@ -9,7 +9,7 @@ from torch_cgprune.utils.checks import check_integer, wrong_value
 _OWNER = "PrunedStream"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
     """How many examples of an epoch were delivered here."""
 
