@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 # What a column is called that tells examples.
@@ -26,25 +26,38 @@ class RowShard(Protocol):
     def __getitem__(self, index: int) -> Mapping[str, Any]: ...
 
 
+def key_column(shard: RowShard) -> str | None:
+    """Return the column that tells examples: ``__key__``, ``key`` or ``id``; None without."""
+    return next((name for name in _KEYS if name in shard.columns), None)
+
+
 def keys_of(shard: RowShard) -> list[str]:
-    """Return what tells the examples: a column ``__key__``, ``key`` or ``id``, or places."""
-    column = next((name for name in _KEYS if name in shard.columns), None)
+    """Return what tells the examples of a shard: a column of it, or their places."""
+    column = key_column(shard)
     return [str(i if column is None else shard[i][column]) for i in range(len(shard))]
 
 
-def column_of(shards: Sequence[RowShard], name: str) -> list[Any]:
-    """Return what a column holds, of all examples.
+def read_columns(shards: Sequence[RowShard], names: Collection[str]) -> dict[str, list[Any]]:
+    """Return what columns hold, of all examples, each of which is read once.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such column.
 
     """
-    if name not in shards[0].columns:
+    other = next((name for name in names if name not in shards[0].columns), None)
+    if other is not None:
         raise ValueError(
-            f"The shard {shards[0].path!r} has no column {name!r}. It has {[*shards[0].columns]}: "
-            "name one, with --label-column, --text-column or --feature-columns."
+            f"The shard {shards[0].path!r} has no column {other!r}. It has "
+            f"{[*shards[0].columns]}: name one, with --label-column, --text-column or "
+            "--feature-columns."
         )
-    return [shard[i][name] for shard in shards for i in range(len(shard))]
+    found: dict[str, list[Any]] = {name: [] for name in names}
+    for shard in shards if names else ():
+        for i in range(len(shard)):
+            example = shard[i]
+            for name, values in found.items():
+                values.append(example[name])
+    return found
 
 
 def image_column(shard: RowShard, named: str | None) -> str:
