@@ -58,10 +58,12 @@ def environment():
 
 
 def wait_for(files, started):
-    """Wait until processes have written files; none of them may end before."""
+    """Wait until processes have written files; none of them may end before, or hang."""
+    start = time.monotonic()
     while not all(file.exists() for file in files):
         ended = [process for process in started if process.poll() is not None]
         assert not ended, f"it ended with {ended[0].returncode}, before it was where to halt"
+        assert time.monotonic() - start < 300, "it hangs"
         time.sleep(0.01)
 
 
