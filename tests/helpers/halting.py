@@ -26,8 +26,8 @@ def halt_at(folder, pattern, number):
         left -= 1
         if left == 0:
             marker(folder, os.environ.get("RANK", "0")).touch()
-            while True:
-                time.sleep(3600)
+            time.sleep(600)
+            os._exit(1)  # who should have killed it is gone
 
     sys.addaudithook(stop)
 
