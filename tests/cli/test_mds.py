@@ -131,6 +131,23 @@ def test_bad_lists_of_new_labels(folder, kept, tmp_path, capsys, lines, said):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_new_label_is_for_one_example(tmp_path, capsys):
+    columns = {"id": "str", "label": "str", "row": "ndarray:float32:3"}
+    rows = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+    with streaming.MDSWriter(out=str(tmp_path / "data"), columns=columns) as writer:
+        for i, row in enumerate(rows):
+            writer.write({"id": f"same{i // 2}", "label": "ab"[i % 2], "row": row})
+    scores, kept = tmp_path / "s.safetensors", tmp_path / "kept.parquet"
+    options = ["--feature-columns", "row", "-q", "-o"]
+    assert run(capsys, "score", tmp_path / "data", *options, scores)[0] == 0
+    assert run(capsys, "select", scores, "--keep", "1", "-q", "-o", kept)[0] == 0
+    (tmp_path / "relabel.csv").write_text("path,new_label\nshard.00000.mds/same1,b\n")
+    options = ["-o", tmp_path / "out", "--relabel", tmp_path / "relabel.csv"]
+    code, _, err = run(capsys, "apply", kept, tmp_path / "data", *options)
+    assert code == 1
+    assert "line 2: 2 examples are called 'shard.00000.mds/same1'" in err
+
+
 @pytest.mark.slow
 def test_a_killed_writing_goes_on(folder, kept, tmp_path, capsys):
     """It is killed where the second shard would be moved in: the first one stays as it is."""

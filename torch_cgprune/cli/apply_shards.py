@@ -192,12 +192,15 @@ def _relabels(path: str | None, source: Source) -> dict[str, str | None]:
     """Return new labels by the names of examples: None of what is wrong, "" of what is fine.
 
     Raises:
-        ValueError: a name that there is not, no label and no decision, or two for one name.
+        ValueError: a name that there is not, or of several examples; no label and no decision, or
+            two for one name.
 
     """
     if path is None:
         return {}
-    known = {f"{shard_name(shard)}/{key}" for shard, here in source.shards for key, _ in here}
+    known = Counter(
+        f"{shard_name(shard)}/{key}" for shard, here in source.shards for key, _ in here
+    )
     found: dict[str, str | None] = {}
     for entry in entries(check_relabels(path)):
         place = f"The list {path!r}, line {entry.line}"
@@ -207,6 +210,11 @@ def _relabels(path: str | None, source: Source) -> dict[str, str | None]:
             raise ValueError(
                 f"{place}: it must name an example of the shards, as {min(known)!r}, and its "
                 f"'new_label'. Got {entry.name!r} and {new!r}."
+            )
+        if known[entry.name] > 1:
+            raise ValueError(
+                f"{place}: {known[entry.name]} examples are called {entry.name!r}, and a new label "
+                "is for one of them. Give them keys of their own, or leave out --relabel."
             )
         if found.setdefault(entry.name, decided) != decided:
             raise ValueError(

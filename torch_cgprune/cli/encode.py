@@ -20,8 +20,8 @@ from torch_cgprune.encoders import encode_dataset
 from torch_cgprune.report.summary import many
 
 EXAMPLES = """Of shards there is a file for each, in a folder: an interrupted run goes on at the
-next one, and under torchrun every rank takes its own. So there is of hf:NAME, where the output is a
-folder: it is read as a stream, with --download from where it is published, and nothing is kept.
+next one, and under torchrun every rank takes its own. To a folder, hf:NAME is read as a stream,
+with --download from where it is published: a file for every 2,000 samples, and no copy of them.
 
 examples:
   torch-cgprune encode animals/train --encoder efficientnet_lite:lite0 -o animals.features
