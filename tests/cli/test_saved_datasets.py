@@ -1,7 +1,6 @@
 """What ``datasets`` has saved, as hf:NAME_OR_FOLDER: read as Python reads it, and never fetched."""
 
 import io
-import shutil
 import socket
 import sys
 
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from cached_datasets import in_cache
 from PIL import Image
 
 from torch_cgprune import CGScoredDataset, CGScores
@@ -192,18 +192,7 @@ def test_a_name_is_looked_up_in_the_cache_alone(tmp_path, monkeypatch, name):
 
 
 def test_a_dataset_in_the_cache_is_found_by_its_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    TABLE.to_parquet(tmp_path / "train.parquet")
-    with monkeypatch.context() as alone:
-        alone.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-        datasets.load_dataset("parquet", data_files=str(tmp_path / "train.parquet"))
-    (made,) = (tmp_path / "cache" / "parquet").rglob("*.arrow")
-    there = tmp_path / "cache" / "me___mine" / "default" / "0.0.0" / "a1"
-    there.mkdir(parents=True)
-    shutil.copy(made, there / "mine-train.arrow")
-    shutil.copy(made.with_name("dataset_info.json"), there)
-    info = there / "dataset_info.json"
-    info.write_text(info.read_text().replace('"parquet"', '"mine"'))
+    in_cache(tmp_path, TABLE, monkeypatch)
     opened = open_source("hf:me/mine")
     assert len(opened.dataset) == N
     assert opened.dataset.classes == ["zebra", "ant", "bee"]

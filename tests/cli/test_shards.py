@@ -4,8 +4,6 @@ import io
 import itertools
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ import tars
 import torch
 import transformers
 from PIL import Image
+from processes import killed_at
 from shell import run
 
 from torch_cgprune import CGScores, KeepList, PrunedSampler, PrunedStream, Shards
@@ -289,21 +288,13 @@ def test_labels_of_a_json_field_and_embeddings_of_parquet(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_killed_encoding_goes_on(images, small):
+def test_a_killed_encoding_goes_on(images, small, capsys):
     """Encoding is killed when the first file is there; another run makes the others alone."""
     out = images / "features"
-    command = [sys.executable, "-m", "torch_cgprune", "encode", str(images / PATTERN)]
-    command += ["--encoder", small, "-o", str(out)]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    first = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
-    try:
-        while first.poll() is None and not [*out.glob("in-*")]:
-            pass
-    finally:
-        first.kill()
-        first.wait()
-    there = {path.name: path.stat().st_mtime_ns for path in out.glob("in-*")}
-    assert there
-    subprocess.run(command, env=env, check=True, capture_output=True)
+    command = ["encode", images / PATTERN, "--encoder", small, "-o", out]
+    killed_at(images, f"{out}/in-01.tar.features", *command)
+    (first,) = out.glob("in-*")
+    made = first.stat().st_mtime_ns
+    assert "19 examples of 2 shards encoded, 1 shard there before" in run(capsys, *command)[1]
+    assert first.stat().st_mtime_ns == made
     assert len(FeatureFolder(out).places.codes) == sum(SIZES)
-    assert all((out / name).stat().st_mtime_ns == time for name, time in there.items())

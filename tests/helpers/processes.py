@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import halting
 import torch
 
 
@@ -47,3 +49,30 @@ def leave_group():
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
+
+
+def environment():
+    """Return that of a process which may import what is in this folder."""
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+
+
+def wait_for(files, started):
+    """Wait until processes have written files; none of them may end before, or hang."""
+    start = time.monotonic()
+    while not all(file.exists() for file in files):
+        ended = [process for process in started if process.poll() is not None]
+        assert not ended, f"it ended with {ended[0].returncode}, before it was where to halt"
+        assert time.monotonic() - start < 300, "it hangs"
+        time.sleep(0.01)
+
+
+def killed_at(folder, pattern, *command):
+    """Run `torch-cgprune`, and kill it where it would move in the first file of that pattern."""
+    argv = [sys.executable, "-m", "halting", folder, pattern, 1, "torch_cgprune", *command]
+    process = subprocess.Popen([*map(str, argv)], env=environment())
+    try:
+        wait_for([halting.marker(folder)], [process])
+    finally:
+        process.kill()
+        process.wait()

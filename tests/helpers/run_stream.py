@@ -6,7 +6,6 @@ Every rank keeps, in one file that is replaced as a whole, its state and what wa
 import json
 import pickle
 import sys
-import time
 from pathlib import Path
 
 import torch.distributed as dist
@@ -32,7 +31,7 @@ def keep_state(file, state):
     new.replace(file)
 
 
-def main(folder, pattern, kept, slowly):
+def main(folder, pattern, kept):
     dist.init_process_group("gloo")
     file = Path(folder) / f"{dist.get_rank()}.pickle"
     stream = PrunedStream(Shards(pattern, read), KeepList.load(kept))
@@ -46,7 +45,6 @@ def main(folder, pattern, kept, slowly):
         for batch in loader:
             seen[epoch] = [*seen[epoch], *batch]
             keep_state(file, (seen, epoch, loader.state_dict()))
-            time.sleep(slowly)
         keep_state(file, (seen, epoch + 1, None))
     dist.barrier()
     (Path(folder) / f"{dist.get_rank()}.json").write_text(json.dumps(seen))
@@ -54,4 +52,4 @@ def main(folder, pattern, kept, slowly):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], float(sys.argv[4]))
+    main(*sys.argv[1:4])

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torch_cgprune.inputs.tars import read_examples, read_member
-from torch_cgprune.streams.copying import Kept, even_shards, write_shards
+from torch_cgprune.streams.copying import even_shards, write_shards
+from torch_cgprune.streams.tar_copies import TAR, Kept
 
 
 def kept_of(paths, keys, replaced=None):
@@ -56,7 +57,7 @@ def test_members_are_copied_byte_by_byte(tmp_path, form):
     before = [path.read_bytes() for path in paths]
     keys = [key for key, _ in contents(paths)][::2]
     kept = kept_of(paths, keys)
-    assert write_shards(even_shards(kept, ["in-0.tar"], 5), tmp_path / "out", {"a": 1}) == 0
+    assert write_shards(even_shards(kept, ["in-0.tar"], 5), tmp_path / "out", {"a": 1}, TAR) == 0
     made = sorted((tmp_path / "out").glob("*.tar"))
     assert [path.name for path in made] == ["in-0.tar"]
     assert contents(made) == [pair for pair in contents(paths) if pair[0] in keys]
@@ -79,7 +80,7 @@ def source(tmp_path):
 def test_the_manifest_has_counts_and_digests(tmp_path, source):
     paths, keys = source
     out = tmp_path / "out"
-    write_shards(even_shards(kept_of(paths, keys[::2]), ["a-1.tar"] * 3, 18), out, {"kept": 9})
+    write_shards(even_shards(kept_of(paths, keys[::2]), ["a-1.tar"] * 3, 18), out, {"kept": 9}, TAR)
     manifest = json.loads((out / "manifest.json").read_text())
     assert (manifest["complete"], manifest["kept"]) == (True, 9)
     for told in manifest["shards"]:
@@ -94,33 +95,33 @@ def test_an_interrupted_writing_goes_on(tmp_path, source, monkeypatch):
     paths, keys = source
     shards = even_shards(kept_of(paths, keys[::2]), ["part-000.tar"] * 3, 9)
     assert len(shards) == 3
-    write_shards(shards, tmp_path / "whole", {})
+    write_shards(shards, tmp_path / "whole", {}, TAR)
     out = tmp_path / "out"
     last = [*shards][-1]
     broken = {**shards, last: [Kept("gone.tar", one.example, {}) for one in shards[last]]}
     monkeypatch.setattr("torch_cgprune.streams.copying._fingerprint", lambda _: "same")
     with pytest.raises(OSError, match="gone"):
-        write_shards(broken, out, {})
+        write_shards(broken, out, {}, TAR)
     assert not (out / last).exists()
     assert not json.loads((out / "manifest.json").read_text())["complete"]
-    assert write_shards(shards, out, {}) == 2
+    assert write_shards(shards, out, {}, TAR) == 2
     for name in shards:
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     times = [(out / name).stat().st_mtime_ns for name in shards]
-    assert write_shards(shards, out, {}) == 3
+    assert write_shards(shards, out, {}, TAR) == 3
     assert [(out / name).stat().st_mtime_ns for name in shards] == times
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path, source):
     paths, keys = source
     out = tmp_path / "out"
-    write_shards(even_shards(kept_of(paths, keys[:4]), ["a-1.tar"], 18), out, {})
+    write_shards(even_shards(kept_of(paths, keys[:4]), ["a-1.tar"], 18), out, {}, TAR)
     with pytest.raises(ValueError, match=r"shards of another list: first 'a-0.tar'"):
-        write_shards(even_shards(kept_of(paths, keys[:5]), ["a-1.tar"], 18), out, {})
+        write_shards(even_shards(kept_of(paths, keys[:5]), ["a-1.tar"], 18), out, {}, TAR)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x.txt").touch()
     with pytest.raises(ValueError, match=r"first 'x.txt'"):
-        write_shards(even_shards(kept_of(paths, keys), ["a"], 18), tmp_path / "other", {})
+        write_shards(even_shards(kept_of(paths, keys), ["a.tar"], 18), tmp_path / "other", {}, TAR)
 
 
 def test_replaced_members_have_headers_of_their_size(tmp_path):
@@ -130,7 +131,7 @@ def test_replaced_members_have_headers_of_their_size(tmp_path):
         tars.write_tar(path, [(f"{long}.txt", b"t"), (f"{long}.cls", b"3"), ("b.cls", b"4")], form)
         new = {long: {"cls": b"x" * 700}, "b": {"cls": b"12"}}
         out = tmp_path / f"out{form}"
-        write_shards(even_shards(kept_of([path], [long, "b"], new), ["a.tar"], 2), out, {})
+        write_shards(even_shards(kept_of([path], [long, "b"], new), ["a.tar"], 2), out, {}, TAR)
         (made,) = out.glob("*.tar")
         assert contents([made]) == [
             (long, {"txt": b"t", "cls": b"x" * 700}),
@@ -145,4 +146,4 @@ def test_a_shard_that_has_shrunk_is_told(tmp_path, source):
     kept = kept_of(paths, keys)
     os.truncate(paths[0], 700)
     with pytest.raises(OSError, match="has become shorter"):
-        write_shards(even_shards(kept, ["a"], 18), tmp_path / "out", {})
+        write_shards(even_shards(kept, ["a.tar"], 18), tmp_path / "out", {}, TAR)

@@ -46,6 +46,15 @@ def test_an_interrupted_stream_goes_on_at_the_next_part(tmp_path):
         encode_stream(samples(), other, tmp_path, **NAMES, part_size=5, progress=False)
 
 
+def test_samples_without_a_key_are_numbered_through_all_parts(tmp_path):
+    names = {**NAMES, "key": None}
+    encode_stream(samples(), Encoder(torch.nn.Flatten()), tmp_path, **names, part_size=9)
+    (tmp_path / "stream-000002.features").unlink()
+    encode_stream(samples(), Encoder(torch.nn.Flatten()), tmp_path, **names, part_size=9)
+    found = FeatureFolder(tmp_path)
+    assert [*found.names] == [f"stream-{i // 9:06d}/{i}" for i in range(N)]
+
+
 def test_a_stream_of_datasets(tmp_path):
     datasets = pytest.importorskip("datasets")
     kinds = datasets.Features(

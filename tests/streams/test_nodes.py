@@ -3,17 +3,20 @@
 import contextlib
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tars
+import torch
+from halting import marker
+from processes import environment, killed_at, wait_for
 
 from torch_cgprune import CGScores, KeepList
 from torch_cgprune.streams.features import FeatureFolder
@@ -22,7 +25,6 @@ pytest.importorskip("torchdata.stateful_dataloader")
 pytestmark = pytest.mark.slow
 
 SIZES = (40, 30, 50, 40)
-HELPERS = Path(__file__).parents[1] / "helpers"
 
 
 def nodes(*command, log):
@@ -32,13 +34,11 @@ def nodes(*command, log):
         port = free.getsockname()[1]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
     launcher += ["--master-addr=127.0.0.1", f"--master-port={port}", "--max-restarts=0"]
-    path = os.pathsep.join([str(HELPERS), os.environ.get("PYTHONPATH", "")])
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     with log.open("a") as said:
         return [
             subprocess.Popen(
                 [*launcher, f"--node-rank={rank}", *map(str, command)],
-                env=env,
+                env=environment(),
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -66,10 +66,14 @@ def kill(started):
         node.wait()
 
 
-def when(ready, started):
-    """Wait until something is there, or the nodes have ended."""
-    while not ready() and any(node.poll() is None for node in started):
-        time.sleep(0.01)
+def interrupted(folder, pattern, number, *command, log, ranks=(0, 1)):
+    """Kill a module on two nodes, when ranks are about to move in such a file for that time."""
+    folder.mkdir()
+    started = nodes("-m", "halting", folder, pattern, number, *command, log=log)
+    try:
+        wait_for([marker(folder, rank) for rank in ranks], started)
+    finally:
+        kill(started)
 
 
 @pytest.fixture
@@ -91,49 +95,87 @@ def data(tmp_path):
     return tmp_path
 
 
-def test_from_shards_to_training_on_two_nodes_each_step_interrupted(data):
-    log, cli = data / "log.txt", ["-m", "torch_cgprune"]
-    encode = [
-        *cli,
-        "encode",
-        data / "in-{0..3}.tar",
-        "--text-column",
-        "txt",
-        "-o",
-        data / "features",
-    ]
-    encode += ["--encoder", f"transformers:{data / 'bert'}"]
-    started = nodes(*encode, log=log)
-    when(lambda: [*(data / "features").glob("in-*")], started)
-    kill(started)
-    finish(nodes(*encode, log=log), log)
-    found = FeatureFolder(data / "features")
+def shell(*argv):
+    command = [sys.executable, "-m", "torch_cgprune", *map(str, argv)]
+    subprocess.run(command, check=True, capture_output=True, env=environment())
+
+
+def times(folder, pattern):
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob(pattern)}
+
+
+def encode(data, log):
+    """Each node is killed when it has one of its two shards, which is not made again."""
+    out = data / "features"
+    command = ["torch_cgprune", "encode", data / "in-{0..3}.tar", "--text-column", "txt"]
+    command += ["--encoder", f"transformers:{data / 'bert'}", "-o", out]
+    interrupted(data / "encode", f"{out}/in-*", 2, *command, log=log)
+    before = times(out, "in-*")
+    assert sorted(before) == ["in-0.tar.features", "in-1.tar.features"]
+    finish(nodes("-m", *command, log=log), log)
+    assert before.items() <= times(out, "in-*").items()
+    found = FeatureFolder(out)
     assert len({*found.names}) == len(found.names) == sum(SIZES)
+    return out
 
-    score = [*cli, "score", data / "features", "-o", data / "s.safetensors"]
-    started = nodes(*score, log=log)
-    time.sleep(4)
-    kill(started)
-    finish(nodes(*score, log=log), log)
-    assert len(CGScores.load(data / "s.safetensors")) == sum(SIZES)
 
-    kept = data / "kept.parquet"
-    select = [sys.executable, *cli, "select", data / "s.safetensors", "--keep", "0.5", "-o", kept]
-    subprocess.run([*map(str, select)], check=True, capture_output=True)
-    keep = KeepList.load(kept)
+def score(data, features, log):
+    """The first node is killed after one run of three; the scores are those of one process."""
+    command = ["torch_cgprune", "score", features, "--method", "local", "--runs", 3]
+    command += ["--block-size", 40, "-o"]
+    out, alone, partial = (
+        data / name for name in ("s.safetensors", "alone.safetensors", "s.safetensors.partial")
+    )
+    interrupted(data / "score", str(partial), 2, *command, out, log=log, ranks=[0])
+    assert partial.is_file()
+    assert not out.exists()
+    finish(nodes("-m", *command, out, log=log), log)
+    assert not partial.exists()
+    shell(*command[1:], alone)
+    found, expected = CGScores.load(out), CGScores.load(alone)
+    assert found.names == expected.names
+    torch.testing.assert_close(found.terms, expected.terms, rtol=1e-3, atol=1e-5)
+    return out
 
+
+def select(data, scores):
+    """The process is killed before the list is there; the next one writes what any other does."""
+    out, alone = data / "kept.parquet", data / "alone.parquet"
+    command = ["select", scores, "--keep", "0.5", "-o"]
+    (data / "select").mkdir()
+    killed_at(data / "select", str(out), *command, out)
+    assert not out.exists()
+    for path in (out, alone):
+        shell(*command, path)
+    assert out.read_bytes() == alone.read_bytes()
+    return out
+
+
+def train(data, kept, log):
+    """Both ranks are killed in the first epoch, and again in the second."""
     out = data / "seen"
     out.mkdir()
-    train = [HELPERS / "run_stream.py", out, data / "in-{0..3}.tar", kept]
-    started = nodes(*train, "0.2", log=log)
-    when(lambda: len([*out.glob("*.pickle")]) == 2, started)
-    time.sleep(1)
-    kill(started)
-    assert not [*out.glob("*.json")]
-    finish(nodes(*train, "0", log=log), log)
-    seen = [json.loads((out / f"{rank}.json").read_text()) for rank in range(2)]
-    wanted = {f"k{i:04d}" for i in range(sum(SIZES)) if keep({"__key__": f"k{i:04d}"})}
+    command = ["run_stream", out, data / "in-{0..3}.tar", kept]
+    # An epoch is 20 batches of two a rank: a state for each, and one at its end. What is delivered
+    # with the 7th state is lost with it; the 19th of the next start is the 4th of its second epoch.
+    for number, delivered in ((7, [12]), (19, [40, 6])):
+        folder = data / f"train-{number}"
+        interrupted(folder, f"{out}/*.pickle", number, *command, log=log)
+        assert not [*out.glob("*.json")]
+        for rank in range(2):
+            seen, *_ = pickle.loads((out / f"{rank}.pickle").read_bytes())
+            assert [*map(len, seen)] == delivered
+    finish(nodes("-m", *command, log=log), log)
+    return [json.loads((out / f"{rank}.json").read_text()) for rank in range(2)]
+
+
+def test_from_shards_to_training_on_two_nodes_each_step_interrupted(data):
+    log = data / "log.txt"
+    kept = select(data, score(data, encode(data, log), log))
+    keep = KeepList.load(kept)
+    keys = [f"k{i:04d}" for i in range(sum(SIZES))]
+    wanted = {key: 1 for key in keys if keep({"__key__": key})}
+    assert len(wanted) == len(keep) == sum(SIZES) // 2
+    seen = train(data, kept, log)
     for epoch in range(2):
-        times = Counter([*seen[0][epoch], *seen[1][epoch]])
-        assert times.keys() == wanted
-        assert times.total() == len(keep) + len(keep) % 2
+        assert Counter([*seen[0][epoch], *seen[1][epoch]]) == wanted

@@ -21,7 +21,7 @@ from torch_cgprune.lists.copying import check_apart, copy_files
 from torch_cgprune.lists.placing import Kept, Placed, place
 from torch_cgprune.lists.rewriting import Rows, rewrite, table_ending
 from torch_cgprune.report.summary import many, table
-from torch_cgprune.streams.mds import is_mds
+from torch_cgprune.streams.mds import is_mds, shards_in
 from torch_cgprune.streams.shards import expanded
 
 EXAMPLES = """examples:
@@ -31,9 +31,9 @@ EXAMPLES = """examples:
   torch-cgprune apply kept.parquet 'train-{000..099}.tar' -o clean
 
 A folder gets one folder per class; a file with a new label goes into the folder of that class, and
-is numbered (a-2.png) where its name is taken there. Of .tar shards come shards of even size, whose
-members are copied as they are, and manifest.json, which has their counts and digests. Run it again
-after an interruption: it goes on.
+is numbered (a-2.png) where its name is taken there. Of .tar and MDS shards come shards of even
+size, in which examples are copied as they are, and manifest.json, which has their counts and
+digests. Run it again after an interruption: it goes on.
 """
 
 _log = logging.getLogger(__name__)
@@ -46,8 +46,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "source",
         metavar="SOURCE",
-        help="what was scored: a folder with one folder of images per class, a table, or .tar "
-        "shards, as 'train-{000..099}.tar'; it is not touched",
+        help="what was scored: a folder with one folder of images per class, a table, .tar shards, "
+        "as 'train-{000..099}.tar', or a folder of MDS shards; it is not touched",
     )
     command.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="a new folder, or of a table a file"
@@ -70,10 +70,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write what a list keeps of a source to a new folder or table."""
     if args.source.endswith(SUFFIX):
-        apply_shards.run(args, expanded(args.source))
+        apply_shards.run(args, expanded(args.source), apply_shards.tar_source)
         return
     if is_mds(Path(args.source)):
-        apply_shards.run_mds(args)
+        apply_shards.run(args, shards_in(Path(args.source)), apply_shards.mds_source)
         return
     _check_kinds(args)
     if table_ending(args.output):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,10 +94,19 @@ def has_labels(table: Table, columns: Columns) -> bool:
 
 
 def _label_column(table: Table) -> str | None:
-    """Return the column that labels are looked for in, where none is named."""
-    if "label" in table.names:
+    return usual_label_column({name: table.class_names(name) for name in table.names})
+
+
+def usual_label_column(class_names: Mapping[str, Sequence[str] | None]) -> str | None:
+    """Return the column that labels are looked for in, where none is named; None without any.
+
+    Args:
+        class_names: of all columns: those that a column numbers, None of others.
+
+    """
+    if "label" in class_names:
         return "label"
-    of_classes = [name for name in table.names if table.class_names(name) is not None]
+    of_classes = [column for column, names in class_names.items() if names is not None]
     return of_classes[0] if len(of_classes) == 1 else None
 
 

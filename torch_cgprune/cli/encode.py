@@ -7,11 +7,12 @@ import dataclasses
 import time
 from pathlib import Path
 
-from torch_cgprune.cli import encode_shards
+from torch_cgprune.cli import encode_shards, encode_streams
 from torch_cgprune.cli.encoding import encoder_of
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.reading import SOURCE, add_reading, reading_of
 from torch_cgprune.cli.row_shards import are_row_shards, row_shards
+from torch_cgprune.cli.saved_datasets import PREFIX
 from torch_cgprune.cli.shard_sources import SUFFIX
 from torch_cgprune.cli.source import open_source
 from torch_cgprune.cli.unreadable import all_unreadable_named, workers_of
@@ -19,13 +20,15 @@ from torch_cgprune.encoders import encode_dataset
 from torch_cgprune.report.summary import many
 
 EXAMPLES = """Of shards there is a file for each, in a folder: an interrupted run goes on at the
-next one, and under torchrun every rank takes its own.
+next one, and under torchrun every rank takes its own. To a folder, hf:NAME is read as a stream,
+with --download from where it is published: a file for every 2,000 samples, and no copy of them.
 
 examples:
   torch-cgprune encode animals/train --encoder efficientnet_lite:lite0 -o animals.features
   torch-cgprune score animals/train --features animals.features -o animals.safetensors
   torch-cgprune encode 'train-{000..099}.tar' --encoder torchvision:resnet50 -o features
   torch-cgprune encode 'part-{0..9}.parquet' --feature-columns embedding -o features
+  torch-cgprune encode hf:NAME --download --encoder torchvision:resnet50 -o features
   torch-cgprune score features -o train.safetensors"""
 
 _ENDINGS = (".features", ".safetensors")
@@ -41,7 +44,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         required=True,
         metavar="FILE",
         help="of the features, for score --features (.features or .safetensors); a folder of those "
-        "of shards",
+        "of shards, or of hf:NAME as a stream",
     )
     command.add_argument(
         "--overwrite", action="store_true", help="replace features of other data or encoders"
@@ -55,6 +58,9 @@ def run(args: argparse.Namespace) -> None:
     shards = row_shards(args.source)
     if shards[1:] or shards[0].endswith(SUFFIX) or are_row_shards(args.source):
         encode_shards.run(args, shards)
+        return
+    if args.source.startswith(PREFIX) and not _is_file(args.output):
+        encode_streams.run(args)
         return
     _check(args)
     start = time.perf_counter()
@@ -90,9 +96,13 @@ def _check(args: argparse.Namespace) -> None:
     """Fail on bad usage before anything is read."""
     if args.encoder is None:
         raise UsageError("What makes the features? Name it with --encoder NAME.")
-    if Path(args.output).suffix.lower() not in _ENDINGS:
+    if not _is_file(args.output):
         raise UsageError(
             f"Features are written as .features or .safetensors. Got {args.output!r} instead: name "
             "it so."
         )
     check_output(args.output, args.source, args.weights)
+
+
+def _is_file(output: str) -> bool:
+    return Path(output).suffix.lower() in _ENDINGS

@@ -19,7 +19,7 @@ from torch_cgprune.streams.litdata_chunks import LitChunk, chunks_in, is_chunk, 
 from torch_cgprune.streams.mds import SUFFIX as MDS
 from torch_cgprune.streams.mds import MdsShard, is_mds, shards_in
 from torch_cgprune.streams.members import shard_name
-from torch_cgprune.streams.rows import RowShard, column_of, image_column, keys_of
+from torch_cgprune.streams.rows import RowShard, image_column, key_column, read_columns
 from torch_cgprune.streams.shards import expanded
 
 
@@ -86,23 +86,44 @@ def open_row_shards(source: str, columns: Columns, *, labelled: bool, known: boo
     shards: list[RowShard] = [
         MdsShard(path) if path.endswith(MDS) else LitChunk(path) for path in row_shards(source)
     ]
-    names = [f"{shard_name(shard.path)}/{key}" for shard in shards for key in keys_of(shard)]
-    label = columns.label or "label"
-    labels: list[Any] | None = None
-    if known and (labelled or label in shards[0].columns):
-        labels = column_of(shards, label)
-    places = Places(
-        {shard_name(shard.path): len(shard) for shard in shards},
-        np.repeat(np.arange(len(shards)), [len(shard) for shard in shards]),
-        np.concatenate([np.arange(len(shard)) for shard in shards]),
-    )
+    places = _places(shards)
+    key, label = key_column(shards[0]), columns.label or "label"
+    has_labels = labelled or columns.label is not None or label in shards[0].columns
+    content = [columns.text] if columns.features is None else columns.features
+    wanted = (key, label if known and has_labels else None, *content)
+    found = read_columns(shards, [name for name in wanted if name is not None])
+    names = _names(places, places.positions.tolist() if key is None else found[key])
+    labels = found[label] if known and has_labels else None
     if columns.features is not None:
-        parts = [np.stack(column_of(shards, name)) for name in columns.features]
+        parts = [np.stack(found[name]) for name in columns.features]
         rows = np.concatenate([part.reshape(len(names), -1) for part in parts], axis=1)
         return Opened(rows, rows, labels and numbered(labels), places=places)
     codes, classes = ([None] * len(names), []) if labels is None else coded(labels, None)
     if columns.text is not None:
-        texts = [str(text) for text in column_of(shards, columns.text)]
+        texts = [*map(str, found[columns.text])]
         return Opened(ShardTexts(texts, codes, classes, names=names), places=places)
     column = image_column(shards[0], columns.path)
     return Opened(RowImages(shards, column, codes, classes, names), places=places)
+
+
+def _places(shards: Sequence[RowShard]) -> Places:
+    """Return where the examples of shards are.
+
+    Raises:
+        ValueError: two shards of one name, as those in the folders of a merged index.
+
+    """
+    sizes = {shard_name(shard.path): len(shard) for shard in shards}
+    if len(sizes) < len(shards):
+        raise ValueError(
+            f"The {len(shards)} shards must be called differently: they have {len(sizes)} names, "
+            f"as {next(iter(sizes))!r}. Name one folder after the other."
+        )
+    numbers = np.repeat(np.arange(len(shards)), [*sizes.values()])
+    return Places(sizes, numbers, np.concatenate([np.arange(size) for size in sizes.values()]))
+
+
+def _names(places: Places, keys: Sequence[Any]) -> list[str]:
+    """Return what examples are called: the shard and the key of each."""
+    shards = [*places.sizes]
+    return [f"{shards[code]}/{key}" for code, key in zip(places.codes.tolist(), keys, strict=True)]

@@ -31,15 +31,47 @@ def open_saved(name: str, *, download: bool) -> ArrowTable:
         ImportError: datasets or pyarrow is not installed.
 
     """
+    found = _found(name)
+    if found is None:
+        return _as_table(_by_name(name, download=download), name)
+    if isinstance(found, Path):
+        return _as_table(_datasets().load_from_disk(str(found)), str(found))
+    return open_parquet(found, name)
+
+
+def open_stream(name: str, *, download: bool) -> Any:
+    """Open the same to be iterated, sample by sample: what is on disk stays there.
+
+    Args:
+        name: as of :func:`open_saved`; raises what it does.
+        download: read a dataset by its name from where it is published, and keep no copy.
+
+    Returns:
+        An iterable of mappings with ``features`` and ``skip``, as ``datasets`` has them.
+
+    """
+    found = _found(name)
+    if found is None:
+        return _by_name(name, download=download, streaming=download)
+    datasets = _datasets()
+    if isinstance(found, Path):
+        return datasets.load_from_disk(str(found))
+    files = [*map(str, found)]
+    with _offline(datasets):  # else it counts, over the network, who reads parquet files
+        return datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
+
+
+def _found(name: str) -> Path | list[Path] | None:
+    """Return the folder that ``save_to_disk`` has written, or parquet files; None without any."""
     path = Path(name)
     if path.is_file():
-        return open_parquet([path], name)
+        return [path]
     if not path.is_dir():
-        return _as_table(_by_name(name, download=download), name)
+        return None
     if (path / "dataset_dict.json").is_file():
         path = path / _training([p.name for p in path.iterdir() if p.is_dir()], name)
     if (path / "state.json").is_file():
-        return _as_table(_datasets().load_from_disk(str(path)), str(path))
+        return path
     files = sorted(path.rglob("*.parquet"))
     if not files:
         raise ValueError(
@@ -49,7 +81,7 @@ def open_saved(name: str, *, download: bool) -> ArrowTable:
     splits = {file: _split_of(file.relative_to(path)) for file in files}
     named = sorted({split for split in splits.values() if split is not None})
     taken = _training(named, name) if named else None
-    return open_parquet([file for file in files if splits[file] == taken], str(path))
+    return [file for file in files if splits[file] == taken]
 
 
 def _split_of(file: Path) -> str | None:
@@ -83,11 +115,12 @@ def _as_table(dataset: Any, name: str) -> ArrowTable:
     return ArrowTable(name, Path(name), dataset.with_format("arrow")[:], known)
 
 
-def _by_name(name: str, *, download: bool) -> Any:
+def _by_name(name: str, *, download: bool, streaming: bool = False) -> Any:
     datasets = _datasets()
+    how = {"streaming": True} if streaming else {}
     with contextlib.nullcontext() if download else _offline(datasets):
         try:
-            found = datasets.load_dataset(name)
+            found = datasets.load_dataset(name, **how)
         except Exception as error:  # datasets raises anything, by where it looks
             if download:
                 raise

@@ -93,7 +93,7 @@ def read_decisions(
         place = f"The list {str(path)!r}, line {entry.line}"
         if labels_needed and not entry.decision:
             _check_has_label(entry, place)
-        decision = Decision(wrong=not _is_fine(entry, place))
+        decision = Decision(wrong=not is_fine(entry, place))
         if decision.wrong:
             decision = decision._replace(new_label=_code(entry, place, codes, scores.class_names))
         index = where(entry)
@@ -183,9 +183,9 @@ def read_excluded(
     where, out = Lookup(path, n, scores), set[int]()
     for entry in entries(path):
         index = where(entry)
-        is_fine = _is_fine(entry, f"The list {str(path)!r}, line {entry.line}")
+        fine = is_fine(entry, f"The list {str(path)!r}, line {entry.line}")
         is_corrected = corrected is not None and bool(corrected[index])
-        if not (is_fine or (is_corrected and entry.decision and (entry.new_label or "").strip())):
+        if not (fine or (is_corrected and entry.decision and (entry.new_label or "").strip())):
             out.add(index)
     return torch.tensor(sorted(out), dtype=torch.int64, device="cpu")
 
@@ -230,7 +230,17 @@ def cleared_of(scores: CGScores, fine: Iterable[int]) -> CGScores:
     return dataclasses.replace(scores, cleared=cleared)
 
 
-def _is_fine(entry: Entry, place: str) -> bool:
+def is_fine(entry: Entry, place: str) -> bool:
+    """Return whether an entry says that a label is fine.
+
+    Args:
+        entry: of a list.
+        place: where it is, for the message.
+
+    Raises:
+        ValueError: a decision that is none.
+
+    """
     if entry.decision not in (None, "", WRONG, FINE):
         raise ValueError(
             f"{place}: the 'decision' must be {WRONG!r} or {FINE!r}. Got {entry.decision!r} "

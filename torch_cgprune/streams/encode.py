@@ -37,7 +37,7 @@ def encode_stream(
     *,
     image: str,
     label: str | None,
-    key: str,
+    key: str | None,
     part_size: int = 2000,
     name: str = "stream",
     num_workers: int | None = None,
@@ -55,7 +55,7 @@ def encode_stream(
         folder: where the files go; it is made.
         image: the field of the images, or texts.
         label: of the labels; classes that ``datasets`` numbers get their names. None without.
-        key: of what tells samples.
+        key: of what tells samples; None for their numbers in the stream, from 0.
         part_size: samples of a part, which are in memory together.
         name: of the stream, which the parts are called after.
         num_workers: as for ``encode_dataset``.
@@ -81,7 +81,7 @@ def encode_stream(
         rows, _ = encode_dataset(
             _Column(samples, image), encoder, num_workers=num_workers, progress=progress
         )
-        keys = [str(plain(sample[key])) for sample in samples]
+        keys = _keys(samples, key, number * part_size)
         labels = None
         if label is not None:
             given = zip(samples, keys, strict=True)
@@ -100,6 +100,12 @@ def _parts(stream: Any, skipped: int, size: int) -> Iterator[list[Mapping[str, A
     )
     while samples := [*itertools.islice(left, size)]:
         yield samples
+
+
+def _keys(samples: Sequence[Mapping[str, Any]], key: str | None, first: int) -> list[str]:
+    if key is None:
+        return [*map(str, range(first, first + len(samples)))]
+    return [str(plain(sample[key])) for sample in samples]
 
 
 def _class_names(stream: Any, label: str | None) -> list[str] | None:

@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from torch_cgprune.streams.rows import kinds_in
 from torch_cgprune.utils.extras import needed
 
 _INDEX = "index.json"
@@ -67,10 +66,7 @@ class LitChunk:
             raise ValueError(  # noqa: TRY004 (of the file)
                 f"The examples of {path!r} must be mappings. Got {type(example).__name__} instead."
             )
-        self.columns = {
-            name: "pil" if isinstance(value, Image.Image) else type(value).__name__
-            for name, value in example.items()
-        }
+        self.columns = kinds_in(example)
 
     def __len__(self) -> int:
         return self._size
