@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch_cgprune.scoring.limits import Limits
 from torch_cgprune.scoring.score import score_within
-from torch_cgprune.scoring.survey import survey
 torch.set_num_threads(1)
 rng = torch.Generator().manual_seed(0)
 limits = Limits(unit_rows=0, predictions=0, sketch=0)  # as of many millions
@@ -27,13 +26,6 @@ scores = score_within(limits, *data(n, 4), **options)
 assert len(scores) == n and scores.judgement is not None
 print(bytes_of("VmHWM"))
 """
-SURVEYED = """
-rows, labels = data(81_920, 512)
-first = survey(rows[:8192], labels[:8192], limits, method="local")
-before = bytes_of("RssAnon")
-found = survey(rows, labels, limits, method="local")
-print((bytes_of("RssAnon") - before) / len(rows))
-"""
 
 
 def said(script, *arguments, **environment):
@@ -48,7 +40,3 @@ def test_a_row_more_takes_less_than_three_hundred_bytes():
     # A fixed threshold: else what is freed on the way is kept for what comes.
     peaks = [said(SCORED, n, MALLOC_MMAP_THRESHOLD_="100000") for n in (few, many)]
     assert (peaks[1] - peaks[0]) / (many - few) < 300
-
-
-def test_reading_wide_rows_leaves_no_holes():
-    assert said(SURVEYED) < 200  # a sketch of 64 bytes, two hashes, a code; a hole was 1,024

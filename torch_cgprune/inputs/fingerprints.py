@@ -40,7 +40,7 @@ def row_digests(features: Tensor) -> Tensor:
 
 def matrix_digests(matrix: Tensor, *, show: bool) -> Tensor:
     """Return the (n,) int64 hashes of all rows, read part by part; show a progress bar, or not."""
-    digests = torch.empty(len(matrix), dtype=torch.int64)
+    digests = torch.empty(len(matrix), dtype=torch.int64, device="cpu")
     for part in in_parts(len(matrix), _ROWS, "Comparing rows", show=show):
         digests[part] = row_digests(matrix[part])
     return digests
