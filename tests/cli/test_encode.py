@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 import torch
-import transformers
 from PIL import Image
 from safetensors.torch import load_file
 from shell import run
@@ -29,18 +28,6 @@ def photographs(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray((pixels * (i > 0)).astype(np.uint8)).save(path)
     return tmp_path / "photographs"
-
-
-@pytest.fixture
-def small(tmp_path):
-    """A folder with a small model of images, of transformers."""
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = transformers.ViTConfig(image_size=16, patch_size=8, intermediate_size=32, **sizes)
-    transformers.ViTModel(config).save_pretrained(tmp_path / "vit")
-    processor = transformers.ViTImageProcessor(size={"height": 16, "width": 16})
-    processor.save_pretrained(tmp_path / "vit")
-    return f"transformers:{tmp_path / 'vit'}"
 
 
 def test_features_are_the_library_s_and_score_takes_them(photographs, small, tmp_path, capsys):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from torch_cgprune.cli import encode_shards, encode_streams
-from torch_cgprune.cli.encoding import encoder_of
+from torch_cgprune.cli.encoding import check_named, encoder_of
 from torch_cgprune.cli.output import UsageError, check_output, say, shows_progress
 from torch_cgprune.cli.reading import SOURCE, add_reading, reading_of
 from torch_cgprune.cli.row_shards import are_row_shards, row_shards
@@ -94,8 +94,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _check(args: argparse.Namespace) -> None:
     """Fail on bad usage before anything is read."""
-    if args.encoder is None:
-        raise UsageError("What makes the features? Name it with --encoder NAME.")
+    check_named(args)
     if not _is_file(args.output):
         raise UsageError(
             f"Features are written as .features or .safetensors. Got {args.output!r} instead: name "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from torch_cgprune.cli.chosen import label_names
-from torch_cgprune.cli.encoding import encoder_of
+from torch_cgprune.cli.encoding import check_named, encoder_of
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.output import UsageError, say, shows_progress
 from torch_cgprune.cli.ranks import ranks_of_launcher
@@ -114,7 +114,7 @@ def _encoded(
 def _rows(opened: Opened, args: argparse.Namespace, encoder: Any, *, progress: bool) -> Any:
     if args.encoder is None:
         if opened.features is None or isinstance(opened.features, str):
-            raise UsageError("What makes the features? Name it with --encoder NAME.")
+            check_named(args)
         return as_matrix(opened.features)
     column = opened.features if isinstance(opened.features, str) else None
     used: Encoder = dataclasses.replace(encoder(), device=args.device, column=column)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch_cgprune.cli.columns import usual_label_column
-from torch_cgprune.cli.encoding import encoder_of
+from torch_cgprune.cli.encoding import check_named, encoder_of
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.output import UsageError, say, shows_progress
 from torch_cgprune.cli.ranks import ranks_of_launcher
@@ -52,8 +52,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.encoder is None:
-        raise UsageError("What makes the features? Name it with --encoder NAME.")
+    check_named(args)
     for option in ("feature_columns", "resize", "skip_unreadable", "overwrite"):
         if getattr(args, option):
             raise UsageError(

@@ -35,6 +35,12 @@ def check_encoder(args: argparse.Namespace) -> None:
         )
 
 
+def check_named(args: argparse.Namespace) -> None:
+    """Raise UsageError where features are to be made, and no encoder is named."""
+    if args.encoder is None:
+        raise UsageError("What makes the features? Name it with --encoder NAME.")
+
+
 def encoder_of(args: argparse.Namespace, opened: Opened) -> Encoder:
     """Return the encoder of the arguments, for a source that is opened."""
     encoder = load(args.encoder, args.weights, download=args.download)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -58,8 +57,8 @@ def finish(sums: Sums, examples: Examples) -> CGScores:
 
     """
     t, copies = sums.tensors, examples.copies
-    mean = _taker(t, copies.stand_in)
-    values, terms, cg_prime = mean("values"), mean("terms"), mean("cg_prime")
+    of = copies.stand_in
+    values, terms, cg_prime = (_mean(t, name, of) for name in ("values", "terms", "cg_prime"))
     if not all(column.isfinite().all() for column in (values, terms, cg_prime)):
         raise NotPositiveDefiniteError(
             "The scores overflow: the Gram matrix is numerically singular.",
@@ -83,28 +82,25 @@ def finish(sums: Sums, examples: Examples) -> CGScores:
         conflicts=copies.conflicts,
         metadata={**examples.metadata, **sums.notes, "twins": twins},
         first_partial=first_partial,
-        judgement=_judgement(sums, copies.stand_in),
+        judgement=_judgement(sums, of),
         position=examples.position,
         **_near_copies(sums.closest, copies),
-        **_predictions(t, copies.stand_in, examples.codes),
+        **_predictions(t, of, examples.codes),
     )
 
 
-def _taker(t: dict[str, Tensor], of: Tensor) -> Callable[[str], Tensor]:
-    """Return what takes sums out of ``t``, by name, and gives all n examples their means.
+def _mean(t: dict[str, Tensor], name: str, of: Tensor) -> Tensor:
+    """Take sums over the m kept examples out of ``t``; return the means of all n.
 
     Args:
-        t: sums over the m kept examples.
-        of: (n,) which of these each example is like.
+        t: sums, by their names.
+        name: of those that are taken.
+        of: (n,) which kept example each is like.
 
     """
-
-    def mean(name: str) -> Tensor:
-        sums = t.pop(name)
-        times = t["times"] if sums.ndim == 1 else t["times"][:, None]
-        return _of_all(sums.div_(times), of)
-
-    return mean
+    sums = t.pop(name)
+    times = t["times"] if sums.ndim == 1 else t["times"][:, None]
+    return _of_all(sums.div_(times), of)
 
 
 def _of_all(kept: Tensor, of: Tensor) -> Tensor:
@@ -137,19 +133,17 @@ def _judgement(sums: Sums, of: Tensor) -> Judgement | None:
     t = sums.tensors
     if "wrong" not in t or sums.posterior is None:
         return None
-    wrong = t.pop("wrong").div_(t["times"])
-    doubted = 2 * t.pop("doubted") > t["times"]
-    found = Verdicts(*(_of_all(x, of) for x in (wrong, t.pop("suggested").long(), doubted)))
+    suggested, doubted = t.pop("suggested").long(), 2 * t.pop("doubted") > t["times"]
+    found = Verdicts(_mean(t, "wrong", of), _of_all(suggested, of), _of_all(doubted, of))
     return concluded(found, sums.posterior)
 
 
 def _predictions(t: dict[str, Tensor], of: Tensor, codes: Tensor) -> dict[str, Any]:
-    mean = _taker(t, of)
     if "loo" in t:
-        loo = mean("loo")
+        loo = _mean(t, "loo", of)
         own, best, rival = own_and_rival(loo, codes)
         return {"own": own, "rival": rival, "margin": own - best, "loo": loo}
     if "own" in t:
-        rival = _of_all(t["rival"].long(), of)
-        return {"own": mean("own"), "rival": rival, "margin": mean("margin")}
+        own, margin = (_mean(t, name, of) for name in ("own", "margin"))
+        return {"own": own, "rival": _of_all(t["rival"].long(), of), "margin": margin}
     return {}
