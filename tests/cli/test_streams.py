@@ -6,9 +6,9 @@ import socket
 import datasets
 import numpy as np
 import pytest
+import tiny_images
 import tiny_texts
 import torch
-import transformers
 from cached_datasets import in_cache
 from PIL import Image
 from processes import killed_at
@@ -50,14 +50,7 @@ def no_network(monkeypatch):
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory):
     """A small model of images, of transformers."""
-    folder = tmp_path_factory.mktemp("vit")
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = transformers.ViTConfig(image_size=16, patch_size=8, intermediate_size=32, **sizes)
-    transformers.ViTModel(config).save_pretrained(folder)
-    processor = transformers.ViTImageProcessor(size={"height": 16, "width": 16})
-    processor.save_pretrained(folder)
-    return f"transformers:{folder}"
+    return tiny_images.saved_in(tmp_path_factory.mktemp("vit"))
 
 
 def on_disk(folder):
@@ -170,6 +163,16 @@ def test_bad_usage(tmp_path, capsys, vit, options, code, said):
     assert found[0] == code
     assert said in found[2]
     assert not (tmp_path / "features").exists()
+
+
+def test_features_do_not_go_to_a_file(tmp_path, capsys, vit):
+    TABLE.save_to_disk(tmp_path / "t")
+    (tmp_path / "there").write_text("mine")
+    options = ["--encoder", vit, "-o", tmp_path / "there"]
+    code, _, err = run(capsys, "encode", f"hf:{tmp_path / 't'}", *options)
+    assert code == 2
+    assert "go to a folder" in err
+    assert (tmp_path / "there").read_text() == "mine"
 
 
 def test_streams_that_are_not_encoded(tmp_path, capsys, vit, monkeypatch):

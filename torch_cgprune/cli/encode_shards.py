@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from torch_cgprune.cli.chosen import label_names
-from torch_cgprune.cli.encoding import check_named, encoder_of
+from torch_cgprune.cli.encoding import check_folder, check_named, encoder_of
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.output import UsageError, say, shows_progress
 from torch_cgprune.cli.ranks import ranks_of_launcher
@@ -34,7 +34,9 @@ def run(args: argparse.Namespace, shards: list[str]) -> None:
     """
     if len({*map(shard_name, shards)}) < len(shards):
         raise UsageError("Two of the shards have one name: call their files differently.")
-    folder, start = _folder(args), time.perf_counter()
+    check_folder(args.output)
+    folder, start = Path(args.output), time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
     mine = [*ranks_of_launcher().mine(shards)]
     encoder = functools.cache(lambda: encoder_of(args, Opened(None)))
     made, examples, skipped = 0, 0, list[str]()
@@ -65,16 +67,6 @@ def _is_made(target: Path, content: dict[str, str], args: argparse.Namespace) ->
         if args.overwrite:
             return False
         raise
-
-
-def _folder(args: argparse.Namespace) -> Path:
-    folder = Path(args.output)
-    if folder.is_file():
-        raise UsageError(
-            f"Features of shards go to a folder, a file for each. Got the file {args.output!r}."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _content(shard: str, args: argparse.Namespace, encoder: Any) -> dict[str, str]:

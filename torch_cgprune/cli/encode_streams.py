@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch_cgprune.cli.columns import usual_label_column
-from torch_cgprune.cli.encoding import check_named, encoder_of
+from torch_cgprune.cli.encoding import check_folder, check_named, encoder_of
 from torch_cgprune.cli.opened import Opened
 from torch_cgprune.cli.output import UsageError, say, shows_progress
 from torch_cgprune.cli.ranks import ranks_of_launcher
@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _check(args: argparse.Namespace) -> None:
     check_named(args)
+    check_folder(args.output)
     for option in ("feature_columns", "resize", "skip_unreadable", "overwrite"):
         if getattr(args, option):
             raise UsageError(

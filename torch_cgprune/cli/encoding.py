@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from torch_cgprune.cli.opened import Opened
@@ -39,6 +40,14 @@ def check_named(args: argparse.Namespace) -> None:
     """Raise UsageError where features are to be made, and no encoder is named."""
     if args.encoder is None:
         raise UsageError("What makes the features? Name it with --encoder NAME.")
+
+
+def check_folder(output: str) -> None:
+    """Raise UsageError where features of shards, or of a stream, would go to a file."""
+    if Path(output).is_file():
+        raise UsageError(
+            f"Features of shards go to a folder, a file for each. Got the file {output!r}."
+        )
 
 
 def encoder_of(args: argparse.Namespace, opened: Opened) -> Encoder:
