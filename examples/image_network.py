@@ -5,31 +5,10 @@ data, not trained), three stages of two convolutions with batch norms, GELU, a s
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-
-@dataclass(frozen=True)
-class Images:
-    """A data set in memory.
-
-    Attributes:
-        pixels: (n, c, h, w) uint8.
-        labels: (n,) int64.
-
-    """
-
-    pixels: Tensor
-    labels: Tensor
-
-    def statistics(self) -> tuple[Tensor, Tensor]:
-        """Return mean and deviation of every channel, (c, 1, 1) each, of 5,000 images."""
-        some = self.pixels[:: max(1, len(self.pixels) // 5000)].float() / 255
-        std, mean = torch.std_mean(some, (0, 2, 3), keepdim=False)
-        return mean[:, None, None], std[:, None, None]
 
 
 class Standardised(nn.Module):

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from image_network import Images, Network, Standardised, residual
+from image_data import Images, augmented
+from image_network import Network, Standardised, residual
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import BatchSampler, Sampler
@@ -197,7 +198,8 @@ class Training:
 
     def _advance(self, batch: Tensor, weight: Tensor | None, hooks: Sequence[Hook] = ()) -> None:
         here = batch.to(self.device)
-        pixels = self._augmented(self._pixels[here])
+        shift, padding = self.recipe.shift, self.recipe.padding
+        pixels = augmented(self._pixels[here], shift, padding, self.generator)
         with self._autocast():
             logits = self.network(pixels).float()
         losses = functional.cross_entropy(
@@ -215,22 +217,6 @@ class Training:
         self.step += 1
         for hook in hooks:
             hook.batch(batch, logits.detach())
-
-    def _augmented(self, pixels: Tensor) -> Tensor:
-        """Shift images by some pixels, and mirror half of them."""
-        b, _, height, width = pixels.shape
-        shift = self.recipe.shift
-        padded = functional.pad(pixels.float(), [shift] * 4, mode=self.recipe.padding).byte()
-        down, right = torch.randint(0, 2 * shift + 1, (2, b, 1), generator=self.generator)
-        rows = down + torch.arange(height)
-        columns = right + torch.arange(width)
-        mirrored = torch.rand(b, 1, generator=self.generator) < 0.5
-        columns = torch.where(mirrored, columns.flip(1), columns)
-        rows, columns = rows.to(self.device), columns.to(self.device)
-        where = torch.arange(b, device=self.device)[:, None, None]
-        return padded.permute(0, 2, 3, 1)[where, rows[:, :, None], columns[:, None, :]].permute(
-            0, 3, 1, 2
-        )
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from example_data import in_memory, load, pretrained
-from image_network import Images
+from image_data import Images
 from image_training import Recipe, Training
 from json_lines import append_row, device_name
 from pruning_cells import CUTS, SEEDS, Cell, cell_of, known, plan, print_tables

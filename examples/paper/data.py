@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,17 @@ class Data:
         """Return those that the paper has, or the one that stands for them at this scale."""
         return paper if self.scale.data is None else (self.scale.data,)
 
+    @functools.cache  # noqa: B019 (one a process)
+    def unabridged(self) -> "Data":
+        """Return the same with all examples of every data set."""
+        return Data(replace(self.scale, examples=None), self.folders, self.cache)
+
     def here(self, name: str) -> bool:
         """Return whether a data set, or a file of published scores, is on this machine."""
         path = self.folders.get(name)
         return name == "digits" or (path is not None and path.exists())
 
-    @functools.cache  # noqa: B019 (one a process)
+    @functools.cache  # noqa: B019
     def examples(self, name: str) -> Examples:
         """Return the examples of a data set, as many as the scale has.
 

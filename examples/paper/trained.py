@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from image_network import Images
+from image_data import Images
 from image_training import Training
 from torch import Tensor
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from image_network import Images
+from image_data import Images
 from image_training import Hook, Recipe, Training
 from torch import Tensor, nn
 from training_dynamics import TrainingDynamics

@@ -40,13 +40,21 @@ def approaches(rows: Rows) -> Seen:
 def c_scores(rows: Rows) -> Seen:
     """Return what is seen of C-scores, by the way to score that is nearest to what is printed."""
     these = pick(rows["table1"], data="cifar10", other="c-score")
-    if not these:
+    by_size: dict[int, list[float]] = {}
+    for row in these:
+        by_size.setdefault(row["n"], []).append(row["cg"])
+    if not by_size:
         return None
+    said = [f"{_range(found)}, {n:,} examples" for n, found in sorted(by_size.items())]
+    found = f"{'; '.join(said)}, by the ways to score"
     low, high = min(row["cg"] for row in these), max(row["cg"] for row in these)
-    said = f"{low:.3f} to {high:.3f} by the ways to score, {these[0]['n']:,} examples"
     if abs(high - 0.557) < 0.01:
-        return said, HOLDS
-    return said, "correlates, by less than printed" if CORRELATED < low < high < 0.557 else FAILS
+        return found, HOLDS
+    return found, "correlates, by less than printed" if CORRELATED < low < high < 0.557 else FAILS
+
+
+def _range(found: list[float]) -> str:
+    return f"{min(found):.3f} to {max(found):.3f}"
 
 
 def sign(name: str, way: str, printed: tuple[float, float]) -> Callable[[Rows], Seen]:
@@ -96,10 +104,7 @@ def with_training(name: str) -> Callable[[Rows], Seen]:
         found = [[row["cg"] for row in pick(these, other=other)] for other in others]
         if not all(found):
             return None
-        said = [
-            f"{other} {min(part):.3f} to {max(part):.3f}"
-            for other, part in zip(others, found, strict=True)
-        ]
+        said = [f"{other} {_range(part)}" for other, part in zip(others, found, strict=True)]
         holds = min(map(min, found)) > CORRELATED
         return f"{', '.join(said)} by the ways to score", HOLDS if holds else FAILS
 

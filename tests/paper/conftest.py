@@ -7,7 +7,7 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[2] / "examples"))
 
-from image_network import Images
+from image_data import Images
 from image_training import Recipe, Training
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from image_network import Images
+from image_data import Images
 from paper.baselines.el2n import early_logits, el2n
 from paper.baselines.grand import gradient_norms, grand, last_layer_norms
 from paper.baselines.last_layer import last_layer, last_linear

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from paper import table1, table3, table4
@@ -42,6 +43,39 @@ def test_correlations_with_methods_that_train(data, tmp_path, other):
     expected = torch.corrcoef(torch.stack(ranks))[0, 1]
     assert row["cg"] == pytest.approx(float(expected), abs=1e-6)
     assert f"{row['cg']:.3f}" in section(table1, [row], data)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Digits at scale smoke, with C-scores of all of them, that are 1 - i / n."""
+    whole = Data(SCALES["paper"]).examples("digits").labels
+    path = tmp_path / "c-scores.npz"
+    names = [f"train/{label}/{i}.png" for i, label in enumerate(whole.tolist())]
+    np.savez(path, path=names, c_score=np.linspace(1, 0, len(names), dtype=np.float32))
+    return Data(SCALES["smoke"], {"digits-c-scores": path}, cache=tmp_path)
+
+
+def test_every_draw_scores_other_crops(data):
+    examples = data.examples("digits")
+    how = {"method": "stochastic", "ratio": 4, "runs": 1, "ridge": 0, "progress": False}
+    crops = {draw: table1.cropped(examples.pixels, draw) for draw in (2, 3)}
+    assert (crops[2] - crops[3]).abs().mean() > 0.1
+    draws = [cg_scores(crops[draw], examples.labels, seed=draw, **how) for draw in crops]
+    found = table1.scored(data, "digits", table1.Variant("crops and flips", 4, 2), seed=1)
+    torch.testing.assert_close(found[0], (draws[0].values + draws[1].values) / 2)
+    torch.testing.assert_close(found[1], (draws[0].cg_prime + draws[1].cg_prime) / 2)
+
+
+def test_c_scores_are_also_compared_with_scores_of_all_examples(published, tmp_path):
+    rows = measured(table1, published, tmp_path, only=lambda key: key["other"] == "c-score")
+    whole = len(Data(SCALES["paper"]).examples("digits"))
+    assert {row["n"] for row in rows if "whole" in row} == {whole}
+    assert {row["n"] for row in rows if "whole" not in row} == {200}
+    said = section(table1, rows, published)
+    (row,) = [row for row in rows if "whole" in row and row["ratio"] is None]
+    assert f"| pixels, exact, all {whole:,} examples | {row['cg']:.3f} | " in said
+    assert "| digits, 200 examples |" in said
+    assert not any(cell.key.get("whole") for cell in table1.cells(Data(SCALES["paper"]), tmp_path))
 
 
 def test_times_of_a_training_are_of_as_much_as_a_method_needs(data, tmp_path):

@@ -3,6 +3,7 @@
 import image_training
 import pytest
 import torch
+from image_data import augmented
 from image_training import Hook
 from paper.data import Data
 from paper.scale import SCALES
@@ -175,9 +176,8 @@ def test_checkpoints_are_what_the_network_was(train, images):
         torch.testing.assert_close(out, logits, atol=0.02, rtol=0.02)  # those are of bfloat16
 
 
-def test_crops_are_of_the_image_in_a_black_frame(train, images):
-    run = train(shift=4, padding="constant")
-    found = run._augmented(images.pixels[:6])
+def test_crops_are_of_the_image_in_a_black_frame(images):
+    found = augmented(images.pixels[:6], 4, "constant", torch.Generator().manual_seed(0))
     framed = torch.nn.functional.pad(images.pixels[:6].float(), [4] * 4).byte()
     for i, crop in enumerate(found):
         whole = (framed[i], framed[i].flip(2))

@@ -7,7 +7,7 @@ training with learning rates eta_t, of eta_t times the inner product of their gr
 from collections.abc import Iterable
 
 import torch
-from image_network import Images
+from image_data import Images
 from torch import Tensor, nn
 
 from paper.baselines.last_layer import last_layer, last_linear, squared_inputs
