@@ -18,7 +18,7 @@ from torch import Tensor
 from paper.baselines.last_layer import last_layer
 from paper.cache import kept
 from paper.data import Data
-from paper.figure2 import HIGH, LOW, SCORES, STYLES, UNPUBLISHED, curves, shares
+from paper.figure2 import AT_TWO, HIGH, LOW, SCORES, STYLES, UNPUBLISHED, curves, shares
 from paper.pruned import STEPS, train, trained_on
 from paper.results import Cell, Row, rows_of, spearman
 from paper.shown import (
@@ -45,7 +45,7 @@ FEATURES = "CG-score of features"
 def cells(data: Data, _: Path) -> Iterator[Cell]:
     for name in data.names(*DATA):
         for other in SCORES:
-            if (other, name) not in UNPUBLISHED:
+            if (other, name) not in UNPUBLISHED and other not in AT_TWO:
                 yield Cell({"data": name, "other": other}, partial(correlations, data, name, other))
     for pruned in shares(data):
         for name, end in itertools.product(data.names(*DATA), (LOW, HIGH)):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from paper.data import Data
-from paper.pruned import trained_on
+from paper.pruned import trained_by_craig, trained_on
 from paper.results import Cell, Row
 from paper.scored import exact_scores
 from paper.shown import (
@@ -37,8 +37,9 @@ from torch_cgprune import policies
 from torch_cgprune.samplers.selection import Selection
 
 DATA = ("cifar10", "fashion-mnist", "cifar100")
-# Shares that are pruned, the most telling first.
+# Shares that are pruned, the most telling first: at scale small, some methods have two of them.
 PRUNED = (0.3, 0.7, 0.5, 0.9, 0.1)
+AT_TWO = ("GraNd", "TracIn", "CRAIG")
 LOW, HIGH = "low-scoring first", "high-scoring first"
 Method: TypeAlias = tuple[str, str]  # and the end that is pruned first, "" where there is none
 UNPUBLISHED = (("C-score", "fashion-mnist"),)
@@ -48,13 +49,18 @@ STYLES = {
     "forgetting": (COLOURS[1], "s-"),
     "EL2N": (COLOURS[2], "^-"),
     "C-score": (COLOURS[3], "D-"),
+    "GraNd": ("#5fb7c4", "v:"),
+    "TracIn": ("#c2456b", "*:"),
+    "CRAIG": ("#b8862b", "P:"),
     "random": (COLOURS[4], "x--"),
     "herding": (COLOURS[1], "s--"),
     "soft": (COLOURS[2], "^--"),
     "stratified": (COLOURS[3], "D--"),
 }
 NOTE = (
-    "Soft draws anew with every pass over what it keeps, and so sees more than that in a training; "
+    "GraNd is that at initialisation, TracIn the influence on 1,000 other images: low-scoring "
+    "first drops what helps them least. CRAIG chooses anew in every twentieth of a training, soft "
+    "draws anew with every pass over what it keeps: in a training both see more than that, while "
     "all others keep one selection. Random is the mean over several seeds, with their range in the "
     "picture: differences below that are none."
 )
@@ -71,6 +77,8 @@ SCORES: dict[str, Callable[[Data, str], Tensor]] = {
     "forgetting": partial(baseline, method="forgetting"),
     "EL2N": partial(baseline, method="el2n"),
     "C-score": partial(baseline, method="c-score"),
+    "GraNd": partial(baseline, method="grand"),
+    "TracIn": partial(baseline, method="tracin"),
 }
 
 
@@ -106,7 +114,8 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
     for name in data.names(*DATA):
         yield _cell(data, name, "all", "", 0.0)
         for pruned, (how, order) in itertools.product(shares(data), _methods(name)):
-            yield _cell(data, name, how, order, pruned)
+            if pruned in shares(data, how):
+                yield _cell(data, name, how, order, pruned)
     for seed in range(1, data.scale.seeds):  # how much chance there is in the others
         for name in data.names(*DATA):
             yield _cell(data, name, "all", "", 0.0, seed)
@@ -114,15 +123,16 @@ def cells(data: Data, _: Path) -> Iterator[Cell]:
                 yield _cell(data, name, "random", "", pruned, seed)
 
 
-def shares(data: Data) -> tuple[float, ...]:
-    """Return the shares that are pruned at a scale."""
-    return PRUNED if data.scale.data is None else PRUNED[:2]
+def shares(data: Data, how: str = "random") -> tuple[float, ...]:
+    """Return the shares that are pruned at a scale, by a method."""
+    few = data.scale.name == "small" and how in AT_TWO
+    return PRUNED[:2] if few or data.scale.data is not None else PRUNED
 
 
 def _methods(name: str) -> list[Method]:
     """Return how a data set is pruned."""
     scores = [how for how in SCORES if (how, name) not in UNPUBLISHED]
-    return [*itertools.product(scores, (LOW, HIGH)), *((how, "") for how in OTHERS)]
+    return [*itertools.product(scores, (LOW, HIGH)), *((how, "") for how in ("CRAIG", *OTHERS))]
 
 
 def _cell(data: Data, name: str, how: str, order: str, pruned: float, seed: int = 0) -> Cell:
@@ -141,6 +151,8 @@ def left(
 ) -> Row:
     """Train on what a method leaves of a data set."""
     keep, labels = 1 - pruned, data.examples(name).labels
+    if how == "CRAIG":
+        return trained_by_craig(data, name, keep, seed)
     if how == "all":
         kept: Selection = torch.arange(len(labels))
     elif how in OTHERS:
@@ -165,7 +177,7 @@ def render(rows: list[Row], data: Data, folder: Path) -> str:
     return (
         "## Figures 2, 12\n\nTest accuracy in percent by the share that is pruned, inside every "
         "class, at the same number of steps. The paper has plots only, of scores pruned from "
-        f"either end and of random choice; what stands below that is this library's."
+        f"either end, of CRAIG and of random choice; what stands below that is this library's."
         f"\n\n{said}\n\n{NOTE}"
     )
 
@@ -177,7 +189,10 @@ def table_of(rows: list[Row], methods: Iterable[Method], about: str, data: Data)
     for how, order in methods:
         these = pick(rows, method=how, order=order)
         absent = no_figure(data, *([f"{rows[0]['data']}-c-scores"] if how == "C-score" else []))
-        found = [accuracy(pick(these, pruned=share), absent) for share in pruned]
+        due = shares(data, how)
+        found = [
+            accuracy(pick(these, pruned=share), absent if share in due else "") for share in pruned
+        ]
         lines.append([f"{how}, {order}" if order else how, "", *found])
     about = f"{about}, {rows[0]['n']:,} examples, {rows[0]['steps']:,} steps"
     return table([about, "0%", *(f"{share:.0%}" for share in pruned)], lines)
@@ -189,7 +204,8 @@ def accuracy(rows: list[Row], absent: str = NOT_YET) -> str:
 
 
 def _draw(rows: list[Row], names: list[str], path: Path) -> None:
-    panels = {order: [*((how, order) for how in SCORES), ("random", "")] for order in (LOW, HIGH)}
+    everywhere = [("CRAIG", ""), ("random", "")]
+    panels = {order: [*((how, order) for how in SCORES), *everywhere] for order in (LOW, HIGH)}
     panels["beyond the paper"] = [("CG-score", LOW), *((how, "") for how in OTHERS)]
     with picture(path, rows=len(names), columns=len(panels)) as axes:
         for line, name in zip(axes, names, strict=True):

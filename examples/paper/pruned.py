@@ -1,11 +1,13 @@
 """Trainings on parts of a data set, for the same number of steps whatever the part (sec. 4.1)."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from image_training import Hook, Training
 from torch import Tensor
 
+from paper.baselines.craig import CraigSampler, present_gradients, rounds
 from paper.data import Data
 from paper.results import Row
 from paper.training import begin, images_of
@@ -40,11 +42,39 @@ def trained_on(
 
     """
     given = data.examples(name).labels if labels is None else labels
-    test = images_of(data.test(name))
     run = begin(data, name, given, seed, network, STEPS)
     train(run, data, name, selection, seed, what=network or "")
-    accuracy = round(run.accuracy(test), 2)
-    return {"n": len(given), "steps": run.recipe.steps, "accuracy": accuracy}
+    return _tested(run, data, name)
+
+
+def trained_by_craig(data: Data, name: str, keep: float, seed: int = 0) -> Row:
+    """Train on what CRAIG keeps with its weights, as long as on all; see :func:`trained_on`.
+
+    Args:
+        data: at its scale.
+        name: of the data set.
+        keep: share of each class, in (0, 1].
+        seed: of the network and of the order.
+
+    """
+    labels = data.examples(name).labels
+    run = begin(data, name, labels, seed, steps=STEPS)
+    sampler = CraigSampler(
+        partial(present_gradients, run),
+        labels,
+        keep,
+        every=rounds(run.recipe.epochs(len(labels))),
+        num_samples=len(labels),
+        seed=seed,
+    )
+    path = data.file("pruned", name, f"craig-{keep}", seed, labels)
+    run.run(sampler, _waiting(path), weights=lambda: sampler.weights)
+    return _tested(run, data, name)
+
+
+def _tested(run: Training, data: Data, name: str) -> Row:
+    accuracy = round(run.accuracy(images_of(data.test(name))), 2)
+    return {"n": len(run.images.labels), "steps": run.recipe.steps, "accuracy": accuracy}
 
 
 def train(
@@ -86,7 +116,11 @@ def checkpoint(
 ) -> Path | None:
     """Return where an interrupted training waits, known by what it trains on."""
     first = [selection(epoch) for epoch in (0, 1)] if callable(selection) else [selection]
-    path = data.file("pruned", name, what, seed, *first, labels)
+    return _waiting(data.file("pruned", name, what, seed, *first, labels))
+
+
+def _waiting(path: Path | None) -> Path | None:
+    """Return the checkpoint beside a file that is kept, in a folder that is there."""
     if path is None:
         return None
     path.parent.mkdir(parents=True, exist_ok=True)

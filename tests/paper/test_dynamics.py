@@ -8,11 +8,11 @@ import textwrap
 import pytest
 import torch
 import training_dynamics
-from paper.baselines.forgetting import forgetting, forgetting_of
+from paper.baselines.forgetting import forgetting
 from torch import nn
 from training_dynamics import TrainingDynamics, error_norm, margin
 
-from torch_cgprune import PrunedSampler, SelectionSampler
+from torch_cgprune import PrunedSampler
 
 # Of five examples, whether each was right in six epochs, and how often it was forgotten.
 HISTORY = {"111111": 0, "000111": 0, "101010": 3, "010011": 1, "000000": 6}
@@ -109,10 +109,3 @@ def test_the_loop_in_the_docstring_runs():
 
 def test_the_examples_of_the_docstrings_hold():
     assert doctest.testmod(training_dynamics).failed == 0
-
-
-def test_a_training_gives_forgetting_scores(train, images):
-    scores = forgetting_of(train(steps=20), SelectionSampler(torch.arange(40)))
-    assert scores.shape == (40,)
-    assert ((scores >= 0) & (scores <= 4)).all()
-    assert len(PrunedSampler((scores, images.labels), 0.5, "low-first")) == 20

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from image_training import Hook
-from paper import figure2, figure6, figure10, figure16
+from image_training import Hook, Training
+from paper import figure2, figure6, figure10, figure16, pruned
+from paper.baselines.craig import CraigSampler, rounds
 from paper.data import Data, MissingError
 from paper.figure2 import HIGH, LOW, OTHERS, SCORES, cells
 from paper.pruned import checkpoint, order, trained_on
@@ -128,7 +129,43 @@ def test_cells_are_each_measured_once():
     assert len(keys) == len({*keys})
     fashion = [key for key in keys if "fashion-mnist" in key]
     assert not any("C-score" in key for key in fashion)
-    assert sum("'cifar10'" in key for key in keys) == 1 + 5 * 12 + 2 * 6
+    assert sum("'cifar10'" in key for key in keys) == 1 + 5 * 12 + 2 * 5 + 2 * 6
+
+
+def test_craig_chooses_anew_and_weighs(data, monkeypatch):
+    made = []
+
+    class Noted(CraigSampler):
+        def __init__(self, *given, **how):
+            super().__init__(*given, **how)
+            made.append(self)
+            self.choices = [self.selection]
+
+        def _choose(self, number):
+            super()._choose(number)
+            if number:
+                self.choices.append(self.selection)
+
+    def noted(self, batch, weight, hooks=()):
+        weighed.append(torch.equal(weight, made[0].weights[batch]) and bool((weight > 0).all()))
+        advance(self, batch, weight, hooks)
+
+    weighed, advance = [], Training._advance
+    monkeypatch.setattr(pruned, "CraigSampler", Noted)
+    monkeypatch.setattr(Training, "_advance", noted)
+    found = figure2.left(data, "digits", "CRAIG", "", 0.7)
+    assert (found["n"], found["steps"]) == (200, 12)
+    (sampler,) = made
+    # 12 steps of 32 images are two epochs of 200.
+    assert len(sampler.choices) == 2
+    assert not torch.equal(*sampler.choices)
+    assert {len(choice) for choice in sampler.choices} == {60}
+    assert len(sampler) == 200
+    assert weighed == [True] * 12
+
+
+def test_craig_chooses_in_every_twentieth():
+    assert [rounds(epochs) for epochs in (200, 40, 10, 1)] == [10, 2, 1, 1]
 
 
 def test_windows_are_of_the_scores_of_the_labels_as_given(data, monkeypatch):

@@ -2,7 +2,7 @@
 
 Inside each class, examples S are kept whose gradients stand for those of all, each with the number
 of examples it stands for: facility location on distances between the last layer's gradients p - y,
-maximised greedily. Gradients change, so every ten epochs the selection is made anew.
+maximised greedily. Gradients change, so every ten epochs of 200 the selection is made anew.
 """
 
 import heapq
@@ -18,7 +18,7 @@ from torch.utils.data import Sampler
 from torch_cgprune import SelectionSampler
 from torch_cgprune.policies.quotas import class_quotas, total_kept
 
-EVERY = 10
+EVERY, OF = 10, 200
 
 
 def facility_value(distances: Tensor, chosen: Tensor) -> float:
@@ -103,6 +103,11 @@ def craig(gradients: Tensor, labels: Tensor, keep: float) -> tuple[Tensor, Tenso
         chosen.append(members[own])
         weights[chosen[-1]] = cluster_sizes(distances, own).float()
     return torch.cat(chosen).sort().values, weights * total / len(labels)
+
+
+def rounds(epochs: int) -> int:
+    """Return the epochs between choices in a training of so many: a twentieth, at least one."""
+    return max(1, EVERY * epochs // OF)
 
 
 class CraigSampler(Sampler[int]):
