@@ -84,8 +84,11 @@ def densities(scores: CGScores, wrong: Tensor) -> dict[str, Any]:
 
 
 def found_by(values: Tensor, wrong: Tensor) -> list[float]:
-    """Return which share of the wrong labels is among each share in ``EXAMINED``."""
-    hits = wrong[values.argsort(descending=True)].double().cumsum(0) / wrong.sum()
+    """Return which share of the wrong labels is among each share in ``EXAMINED``.
+
+    Of equal values, such as times of forgetting, the first index is met first.
+    """
+    hits = wrong[values.argsort(descending=True, stable=True)].double().cumsum(0) / wrong.sum()
     ends = [round(share * len(values)) for share in EXAMINED]
     return [round(float(hits[end - 1]), 4) if end else 0.0 for end in ends]
 

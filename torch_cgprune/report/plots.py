@@ -82,7 +82,7 @@ def class_means(scores: CGScores, *, ax: Any = None) -> Any:
     inside = [scores.values[(scores.labels == code) & sound] for code in range(k)]
     inside = [values if len(values) else values.new_zeros(1) for values in inside]
     means = torch.stack([values.mean() for values in inside])
-    order = _ends(means.argsort())
+    order = _ends(means.argsort(stable=True))
     deviations = torch.stack([values.std(correction=0) for values in inside])
     places = range(len(order))
     ax.errorbar(
@@ -196,7 +196,7 @@ def policy_shares(scores: CGScores, keep: float = 0.6, *, ax: Any = None) -> Any
         / codes.bincount()
         for policy in BY_VALUES
     }
-    order = _ends((shares["high-first"] - shares["low-first"]).argsort())
+    order = _ends((shares["high-first"] - shares["low-first"]).argsort(stable=True))
     for (policy, share), colour in zip(shares.items(), _COLOURS, strict=False):
         ax.plot(share[order], range(len(order)), "o", ms=4, alpha=0.8, color=colour, label=policy)
     ax.axvline(keep, color=GREY, lw=0.8)
