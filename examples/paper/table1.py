@@ -68,24 +68,23 @@ class Variant(NamedTuple):
         return f"{self.prepared}, {how}" + (f", all {size}examples" if self.whole else "")
 
 
-def standardised(pixels: Tensor, _: int = 0) -> Tensor:
-    """Return (n, c, h, w) float32 pixels, every channel of mean 0 and deviation 1."""
-    floats = pixels.float()
-    std, middle = torch.std_mean(floats, (0, 2, 3), keepdim=True)
-    return (floats - middle) / std
+def standardised(pixels: Tensor, as_in: Tensor) -> Tensor:
+    """Return (n, c, h, w) float32 pixels by the channels' means and deviations in other images."""
+    std, middle = torch.std_mean(as_in.float(), (0, 2, 3), keepdim=True)
+    return (pixels.float() - middle) / std
 
 
 def cropped(pixels: Tensor, draw: int) -> Tensor:
     """Return standardised crops of the images in a black frame, half of them mirrored."""
     rng = torch.Generator().manual_seed(draw)
-    return standardised(augmented(pixels, 4, "constant", rng))
+    return standardised(augmented(pixels, 4, "constant", rng), as_in=pixels)
 
 
 # From (n, c, h, w) uint8 pixels and the number of a draw to what is scored in it.
 PREPARED: dict[str, Callable[[Tensor, int], Tensor]] = {
     "pixels": lambda pixels, _: pixels,
     "channels last": lambda pixels, _: pixels.movedim(1, -1),
-    "standardised channels": standardised,
+    "standardised channels": lambda pixels, _: standardised(pixels, as_in=pixels),
     "crops and flips": cropped,
 }
 REDRAWN = ("crops and flips",)
