@@ -146,7 +146,7 @@ def _described(fit: _Fit, outputs: Tensor, codes: Tensor, n: int) -> Posterior:
     hits = float((likeliest == codes).double().mean())
     chance = float(codes.bincount().max()) / len(codes)
     confused = (shares.T @ probs).fill_diagonal_(torch.inf)
-    least = confused.argsort(1, stable=True)[:, : max(1, (k - 1) // 3)]
+    least = confused.argsort(dim=1, stable=True)[:, : max(1, (k - 1) // 3)]
     return Posterior(
         temperature=temperature,
         bias=fit.bias,
