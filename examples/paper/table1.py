@@ -99,7 +99,6 @@ VARIANTS = (
     Variant("crops and flips", 1, 10),
     Variant("crops and flips", 4, 10),
     Variant("pixels", whole=True),
-    Variant("pixels", 1, 10, whole=True),
     Variant("crops and flips", 1, 10, whole=True),
 )
 
