@@ -25,6 +25,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import ToTensor
 
 from torch_cgprune import CGScoredDataset, CGScores, PrunedSampler
+from torch_cgprune.cli import main
 from torch_cgprune.inputs.names import find_names
 
 pytestmark = pytest.mark.slow  # in processes of its own
@@ -226,6 +227,46 @@ def test_interrupted_while_it_starts(moment, tmp_path):
     _, said = process.communicate(timeout=60)
     assert "Traceback" not in said
     assert process.returncode in (0, 130, -signal.SIGINT)  # 0: it was done by then
+
+
+# Interrupted where torch is imported, which takes it for an error of its own.
+INTERRUPTING = """
+import builtins, os, signal
+from torch_cgprune.cli import main
+
+def importing(name, *rest):
+    if name == "torch":
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(100):
+                pass
+        except KeyboardInterrupt:
+            raise ImportError("cannot load module more than once") from None
+    return imported(name, *rest)
+
+imported, builtins.__import__ = builtins.__import__, importing
+main(["score", "--help"])
+"""
+
+
+def test_interrupted_in_an_import_it_ends_without_a_word():
+    argv = [sys.executable, "-c", INTERRUPTING]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_what_hears_an_interruption_is_as_before():
+    def hear(*_):
+        """Hear it."""
+
+    for handler in (signal.default_int_handler, hear):
+        before = signal.signal(signal.SIGINT, handler)
+        try:
+            with pytest.raises(SystemExit):
+                main(["score", "--help"])
+            assert signal.getsignal(signal.SIGINT) is handler
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("phase", ["Reading", "CG-scores"])
