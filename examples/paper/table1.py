@@ -29,8 +29,8 @@ NOTE = (
     "The order of a row's numbers cannot matter: the kernel sees inner products alone. The fewer "
     "the examples, the lower the figure. The authors' published code reads the images anew for "
     "every draw, through whatever transform the data set has; those in its trainer crop (with a "
-    "padding of 4), flip and standardise, which is the last of the ways. Open: whether the paper's "
-    "figure is of that."
+    "padding of 4), flip and standardise: 'crops and flips' here. Open: whether that gives the "
+    "paper's figure at 1:4 of all 50,000, which is for a GPU (`--scale paper table1`)."
 )
 
 
