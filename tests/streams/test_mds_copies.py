@@ -4,6 +4,7 @@ import io
 import json
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from torch_cgprune.streams import mds
 from torch_cgprune.streams.copying import even_shards, write_shards
 from torch_cgprune.streams.mds import MdsShard, is_mds, shards_in
 from torch_cgprune.streams.mds_copies import KeptRow, encoded, mds_form
@@ -147,6 +149,25 @@ def test_a_truncated_shard_is_told(tmp_path):
         file.truncate(Path(path).stat().st_size - 1)
     with pytest.raises(ValueError, match=r"shard.00000.mds' is damaged: it has \d+ bytes"):
         MdsShard(path)
+
+
+def test_an_index_is_parsed_once_until_it_changes(tmp_path, monkeypatch):
+    parsed = []
+
+    def loads(text):
+        parsed.append(text)
+        return json.loads(text)
+
+    monkeypatch.setattr(mds, "json", SimpleNamespace(loads=loads))
+    paths = [*write(tmp_path, examples(9), limit=700)]
+    assert len(paths) > 2
+    assert len(parsed) == 1
+    index = tmp_path / "index.json"
+    index.write_text(json.dumps({"shards": json.loads(index.read_text())["shards"][:-1]}))
+    assert shards_in(tmp_path) == paths[:-1]
+    with pytest.raises(FileNotFoundError, match=r"no shard .* with an index.json that"):
+        MdsShard(paths[-1])
+    assert len(parsed) == 2
 
 
 KINDS = {

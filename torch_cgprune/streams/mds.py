@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,15 @@ def shards_in(folder: Path) -> list[str]:
 
 def _listed(folder: Path) -> list[dict[str, Any]]:
     """Return what the index of a folder says of its shards."""
-    shards: list[dict[str, Any]] = json.loads((folder / INDEX).read_bytes()).get("shards", [])
+    index = folder / INDEX
+    status = index.stat()
+    return _parsed(index, status.st_mtime_ns, status.st_size)
+
+
+# Every shard asks for its index, and that of thousands takes longer to parse than a shard to open.
+@functools.lru_cache(maxsize=4)
+def _parsed(index: Path, *_version: int) -> list[dict[str, Any]]:
+    shards: list[dict[str, Any]] = json.loads(index.read_bytes()).get("shards", [])
     return shards
 
 
@@ -52,27 +61,26 @@ class MdsShard:
 
     def __init__(self, path: str) -> None:
         folder, name = Path(path).parent, Path(path).name
-        found = {}
-        if (folder / INDEX).is_file():
-            found = {shard["raw_data"]["basename"]: shard for shard in _listed(folder)}
-        if name not in found or not Path(path).is_file():
+        listed = _listed(folder) if (folder / INDEX).is_file() else []
+        found = next((shard for shard in listed if shard["raw_data"]["basename"] == name), None)
+        if found is None or not Path(path).is_file():
             raise FileNotFoundError(
                 f"There is no shard {path!r} with an {INDEX} that describes it. A compressed one "
                 "must be unpacked before."
             )
-        size, noted = Path(path).stat().st_size, found[name]["raw_data"]["bytes"]
+        size, noted = Path(path).stat().st_size, found["raw_data"]["bytes"]
         if size != noted:
             raise ValueError(
                 f"The shard {path!r} is damaged: it has {size} bytes, and {noted} by its {INDEX}. "
                 "Get it anew."
             )
         make = library("streaming.base.format").reader_from_json
-        self.path, self._reader = path, make(str(folder), None, found[name])
+        self.path, self._reader = path, make(str(folder), None, found)
         self._reader.validate(allow_unsafe_types=False)
         self.columns = dict(
             zip(self._reader.column_names, self._reader.column_encodings, strict=True)
         )
-        as_they_lie = {**found[name], "column_encodings": ["bytes"] * len(self.columns)}
+        as_they_lie = {**found, "column_encodings": ["bytes"] * len(self.columns)}
         self._raw = make(str(folder), None, as_they_lie)
 
     def __len__(self) -> int:
