@@ -71,7 +71,7 @@ def cg_score(data: Data, name: str) -> Tensor:
     return exact_scores(data, name).values
 
 
-# From a data set to (n,) scores, high for irregular: pruned from either end.
+# From a data set to (n,) scores, pruned from either end; high for irregular, TracIn's for helpful.
 SCORES: dict[str, Callable[[Data, str], Tensor]] = {
     "CG-score": cg_score,
     "forgetting": partial(baseline, method="forgetting"),
