@@ -43,10 +43,11 @@ def sampler():
     return SelectionSampler(torch.arange(3, 40), seed=1)
 
 
-def test_the_first_layer_whitens_patches(study):
+@pytest.mark.usefixtures("study")
+def test_the_first_layer_whitens_patches():
     images = torch.randn(200, 3, 9, 9, generator=torch.Generator().manual_seed(0))
     images = (images + images.roll(1, 3)) / 2  # neighbours alike
-    filters = sys.modules[study.Images.__module__].whitening(images)
+    filters = importlib.import_module("image_network").whitening(images)
     assert filters.shape == (24, 3, 2, 2)
     out = torch.nn.functional.conv2d(images, filters[:12]).transpose(0, 1).flatten(1)
     torch.testing.assert_close(out.cov(), torch.eye(12), atol=0.1, rtol=0)
