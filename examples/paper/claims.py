@@ -64,7 +64,7 @@ def render_claims(rows: Rows, data: Data) -> str:
     return f"## Claims\n\n{NOTE}\n\n{table(header, lines, numbers=False)}"
 
 
-_FASHION = ("fashion-mnist",)
+_FASHION, _HUNDRED = ("fashion-mnist",), ("cifar100",)
 CLAIMS = (
     Claim(
         "Table 1",
@@ -73,6 +73,12 @@ CLAIMS = (
         ("cifar10", "cifar10-c-scores"),
     ),
     Claim("Table 1", "correlates with forgetting and EL2N (CIFAR-10)", with_training("cifar10")),
+    Claim(
+        "Table 1",
+        "correlates with forgetting and EL2N (CIFAR-100)",
+        with_training("cifar100"),
+        _HUNDRED,
+    ),
     Claim(
         "Table 2",
         "Fashion-MNIST, 1:3: the sign calls 98 % of wrong and 7 % of right labels wrong",
@@ -100,6 +106,12 @@ CLAIMS = (
     ),
     Claim(
         "Figs. 2, 12",
+        "low-scoring examples of CIFAR-100 can be pruned with little loss",
+        low("cifar100"),
+        _HUNDRED,
+    ),
+    Claim(
+        "Figs. 2, 12",
         "high-scoring examples of CIFAR-10 matter more than random ones",
         high("cifar10"),
     ),
@@ -110,12 +122,19 @@ CLAIMS = (
         _FASHION,
     ),
     Claim(
+        "Figs. 2, 12",
+        "high-scoring examples of CIFAR-100 matter more than random ones",
+        high("cifar100"),
+        _HUNDRED,
+    ),
+    Claim(
         "Fig. 3",
         "wrong labels of Fashion-MNIST score high",
         noise_found("fashion-mnist"),
         _FASHION,
     ),
     Claim("Fig. 3", "wrong labels of CIFAR-10 score high", noise_found("cifar10")),
+    Claim("Fig. 3", "wrong labels of CIFAR-100 score high", noise_found("cifar100"), _HUNDRED),
     Claim("Fig. 4", "high-scoring examples are learned later", grouped("loss")),
     Claim("Fig. 4", "high-scoring examples have a larger kernel velocity", grouped("velocity")),
     Claim("Fig. 5", "the sampled score approaches the exact one: 0.829 to 0.973", approaches),
@@ -131,6 +150,12 @@ CLAIMS = (
         "Figs. 15, 17",
         "finds wrong labels of CIFAR-10 without a training",
         beside("cifar10"),
+    ),
+    Claim(
+        "Figs. 15, 17",
+        "finds wrong labels of CIFAR-100 without a training",
+        beside("cifar100"),
+        _HUNDRED,
     ),
     Claim("Figs. 16, 18", "scores in a feature space prune as those of pixels do", featured),
 )

@@ -11,7 +11,7 @@ from paper.shown import mean, pick
 
 Rows: TypeAlias = dict[str, list[Row]]
 Seen: TypeAlias = tuple[str, str] | None
-HOLDS, FAILS = "holds", "does not hold"
+HOLDS, WEAKLY, FAILS = "holds", "holds, weakly", "does not hold"
 UNTESTED, WAITING = "not tested at this scale", "not tested yet"
 AS_RANDOM = "holds, no better than random choice"
 # The share that is judged by, and one that is shown beside it.

@@ -13,6 +13,7 @@ from paper.verdicts import (
     AS_RANDOM,
     FAILS,
     HOLDS,
+    WEAKLY,
     featured,
     grouped,
     high,
@@ -20,6 +21,7 @@ from paper.verdicts import (
     noisy_windows,
     windows,
 )
+from paper.verdicts_of_scores import beside, c_scores, noise_found, sign, with_training
 
 
 def rows_of(**modules):
@@ -142,4 +144,61 @@ def test_without_rows_nothing_is_claimed():
     here = {line for line in lines if line.endswith("| not run yet | not tested yet |")}
     ended = {line for line in lines if line.endswith("| not run here | not tested at this scale |")}
     assert len(lines) == len(here) + len(ended) == len(CLAIMS)
-    assert {line for line in lines if "Fashion" in line or "0.557" in line} == ended
+    assert ended == {
+        line for line in lines if any(part in line for part in ("Fashion", "CIFAR-100", "0.557"))
+    }
+
+
+@pytest.mark.parametrize(("least", "verdict"), [(0.21, HOLDS), (0.06, WEAKLY), (0.04, FAILS)])
+def test_correlations_are_judged_by_the_least(least, verdict):
+    rows = [
+        {"data": "cifar100", "other": other, "cg": cg}
+        for other, cg in (("forgetting", 0.5), ("forgetting", least), ("el2n", 0.4))
+    ]
+    said, found = with_training("cifar100")(rows_of(table1=rows))
+    assert said == f"forgetting {least:.3f} to 0.500, el2n 0.400 to 0.400 by the ways to score"
+    assert found == verdict
+
+
+def test_c_scores_are_judged_by_the_nearest_of_any_size():
+    rows = [
+        {"data": "cifar10", "other": "c-score", "cg": cg, "n": n}
+        for cg, n in ((0.45, 100), (0.48, 100), (0.5, 500))
+    ]
+    said, found = c_scores(rows_of(table1=rows))
+    assert (
+        said == "0.450 to 0.480, 100 examples; 0.500 to 0.500, 500 examples, by the ways to score"
+    )
+    assert found == "correlates, by less than printed"
+    rows.append({**rows[2], "cg": 0.551})
+    assert c_scores(rows_of(table1=rows))[1] == "holds"
+
+
+@pytest.mark.parametrize(
+    ("auroc", "alone", "beside_trained"),
+    [
+        (0.9, HOLDS, HOLDS),
+        (0.8, HOLDS, "finds them, less well than the best training"),
+        (0.6, WEAKLY, "hardly finds them, less well than the best training"),
+        (0.51, FAILS, "hardly finds them, less well than the best training"),
+    ],
+)
+def test_wrong_labels_are_judged_alone_and_beside_trainings(auroc, alone, beside_trained):
+    ours = {"data": "cifar10", "noise": 0.2, "auroc": {"cg": auroc, "partial": auroc - 0.01}}
+    trained = [
+        {"data": "cifar10", "noise": 0.2, "method": how, "auroc": found}
+        for how, found in (("aum", 0.91), ("el2n", 0.5))
+    ]
+    rows = rows_of(noise=[ours], figure15=trained)
+    assert noise_found("cifar10")(rows) == (f"AUROC {auroc:.3f} at 20 % noise", alone)
+    said, found = beside("cifar10")(rows)
+    assert "aum 0.910" in said
+    assert found == beside_trained
+
+
+def test_flagged_shares_are_judged_within_five_points():
+    row = {"data": "cifar10", "scored": "1:4", "n": 9, "shares": {"partial-sign": [0.74, 0.25]}}
+    judge = sign("cifar10", "1:4", (0.71, 0.21))
+    assert judge(rows_of(table2=[row])) == ("74.0% and 25.0%, 9 examples", "holds")
+    row["shares"]["partial-sign"][1] = 0.27
+    assert judge(rows_of(table2=[row]))[1] == "does not hold"
