@@ -4,6 +4,8 @@ import os
 # spinning, which on a busy machine makes a test ten times as slow.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,10 @@ from hypothesis import settings
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
+# Commands that are interrupted must hear it, though the tests run in the background of a script,
+# where a shell has this signal ignored.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine must not fail a property.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

@@ -139,7 +139,7 @@ def beside(name: str) -> Callable[[Rows], Seen]:
         by |= {max(trained, key=lambda how: fmean(trained[how])): max(trained.values(), key=fmean)}
         said = ", ".join(f"{how} {mean(values)}" for how, values in by.items())
         *ours, best = map(fmean, by.values())
-        finds = "finds them" if max(ours) > FOUND else "hardly finds them"
+        finds = "finds them" if max(ours) >= FOUND else "hardly finds them"
         less = f"{finds}, less well than the best training"
         return f"AUROC at 20 % noise: {said}", HOLDS if max(ours) > best - 0.02 else less
 

@@ -21,7 +21,7 @@ from paper.verdicts import (
     noisy_windows,
     windows,
 )
-from paper.verdicts_of_scores import beside, c_scores, noise_found, sign, with_training
+from paper.verdicts_of_scores import c_scores, noise_found, sign
 
 
 def rows_of(**modules):
@@ -149,17 +149,6 @@ def test_without_rows_nothing_is_claimed():
     }
 
 
-@pytest.mark.parametrize(("least", "verdict"), [(0.21, HOLDS), (0.06, WEAKLY), (0.04, FAILS)])
-def test_correlations_are_judged_by_the_least(least, verdict):
-    rows = [
-        {"data": "cifar100", "other": other, "cg": cg}
-        for other, cg in (("forgetting", 0.5), ("forgetting", least), ("el2n", 0.4))
-    ]
-    said, found = with_training("cifar100")(rows_of(table1=rows))
-    assert said == f"forgetting {least:.3f} to 0.500, el2n 0.400 to 0.400 by the ways to score"
-    assert found == verdict
-
-
 def test_c_scores_are_judged_by_the_nearest_of_any_size():
     rows = [
         {"data": "cifar10", "other": "c-score", "cg": cg, "n": n}
@@ -174,26 +163,11 @@ def test_c_scores_are_judged_by_the_nearest_of_any_size():
     assert c_scores(rows_of(table1=rows))[1] == "holds"
 
 
-@pytest.mark.parametrize(
-    ("auroc", "alone", "beside_trained"),
-    [
-        (0.9, HOLDS, HOLDS),
-        (0.8, HOLDS, "finds them, less well than the best training"),
-        (0.6, WEAKLY, "hardly finds them, less well than the best training"),
-        (0.51, FAILS, "hardly finds them, less well than the best training"),
-    ],
-)
-def test_wrong_labels_are_judged_alone_and_beside_trainings(auroc, alone, beside_trained):
-    ours = {"data": "cifar10", "noise": 0.2, "auroc": {"cg": auroc, "partial": auroc - 0.01}}
-    trained = [
-        {"data": "cifar10", "noise": 0.2, "method": how, "auroc": found}
-        for how, found in (("aum", 0.91), ("el2n", 0.5))
-    ]
-    rows = rows_of(noise=[ours], figure15=trained)
-    assert noise_found("cifar10")(rows) == (f"AUROC {auroc:.3f} at 20 % noise", alone)
-    said, found = beside("cifar10")(rows)
-    assert "aum 0.910" in said
-    assert found == beside_trained
+@pytest.mark.parametrize(("auroc", "expected"), [(0.8, HOLDS), (0.6, WEAKLY), (0.51, FAILS)])
+def test_wrong_labels_are_judged_by_how_high_they_score(auroc, expected):
+    row = {"data": "cifar10", "noise": 0.2, "auroc": {"cg": auroc}}
+    seen = noise_found("cifar10")(rows_of(noise=[row]))
+    assert seen == (f"AUROC {auroc:.3f} at 20 % noise", expected)
 
 
 def test_flagged_shares_are_judged_within_five_points():
