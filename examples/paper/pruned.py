@@ -7,7 +7,7 @@ from pathlib import Path
 from image_training import Hook, Training
 from torch import Tensor
 
-from paper.baselines.craig import CraigSampler, present_gradients, rounds
+from paper.baselines.craig import CraigSampler, epochs_between, present_gradients
 from paper.data import Data
 from paper.results import Row
 from paper.training import begin, images_of
@@ -63,7 +63,7 @@ def trained_by_craig(data: Data, name: str, keep: float, seed: int = 0) -> Row:
         partial(present_gradients, run),
         labels,
         keep,
-        every=rounds(run.recipe.epochs(len(labels))),
+        every=epochs_between(run.recipe.epochs(len(labels))),
         num_samples=len(labels),
         seed=seed,
     )

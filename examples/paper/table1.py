@@ -52,14 +52,13 @@ class Variant(NamedTuple):
     whole: bool = False
 
     def key(self, seed: int) -> Row:
-        """Return what tells a measurement of it from others."""
-        about = {"prepared": self.prepared, "ratio": self.ratio, "runs": self.runs, "seed": seed}
-        return about | ({"whole": True} if self.whole else {})
+        """Return what tells a measurement of it from others, "whole" where it is."""
+        about = {**self._asdict(), "seed": seed}
+        return {name: part for name, part in about.items() if part is not False}
 
     def rows(self, rows: list[Row]) -> list[Row]:
         """Return those that are of it."""
-        about = {"prepared": self.prepared, "ratio": self.ratio, "runs": self.runs}
-        return pick(rows, **about, whole=self.whole or None)
+        return pick(rows, **{**self._asdict(), "whole": self.whole or None})
 
     def label(self, rows: list[Row]) -> str:
         """Return it in words; its rows say how many examples all are."""

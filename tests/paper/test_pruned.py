@@ -7,7 +7,7 @@ import pytest
 import torch
 from image_training import Hook, Training
 from paper import figure2, figure6, figure10, figure16, pruned
-from paper.baselines.craig import CraigSampler, rounds
+from paper.baselines.craig import CraigSampler, epochs_between
 from paper.data import Data, MissingError
 from paper.figure2 import HIGH, LOW, OTHERS, SCORES, cells
 from paper.pruned import checkpoint, order, trained_on
@@ -165,7 +165,7 @@ def test_craig_chooses_anew_and_weighs(data, monkeypatch):
 
 
 def test_craig_chooses_in_every_twentieth():
-    assert [rounds(epochs) for epochs in (200, 40, 10, 1)] == [10, 2, 1, 1]
+    assert [epochs_between(epochs) for epochs in (200, 40, 10, 1)] == [10, 2, 1, 1]
 
 
 def test_windows_are_of_the_scores_of_the_labels_as_given(data, monkeypatch):

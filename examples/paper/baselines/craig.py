@@ -18,7 +18,7 @@ from torch.utils.data import Sampler
 from torch_cgprune import SelectionSampler
 from torch_cgprune.policies.quotas import class_quotas, total_kept
 
-EVERY, OF = 10, 200
+EVERY, PARTS = 10, 20
 
 
 def facility_value(distances: Tensor, chosen: Tensor) -> float:
@@ -105,9 +105,9 @@ def craig(gradients: Tensor, labels: Tensor, keep: float) -> tuple[Tensor, Tenso
     return torch.cat(chosen).sort().values, weights * total / len(labels)
 
 
-def rounds(epochs: int) -> int:
-    """Return the epochs between choices in a training of so many: a twentieth, at least one."""
-    return max(1, EVERY * epochs // OF)
+def epochs_between(epochs: int) -> int:
+    """Return the epochs from choice to choice in a training of so many: 10 of 200, at least one."""
+    return max(1, epochs // PARTS)
 
 
 class CraigSampler(Sampler[int]):
